@@ -1,0 +1,35 @@
+/*
+ * buf.h - growing text or bytes with a maximum.
+ *
+ * The maximum is given when the buffer is made. Adding past it sets `overflow`, which sticks,
+ * and adds nothing more: build everything, then look once. data is always NUL-terminated once
+ * something was added (NULL before); len does not count that NUL.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "base/err.h"
+
+struct buf {
+    char *data;
+    size_t len, cap, max;
+    bool overflow;
+};
+
+#define BUF_INIT(maximum) {.max = (maximum)}
+
+void buf_init(struct buf *b, size_t max);
+/** Forget the content, keep the memory. */
+void buf_reset(struct buf *b);
+void buf_free(struct buf *b);
+void buf_add(struct buf *b, const void *data, size_t len);
+void buf_addc(struct buf *b, char c);
+void buf_adds(struct buf *b, const char *s);
+void buf_printf(struct buf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/** Drop the first n bytes (n <= len). */
+void buf_shift(struct buf *b, size_t n);
+/** The text so far; "" when nothing was added. Owned by the buffer. */
+const char *buf_str(const struct buf *b);
+/** Give the text to the caller, who frees it; the buffer is empty after. Never NULL. */
+char *buf_take(struct buf *b);

@@ -1,0 +1,70 @@
+/*
+ * json.h - JSON text built straight into a struct buf, and checked reading through jansson.
+ *
+ * Output has no blanks between tokens. Writing is flat: commas are placed by the writer, so the
+ * caller only opens, names and closes. Text that is not UTF-8 is written with U+FFFD.
+ */
+#pragma once
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/buf.h"
+
+/** A writer; depth up to 32, more is an assertion failure (ours, never from outside). */
+struct jw {
+    struct buf *out;
+    uint32_t comma; /* bit per depth: a value stands before */
+    int depth;
+};
+
+void jw_init(struct jw *w, struct buf *out);
+void jw_obj(struct jw *w);
+void jw_end_obj(struct jw *w);
+void jw_arr(struct jw *w);
+void jw_end_arr(struct jw *w);
+void jw_key(struct jw *w, const char *key);
+void jw_str(struct jw *w, const char *s); /* NULL writes null */
+void jw_strn(struct jw *w, const char *s, size_t n);
+void jw_int(struct jw *w, int64_t v);
+/** A number with at most three decimals, trailing zeros cut (6.1, 42). */
+void jw_milli(struct jw *w, int64_t thousandths);
+void jw_bool(struct jw *w, bool v);
+void jw_null(struct jw *w);
+/** RFC 3339 UTC with milliseconds; 0 writes null. */
+void jw_time(struct jw *w, int64_t ms);
+/** Text that is JSON already; NULL or "" writes null. */
+void jw_raw(struct jw *w, const char *json, size_t len);
+/** A jansson value (compact). */
+void jw_json(struct jw *w, const json_t *v);
+
+/* Key and value in one line. */
+void jw_kstr(struct jw *w, const char *key, const char *s);
+void jw_kint(struct jw *w, const char *key, int64_t v);
+void jw_kbool(struct jw *w, const char *key, bool v);
+void jw_ktime(struct jw *w, const char *key, int64_t ms);
+void jw_knull(struct jw *w, const char *key);
+/** Writes null for 0: ids start at 1. */
+void jw_kid(struct jw *w, const char *key, int64_t id);
+void jw_kraw(struct jw *w, const char *key, const char *json);
+
+/** Append s as a JSON string with its quotes. */
+void json_quote(struct buf *out, const char *s, size_t n);
+
+/**
+ * Parse text: one JSON value, UTF-8, no duplicate keys, no NUL, depth at most 32.
+ * On failure NULL and why holds "line 1 column 7: …". The caller decrefs.
+ */
+json_t *json_parse(const char *text, size_t len, struct errmsg *why) MUST_CHECK;
+
+/**
+ * Fields of an object. A missing or null field gives the default (`def`, possibly NULL);
+ * a value of another kind is E_INVALID with why naming the field. Text longer than max bytes is
+ * E_INVALID too. Strings belong to the json_t.
+ */
+int json_get_str(const json_t *o, const char *key, size_t max, const char **out, struct errmsg *why) MUST_CHECK;
+int json_get_int(const json_t *o, const char *key, int64_t min, int64_t max, int64_t *out,
+                 struct errmsg *why) MUST_CHECK;
+int json_get_bool(const json_t *o, const char *key, bool *out, struct errmsg *why) MUST_CHECK;
+
+/** True if the bytes are valid UTF-8 without NUL. */
+bool utf8_valid(const char *s, size_t n);

@@ -1,0 +1,35 @@
+/*
+ * worker.h - threads that run jobs and answer on the loop.
+ *
+ * Bounded queue, mutex and condition variable, answers by loop_post: see checked.md's numbers in
+ * docs/performance.md. Jobs of the urgent lane go ahead of the others.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include "base/err.h"
+#include "base/loop.h"
+
+struct worker;
+
+struct worker_job {
+    void (*run)(void *arg, void *local); /* on a worker thread; local: what open_local made */
+    void (*done)(void *arg);             /* on the loop; may be NULL */
+    void *arg;
+};
+
+struct worker_opts {
+    const char *name;    /* thread name, at most 15 characters */
+    int threads;         /* 1 to 16 */
+    size_t queue_max;    /* jobs waiting in each lane */
+    void *(*open_local)(void *ctx);         /* per thread, at its start; may be NULL */
+    void (*close_local)(void *local);
+    void *ctx;
+};
+
+struct worker *worker_new(struct loop *loop, const struct worker_opts *opts);
+/** E_BUSY when the lane is full (then nothing was taken). Loop thread only. */
+int worker_submit(struct worker *w, const struct worker_job *job, bool urgent) MUST_CHECK;
+size_t worker_waiting(const struct worker *w);
+/** Runs what is queued, joins the threads, delivers no more `done`. */
+void worker_free(struct worker **w);

@@ -1,0 +1,49 @@
+/*
+ * hub.h - what happens, told to whoever listens: agents' connections, monitors, SSE, plugins.
+ *
+ * Publishers state whom an event concerns; the hub keeps the last events for Last-Event-ID and
+ * hands each to every subscriber whose filter it passes. Loop thread only. A subscriber never
+ * blocks: it copies or drops.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct hub;
+struct hub_sub;
+
+enum hub_kind { HUB_POP, HUB_POP_END, HUB_CALL, HUB_TICKET, HUB_CALLBACK, HUB_MESSAGE, HUB_ALERT, HUB_STATS, HUB_KINDS };
+
+/** "pop", "pop_end", … as on the wire. */
+const char *hub_kind_name(enum hub_kind kind);
+
+struct hub_event {
+    uint64_t id;             /* set by the hub, counting up within one run of the daemon */
+    enum hub_kind kind;
+    const char *json;        /* pop and pop_end: the whole line-protocol object; else the data */
+    size_t len;
+    const char *source;      /* of calls: the PBX; NULL if none */
+    const char *device;      /* whom it concerns: a device … */
+    const char *const *users; /* … and accounts, NULL-terminated; NULL: nobody in particular */
+    const char *department;  /* … and the people of a department */
+    bool all_staff;          /* everybody at a desk (alerts, callbacks, stats) */
+};
+
+/** ev and its text live during the call only. */
+typedef void hub_cb(void *ctx, const struct hub_event *ev);
+
+struct hub *hub_new(size_t keep_events, size_t keep_bytes);
+void hub_free(struct hub **h);
+void hub_publish(struct hub *h, const struct hub_event *ev);
+struct hub_sub *hub_subscribe(struct hub *h, hub_cb *cb, void *ctx);
+void hub_unsubscribe(struct hub_sub **sub);
+
+/** "k3x9f2-4411": run of the daemon and event. out holds 48 bytes. */
+void hub_event_id(const struct hub *h, uint64_t id, char out[48]);
+/**
+ * Replay what came after `last` (such text) through cb; false if it is unknown or too old: the
+ * client must be sent `reset`.
+ */
+bool hub_replay(struct hub *h, const char *last, hub_cb *cb, void *ctx);
+uint64_t hub_last_id(const struct hub *h);
