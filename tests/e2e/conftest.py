@@ -1,0 +1,47 @@
+"""Fixtures: a started site, a site to be configured first, a gateway. Teardown reads every log."""
+import pytest
+
+import steward
+
+
+@pytest.fixture
+def make(tmp_path):
+    """make(frozen=…, start=…): a new site folder; every daemon it starts is stopped and its log read."""
+    made = []
+
+    def new(frozen=False, start=True, name="site", **kw):
+        site = steward.Steward(tmp_path / f"{name}{len(made)}", frozen=frozen, **kw)
+        made.append(site)
+        if start:
+            site.start()
+        return site
+
+    yield new
+    errors = []
+    for site in made:
+        try:
+            site.close()
+        except AssertionError as e:
+            errors.append(e)
+    if errors:
+        raise errors[0]
+
+
+@pytest.fixture
+def site(make):
+    """A started site in real time."""
+    return make()
+
+
+@pytest.fixture
+def frozen(make):
+    """A started site whose wall clock moves by site.advance(seconds) only."""
+    return make(frozen=True)
+
+
+@pytest.fixture
+def sink():
+    """An HTTP gateway that keeps what it gets."""
+    made = steward.Sink()
+    yield made
+    made.close()

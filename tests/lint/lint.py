@@ -1,0 +1,209 @@
+#!/usr/bin/python3
+"""Checks that a compiler does not make; `./dev lint` runs it, selftest.py proves that it can fail.
+
+Every rule is a function that takes the tree's root and yields faults as "file:line: what".
+"""
+import pathlib
+import re
+import subprocess
+import sys
+
+FLOORS = ["base", "domain", "store", "service", "edge", "host", "main"]
+ALONE = {"ctl": {"base"}, "sim": {"base"}}
+FILE_LINES = 800
+FUNCTION_LINES = 60
+
+# Calls that have a safer form of ours; the folders named may use them.
+BANNED = {
+    r"\b(strcpy|strcat|sprintf|vsprintf|strtok|atoi|atol|atof|gets|alloca)\s*\(": (),
+    r"\b(localtime|gmtime|ctime|asctime|strftime|time|gettimeofday|clock_gettime)\s*\(": ("daemon/base",),
+    r"\b(malloc|calloc|realloc|strdup|strndup|asprintf|vasprintf)\s*\(": ("daemon/base", "plugins", "tests", "daemon/domain/phone_shim.cc"),
+    r"\b(sleep|usleep|nanosleep)\s*\(": ("daemon/sim", "tests/unit"),
+    r"\b(system|popen)\s*\(": (),
+    r"\bdlclose\s*\(": (),
+}
+
+
+def tracked(root, *patterns):
+    """Files of the tree that match, as git sees them (untracked ones that are not ignored too)."""
+    out = subprocess.run(["git", "-C", str(root), "ls-files", "-co", "--exclude-standard", "--", *patterns],
+                         capture_output=True, text=True, check=True).stdout
+    return [p for p in sorted(set(out.split("\n"))) if p and (root / p).is_file()]
+
+
+def sources(root):
+    return tracked(root, "daemon/*.c", "daemon/*.h", "daemon/*.cc", "plugins/*.c", "plugins/*.h", "include/*.h")
+
+
+def lines(root, path):
+    return (root / path).read_text(encoding="utf-8").split("\n")
+
+
+def without_comments(text):
+    """The text with comments and string contents blanked, line for line."""
+    def blank(m):
+        return re.sub(r"[^\n]", " ", m.group(0))
+    return re.sub(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"', blank, text, flags=re.S)
+
+
+def floors(root):
+    """A file includes only its own floor and those to its left."""
+    for path in sources(root):
+        parts = path.split("/")
+        if parts[0] == "daemon":
+            floor = parts[1]
+            if floor in FLOORS:
+                allowed = set(FLOORS[:FLOORS.index(floor) + 1])
+            elif floor in ALONE:
+                allowed = ALONE[floor] | {floor}
+            else:
+                yield f"{path}:1: '{floor}' is no floor"
+                continue
+        else:
+            allowed = set()
+        for n, line in enumerate(lines(root, path), 1):
+            m = re.match(r'\s*#\s*include\s+"([a-z_]+)/', line)
+            if not m:
+                continue
+            if parts[0] == "daemon" and m[1] not in allowed:
+                yield f"{path}:{n}: {parts[1]} may not include {m[1]}"
+            if parts[0] in ("plugins", "include") and m[1] in FLOORS + list(ALONE):
+                yield f"{path}:{n}: a plugin sees include/steward alone"
+
+
+def sizes(root):
+    """Files and functions stay small; exceptions.txt may only shrink."""
+    allowed = dict(line.split() for line in lines(root, "tests/lint/exceptions.txt")
+                   if line and not line.startswith("#"))
+    seen = set()
+    for path in sources(root) + tracked(root, "tests/*.c", "tests/*.py", "bench/*.py", "bench/*.c", "web/*.ts", "web/*.js"):
+        text = lines(root, path)
+        if len(text) > FILE_LINES + 1:
+            yield f"{path}:{FILE_LINES}: file has {len(text)} lines, at most {FILE_LINES}"
+        if not path.endswith((".c", ".cc")) or path.endswith("pinyin_initials.c"):
+            continue
+        start = None
+        for n, line in enumerate(text, 1):
+            if line == "{":
+                start = n
+            elif line == "}" and start:
+                length = n - start - 1
+                name = function_name(text, start)
+                limit = int(allowed.get(f"{path}:{name}", FUNCTION_LINES))
+                if f"{path}:{name}" in allowed:
+                    seen.add(f"{path}:{name}")
+                    if length <= FUNCTION_LINES:
+                        yield f"tests/lint/exceptions.txt:1: {path}:{name} needs no exception any more"
+                if length > limit:
+                    yield f"{path}:{start}: {name} has {length} lines, at most {limit}"
+                start = None
+    for name in set(allowed) - seen:
+        yield f"tests/lint/exceptions.txt:1: {name} does not exist"
+
+
+def function_name(text, brace_line):
+    head = ""
+    for line in reversed(text[max(0, brace_line - 8):brace_line - 1]):
+        head = line + " " + head
+        m = re.search(r"(\w+)\s*\(", head)
+        if m and not line.startswith((" ", "\t")):
+            return m[1]
+    return "?"
+
+
+def banned(root):
+    """Calls that have a safer form of ours."""
+    for path in sources(root):
+        text = without_comments((root / path).read_text(encoding="utf-8")).split("\n")
+        for pattern, but in BANNED.items():
+            if path.startswith(but or ("\0",)):
+                continue
+            for n, line in enumerate(text, 1):
+                m = re.search(pattern, line)
+                if m and not re.search(r"[>.]\s*$", line[:m.start()]):
+                    yield f"{path}:{n}: {m[0].strip('( ')} is not used here (docs/hacking.md)"
+
+
+def comments(root):
+    """Every file says its job first; every function of a header has a docstring near it."""
+    for path in sources(root):
+        text = lines(root, path)
+        if not text[0].startswith("/*"):
+            yield f"{path}:1: the first comment says what the file is for"
+        if not path.endswith(".h"):
+            continue
+        documented = False
+        for n, line in enumerate(text, 1):
+            if not line.strip():
+                documented = False
+            if line.startswith(("/**", "/*", " *")):
+                documented = True
+            starts = re.match(r"(?!typedef|extern|static|#|struct \w+;|enum)[a-z].*\b\w+\(", line)
+            if starts and not documented and not re.search(r"/\*", line):
+                yield f"{path}:{n}: a public function has a docstring: {line.strip()[:60]}"
+
+
+def partial_indexes(root):
+    """The condition of a partial index is a literal: a bound one scans the whole table."""
+    for path in sources(root):
+        for n, line in enumerate(lines(root, path), 1):
+            if re.search(r"\bdone\s*=\s*\$", line):
+                yield f"{path}:{n}: write done = 0 as a literal, or the partial index is not used"
+
+
+def places(root):
+    """Nothing speaks of one machine: no absolute home or work paths, no registry addresses."""
+    words = re.compile(r"/(?:home|root|work|tmp/wt)/[a-z]|registry\.npmjs\.org|deb\.debian\.org|\bTODO\b|\bFIXME\b|\bXXX\b")
+    for path in tracked(root, "*"):
+        if path.startswith(("tests/lint/", "tests/recordings/")) or path.endswith((".png", ".gz", ".ico")):
+            continue
+        try:
+            text = lines(root, path)
+        except UnicodeDecodeError:
+            continue
+        for n, line in enumerate(text, 1):
+            m = words.search(line)
+            if m:
+                yield f"{path}:{n}: '{m[0]}' does not belong in the tree"
+
+
+def format(root):
+    """clang-format has nothing to say."""
+    paths = [p for p in sources(root) + tracked(root, "tests/*.c", "tests/*.h", "bench/*.c") if not p.endswith("pinyin_initials.c")]
+    if not paths:
+        return
+    out = subprocess.run(["clang-format", "--dry-run", *paths], cwd=root, capture_output=True, text=True).stderr
+    seen = set()
+    for m in re.finditer(r"^(\S+?):(\d+):\d+: .*-Wclang-format", out, re.M):
+        if m[1] not in seen:
+            seen.add(m[1])
+            yield f"{m[1]}:{m[2]}: not formatted (./dev format)"
+
+
+def configuration(root):
+    """docs/configuration.md is what the table says (only where the program is built)."""
+    for program in ("build/asan/bin/stewardd", "build/bin/stewardd"):
+        if (root / program).exists():
+            made = subprocess.run([str(root / program), "--config-reference"], capture_output=True, text=True)
+            page = root / "docs/configuration.md"
+            if made.returncode != 0 or not page.exists() or page.read_text(encoding="utf-8") != made.stdout:
+                yield "docs/configuration.md:1: not in step with the table (stewardd --config-reference > docs/configuration.md)"
+            return
+
+
+RULES = [floors, sizes, banned, comments, partial_indexes, places, format, configuration]
+
+
+def check(root, rules=None):
+    return [f"{fault}  [{rule.__name__}]" for rule in rules or RULES for fault in rule(root)]
+
+
+def main():
+    root = pathlib.Path(__file__).resolve().parents[2]
+    faults = check(root)
+    print("\n".join(faults) if faults else f"lint: {len(sources(root))} files, {len(RULES)} rules, no fault")
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
