@@ -171,6 +171,7 @@ struct steward_hook {
     const char *body;
     size_t body_len;
     const char *const *headers; /* "name: value", lower-case names, NULL-terminated */
+    bool authenticated;       /* it bore an integration token, or `verify` vouched for it */
 };
 
 /** A gateway: it describes requests and reads answers; the host sends, retries and stores. */
@@ -186,6 +187,11 @@ struct steward_gateway_ops {
      * the generic form is accepted. May call host->receipt / host->inbound any number of times. */
     int (*hook)(void *ctx, const struct steward_hook *hook);
     int concurrency;          /* most requests at once; 0: 4 */
+    int64_t rate_milli;       /* most messages a second, times 1000; 0: no limit */
+    const char *const *events; /* events to be sent ("ticket.opened", "ticket.*"), NULL-terminated; may be NULL */
+    /** True if a hook request without a token proves that it comes from the provider (a signature).
+     * NULL: only an integration token proves it for the generic form. */
+    bool (*verify)(void *ctx, const struct steward_hook *hook);
 };
 
 /* ---- the host table ---- */

@@ -145,14 +145,17 @@ CREATE TABLE message (
     next_at INTEGER,                           -- when to try (again); NULL: not waiting
     expires_at INTEGER, queued_at INTEGER NOT NULL, sent_at INTEGER, delivered_at INTEGER, failed_at INTEGER,
     error TEXT, provider_id TEXT, resend_of INTEGER,
-    event_type TEXT, event_json TEXT, done INTEGER NOT NULL DEFAULT 0) STRICT;
-CREATE INDEX message_due ON message (next_at) WHERE done = 0;
+    event_type TEXT, event_json TEXT,
+    done INTEGER NOT NULL DEFAULT 0) STRICT;   -- 1 once nothing more is to be sent
+CREATE INDEX message_due ON message (gateway, next_at) WHERE done = 0;
+CREATE INDEX message_provider ON message (provider_id) WHERE provider_id IS NOT NULL;
 CREATE INDEX message_ticket ON message (ticket_id);
 CREATE INDEX message_person ON message (person_id);
 CREATE TABLE receipt (                         -- reports for keys not known (yet)
-    id INTEGER PRIMARY KEY, gateway TEXT NOT NULL, key TEXT NOT NULL, state TEXT NOT NULL, at INTEGER NOT NULL,
+    id INTEGER PRIMARY KEY, gateway TEXT NOT NULL, key TEXT, state TEXT NOT NULL, at INTEGER NOT NULL,
     error TEXT, provider_id TEXT, kept_at INTEGER NOT NULL) STRICT;
 CREATE INDEX receipt_key ON receipt (key);
+CREATE INDEX receipt_provider ON receipt (provider_id);
 CREATE TABLE inbound (                         -- what owners write back; unique so that a repeat counts once
     id INTEGER PRIMARY KEY, gateway TEXT NOT NULL, provider_id TEXT NOT NULL, sender TEXT NOT NULL,
     recipient TEXT, text TEXT NOT NULL, at INTEGER NOT NULL, reply_to_key TEXT, person_id INTEGER, ticket_id INTEGER,
