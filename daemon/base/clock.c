@@ -1,0 +1,217 @@
+/*
+ * clock.c - the only place that reads the time, and its text forms.
+ *
+ * Dates are computed with Howard Hinnant's days_from_civil and civil_from_days
+ * (howardhinnant.github.io/date_algorithms.html), proleptic Gregorian.
+ */
+#include "base/clock.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#define DAY_MS 86400000LL
+
+/* frozen_at != 0: the wall clock stands there; else it runs `moved` ms ahead of the system's. */
+static _Atomic int64_t frozen_at;
+static _Atomic int64_t moved;
+
+int64_t clock_now_ms(void)
+{
+    int64_t frozen = atomic_load(&frozen_at);
+    if (frozen)
+        return frozen;
+    struct timespec ts;
+    clock_gettime(CLOCK_REALTIME, &ts);
+    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000 + atomic_load(&moved);
+}
+
+int64_t clock_mono_us(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
+void clock_test_set(int64_t ms)
+{
+    atomic_store(&frozen_at, ms);
+    if (!ms)
+        atomic_store(&moved, 0);
+}
+
+void clock_test_advance(int64_t delta)
+{
+    if (atomic_load(&frozen_at))
+        atomic_fetch_add(&frozen_at, delta);
+    else
+        atomic_fetch_add(&moved, delta);
+}
+
+bool clock_test_frozen(void)
+{
+    return atomic_load(&frozen_at) != 0;
+}
+
+struct civil {
+    int year, month, day;
+};
+
+static int32_t days_of(struct civil c)
+{
+    int y = c.year - (c.month <= 2);
+    int era = (y >= 0 ? y : y - 399) / 400;
+    int yoe = y - era * 400;
+    int doy = (153 * (c.month + (c.month > 2 ? -3 : 9)) + 2) / 5 + c.day - 1;
+    int doe = yoe * 365 + yoe / 4 - yoe / 100 + doy;
+    return era * 146097 + doe - 719468;
+}
+
+static struct civil civil_of(int32_t days)
+{
+    int z = days + 719468;
+    int era = (z >= 0 ? z : z - 146096) / 146097;
+    int doe = z - era * 146097;
+    int yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
+    int doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
+    int mp = (5 * doy + 2) / 153;
+    struct civil c = {.day = doy - (153 * mp + 2) / 5 + 1, .month = mp + (mp < 10 ? 3 : -9)};
+    c.year = yoe + era * 400 + (c.month <= 2);
+    return c;
+}
+
+const char *clock_format(int64_t ms, char out[CLOCK_TEXT_MAX])
+{
+    const int64_t last = 253402300799999LL; /* 9999-12-31T23:59:59.999Z */
+    ms = ms < 0 ? 0 : ms > last ? last : ms;
+    struct civil c = civil_of((int32_t)(ms / DAY_MS));
+    int in_day = (int)(ms % DAY_MS);
+    snprintf(out, CLOCK_TEXT_MAX, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", c.year, c.month, c.day,
+             in_day / 3600000, in_day / 60000 % 60, in_day / 1000 % 60, in_day % 1000);
+    return out;
+}
+
+const char *clock_format_date(int32_t days, char *out)
+{
+    struct civil c = civil_of(days);
+    snprintf(out, 12, "%04u-%02u-%02u", (unsigned)c.year % 10000, (unsigned)c.month % 100,
+             (unsigned)c.day % 100);
+    return out;
+}
+
+/* Exactly n digits at *p, moved past them; -1 otherwise. */
+static int digits(const char **p, int n)
+{
+    int v = 0;
+    for (int i = 0; i < n; i++, (*p)++) {
+        if (**p < '0' || **p > '9')
+            return -1;
+        v = v * 10 + (**p - '0');
+    }
+    return v;
+}
+
+static bool skip(const char **p, const char *any)
+{
+    if (!**p || !strchr(any, **p))
+        return false;
+    (*p)++;
+    return true;
+}
+
+static int month_days(int year, int month)
+{
+    static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+    return days[month - 1] + (month == 2 && leap);
+}
+
+static int parse_date(const char **p, int32_t *days)
+{
+    struct civil c = {.year = digits(p, 4)};
+    if (c.year < 0 || !skip(p, "-"))
+        return E_INVALID;
+    c.month = digits(p, 2);
+    if (c.month < 1 || c.month > 12 || !skip(p, "-"))
+        return E_INVALID;
+    c.day = digits(p, 2);
+    if (c.day < 1 || c.day > month_days(c.year, c.month))
+        return E_INVALID;
+    *days = days_of(c);
+    return E_OK;
+}
+
+int clock_parse_date(const char *text, int32_t *days)
+{
+    if (!text)
+        return E_INVALID;
+    int rc = parse_date(&text, days);
+    return rc < 0 ? rc : *text ? E_INVALID : E_OK;
+}
+
+/* ".5", ".123456": milliseconds, further digits dropped. 0 where no fraction stands. */
+static int parse_fraction(const char **p)
+{
+    if (!skip(p, ".,"))
+        return 0;
+    int ms = 0, n = 0;
+    for (; **p >= '0' && **p <= '9'; (*p)++, n++)
+        if (n < 3)
+            ms = ms * 10 + (**p - '0');
+    for (int i = n; i < 3; i++)
+        ms *= 10;
+    return n > 0 ? ms : -1;
+}
+
+/* "12:30", "12:30:05", "12:30:05.25" to milliseconds in the day; a leap second counts as :59. */
+static int parse_time_of_day(const char **p, int32_t *ms)
+{
+    int h = digits(p, 2);
+    if (h < 0 || h > 23 || !skip(p, ":"))
+        return E_INVALID;
+    int m = digits(p, 2), s = 0, fraction = 0;
+    if (m < 0 || m > 59)
+        return E_INVALID;
+    if (skip(p, ":")) {
+        s = digits(p, 2);
+        if (s < 0 || s > 60)
+            return E_INVALID;
+        fraction = parse_fraction(p);
+        if (fraction < 0)
+            return E_INVALID;
+    }
+    *ms = ((h * 60 + m) * 60 + (s == 60 ? 59 : s)) * 1000 + fraction;
+    return E_OK;
+}
+
+/* "Z", "+08:00", "+0800": minutes east of UTC. */
+static int parse_offset(const char **p, int *minutes)
+{
+    *minutes = 0;
+    if (skip(p, "Zz"))
+        return E_OK;
+    int sign = **p == '-' ? -1 : 1;
+    if (!skip(p, "+-"))
+        return E_INVALID;
+    int h = digits(p, 2);
+    if (h < 0 || h > 23)
+        return E_INVALID;
+    skip(p, ":");
+    int m = digits(p, 2);
+    if (m < 0 || m > 59)
+        return E_INVALID;
+    *minutes = sign * (h * 60 + m);
+    return E_OK;
+}
+
+int clock_parse(const char *text, int64_t *ms)
+{
+    int32_t days = 0, in_day = 0;
+    int offset = 0;
+    if (!text || parse_date(&text, &days) < 0 || !skip(&text, "Tt ") ||
+        parse_time_of_day(&text, &in_day) < 0 || parse_offset(&text, &offset) < 0 || *text)
+        return E_INVALID;
+    *ms = days * DAY_MS + in_day - offset * 60000LL;
+    return E_OK;
+}
