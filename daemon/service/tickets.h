@@ -115,11 +115,11 @@ int tickets_verb(struct tickets *t, struct ledger_tx *tx, int64_t ticket_id, con
 int tickets_on_account_disabled(struct tickets *t, struct ledger_tx *tx, const char *account,
                                 const struct actor *by) MUST_CHECK;
 
-/* ---- reading: any struct db, any thread; site must outlive the call ---- */
+/* ---- reading: any struct db, any thread ---- */
 
 /** One ticket as resources.md shows it, `allowed` for the actor; E_NOTFOUND. */
-int ticket_json(struct db *db, const struct site *site, int64_t ticket_id,
-                const struct actor *actor, int64_t now, struct buf *out) MUST_CHECK;
+int ticket_json(struct db *db, struct tickets *t, int64_t ticket_id, const struct actor *actor,
+                int64_t now, struct buf *out) MUST_CHECK;
 
 /** GET /tickets: every filter may be NULL or 0. */
 struct ticket_filter {
@@ -132,7 +132,7 @@ struct ticket_filter {
     const char *cursor; /* of the former answer's `next` */
 };
 /** {"items":[…],"next":…}, newest first; E_INVALID for a cursor that is none. */
-int tickets_list_json(struct db *db, const struct site *site, const struct ticket_filter *filter,
+int tickets_list_json(struct db *db, struct tickets *t, const struct ticket_filter *filter,
                       const struct actor *actor, int64_t now, struct buf *out) MUST_CHECK;
 /** GET /tickets/{id}/timeline: {"items":[…],"next":…} in order; E_NOTFOUND. */
 int ticket_timeline_json(struct db *db, int64_t ticket_id, int limit, const char *cursor,

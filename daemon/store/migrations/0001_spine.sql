@@ -86,22 +86,27 @@ CREATE TABLE callback (
 CREATE INDEX callback_open ON callback (number) WHERE ended_at IS NULL;
 
 -- ---- tickets ----------------------------------------------------------------------------------
+CREATE TABLE policy_version (                  -- a policy as it was when clocks started under it
+    id INTEGER PRIMARY KEY, name TEXT NOT NULL, digest TEXT NOT NULL UNIQUE, -- SHA-256 of json
+    json TEXT NOT NULL, created_at INTEGER NOT NULL) STRICT;
 CREATE TABLE ticket (
     id INTEGER PRIMARY KEY, version INTEGER NOT NULL, state TEXT NOT NULL, kind TEXT NOT NULL,
-    subject TEXT NOT NULL, category TEXT, policy TEXT NOT NULL, priority INTEGER NOT NULL,
+    subject TEXT NOT NULL, category TEXT, priority INTEGER NOT NULL,
     person_id INTEGER, caller TEXT, unit_id INTEGER, call_id INTEGER, calls_json TEXT NOT NULL DEFAULT '[]',
-    channel TEXT NOT NULL, responder TEXT, cycle INTEGER NOT NULL DEFAULT 1, urges INTEGER NOT NULL DEFAULT 0,
-    opened_at INTEGER NOT NULL, closed_at INTEGER, close_kind TEXT, incident_id INTEGER,
-    refusals INTEGER NOT NULL DEFAULT 0, attempts INTEGER NOT NULL DEFAULT 0,
+    channel TEXT NOT NULL, responder TEXT, about TEXT, -- about: the employee whom a complaint is about
+    cycle INTEGER NOT NULL DEFAULT 1, urges INTEGER NOT NULL DEFAULT 0, urged_at INTEGER,
+    opened_at INTEGER NOT NULL, resolved_at INTEGER, awaiting_at INTEGER,
+    closed_at INTEGER, close_kind TEXT, close_reason TEXT, incident_id INTEGER,
+    refusals INTEGER NOT NULL DEFAULT 0, attempts INTEGER NOT NULL DEFAULT 0, -- attempts: since awaiting_at
     handover_json TEXT,                        -- the handover under way
-    set_json TEXT NOT NULL DEFAULT '{}',       -- which fields were set once (a first setting is free)
-    policy_json TEXT NOT NULL,                 -- the policy as frozen when the clocks started
+    was_set INTEGER NOT NULL DEFAULT 0,        -- bit per field that was set once (a first setting is free)
+    policy_id INTEGER NOT NULL REFERENCES policy_version(id), -- frozen: new clocks of the ticket run under it
     last_seq INTEGER NOT NULL DEFAULT 0, last_hash TEXT NOT NULL DEFAULT '') STRICT;
 CREATE INDEX ticket_person ON ticket (person_id) WHERE closed_at IS NULL;
 CREATE INDEX ticket_caller ON ticket (caller) WHERE closed_at IS NULL;
 CREATE INDEX ticket_responder ON ticket (responder, closed_at);
 CREATE INDEX ticket_unit ON ticket (unit_id);
-CREATE TABLE ticket_event (                    -- the history: append-only, hash-chained
+CREATE TABLE ticket_event (                    -- the history: append-only, hash-chained (docs/history.md)
     ticket_id INTEGER NOT NULL REFERENCES ticket(id), seq INTEGER NOT NULL,
     at INTEGER NOT NULL, by TEXT NOT NULL, kind TEXT NOT NULL,
     data TEXT, salt TEXT, digest TEXT NOT NULL, -- digest = H(salt || data); both go at erasure
@@ -112,24 +117,30 @@ CREATE TABLE dispatch (
     department TEXT NOT NULL, assignee TEXT, visit_from INTEGER, visit_to INTEGER, state TEXT NOT NULL,
     accepted_by TEXT, final INTEGER NOT NULL DEFAULT 0, note TEXT, report TEXT,
     sent_at INTEGER NOT NULL, ended_at INTEGER, UNIQUE (ticket_id, n)) STRICT;
+CREATE INDEX dispatch_open ON dispatch (department) WHERE ended_at IS NULL;
 -- A clock and its next timer in one row: next_at is the next moment at which something happens
--- (a ladder step or the breach), NULL when nothing more will. done is 1 once next_at is NULL.
+-- (a ladder step, the breach, the end of a pause), NULL when nothing more will; done is 1 then.
 CREATE TABLE clock (
     id INTEGER PRIMARY KEY, ticket_id INTEGER REFERENCES ticket(id), callback_id INTEGER REFERENCES callback(id),
     name TEXT NOT NULL, dispatch INTEGER, cycle INTEGER NOT NULL, state TEXT NOT NULL,
+    policy_id INTEGER NOT NULL REFERENCES policy_version(id), -- the ladder is its
+    calendar TEXT NOT NULL,
     span TEXT NOT NULL,                        -- the promise as written: "4h", "10wd"
     share INTEGER NOT NULL DEFAULT 100,        -- percent of span (later cycles shrink)
+    extra_ms INTEGER NOT NULL DEFAULT 0,       -- working time added by approved extensions
     started_at INTEGER NOT NULL, due_at INTEGER, ended_at INTEGER,
-    paused_at INTEGER, paused_reason TEXT, breached INTEGER NOT NULL DEFAULT 0,
-    steps_json TEXT NOT NULL,                  -- the ladder as frozen at the start
-    step INTEGER NOT NULL DEFAULT 0, turn INTEGER NOT NULL DEFAULT 0, -- steps done; repeats of the last
+    paused_reason TEXT, resume_at INTEGER,     -- resume_at: the pause ends by itself (a visit begins)
+    breached INTEGER NOT NULL DEFAULT 0,
+    fired TEXT NOT NULL DEFAULT '',            -- how often each step of the ladder was carried out: "1,1,0"
     next_at INTEGER, done INTEGER NOT NULL DEFAULT 0) STRICT;
 CREATE INDEX clock_due ON clock (next_at) WHERE done = 0;
-CREATE INDEX clock_ticket ON clock (ticket_id);
+CREATE INDEX clock_ticket ON clock (ticket_id) WHERE ticket_id IS NOT NULL;
 CREATE INDEX clock_callback ON clock (callback_id) WHERE callback_id IS NOT NULL;
-CREATE TABLE clock_segment (                   -- running and paused stretches; elapsed is computed from these
+-- Running and paused stretches of a clock; elapsed time is computed from these. A clock that was
+-- never paused or re-based has none: it ran from started_at under its calendar.
+CREATE TABLE clock_segment (
     id INTEGER PRIMARY KEY, clock_id INTEGER NOT NULL REFERENCES clock(id),
-    from_at INTEGER NOT NULL, to_at INTEGER, kind TEXT NOT NULL, reason TEXT) STRICT;
+    from_at INTEGER NOT NULL, to_at INTEGER, running INTEGER NOT NULL, calendar TEXT NOT NULL, reason TEXT) STRICT;
 CREATE INDEX clock_segment_clock ON clock_segment (clock_id);
 CREATE TABLE incident (
     id INTEGER PRIMARY KEY, state TEXT NOT NULL, subject TEXT NOT NULL, category TEXT, scope_json TEXT NOT NULL,
