@@ -25,8 +25,10 @@ CREATE TABLE phone (
     id INTEGER PRIMARY KEY, person_id INTEGER NOT NULL REFERENCES person(id),
     e164 TEXT NOT NULL, label TEXT NOT NULL,   -- mobile, home, work …
     raw TEXT NOT NULL, pos INTEGER NOT NULL,
+    rev TEXT NOT NULL DEFAULT '',              -- national digits reversed, for "ends with"
     UNIQUE (person_id, e164)) STRICT;
 CREATE INDEX phone_e164 ON phone (e164);
+CREATE INDEX phone_rev ON phone (rev);
 CREATE TABLE email (
     id INTEGER PRIMARY KEY, person_id INTEGER NOT NULL REFERENCES person(id),
     address TEXT NOT NULL, pos INTEGER NOT NULL, UNIQUE (person_id, address)) STRICT;
@@ -102,7 +104,7 @@ CREATE TABLE ticket (
     was_set INTEGER NOT NULL DEFAULT 0,        -- bit per field that was set once (a first setting is free)
     policy_id INTEGER NOT NULL REFERENCES policy_version(id), -- frozen: new clocks of the ticket run under it
     last_seq INTEGER NOT NULL DEFAULT 0, last_hash TEXT NOT NULL DEFAULT '') STRICT;
-CREATE INDEX ticket_person ON ticket (person_id) WHERE closed_at IS NULL;
+CREATE INDEX ticket_person ON ticket (person_id, opened_at);
 CREATE INDEX ticket_caller ON ticket (caller) WHERE closed_at IS NULL;
 CREATE INDEX ticket_responder ON ticket (responder, closed_at);
 CREATE INDEX ticket_unit ON ticket (unit_id);
