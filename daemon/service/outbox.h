@@ -25,7 +25,8 @@ struct site; /* domain/site.h: messages, site.language, site.timezone */
 struct outbox_inbound {
     const char *gateway, *id, *from, *to, *text, *reply_to_key;
     int64_t at;
-    int64_t person_id; /* filled for on_inbound: the one owner with this number, 0 if none or several */
+    int64_t
+        person_id; /* filled for on_inbound: the one owner with this number, 0 if none or several */
     int64_t ticket_id; /* filled for on_inbound: of the message that is answered, 0 if none */
     bool opted_out;    /* filled for on_inbound: it was STOP or the like, and is done with */
 };
@@ -33,8 +34,8 @@ struct outbox_inbound {
 struct outbox_opts {
     struct loop *loop;
     struct ledger *ledger;
-    struct hub *hub;              /* may be NULL (tests) */
-    struct site *site;            /* a reference is taken */
+    struct hub *hub;   /* may be NULL (tests) */
+    struct site *site; /* a reference is taken */
     /** A raw number to E.164; false: not a number. Loop thread. NULL: taken as it is. */
     bool (*normalise)(void *ctx, const char *raw, char out[32]);
     /** A new inbound text (not a repeat): in its transaction, on the ledger thread. May be NULL. */
@@ -48,7 +49,8 @@ struct outbox_opts {
 struct outbox *outbox_new(const struct outbox_opts *opts, struct errmsg *why);
 /** Rows left `sending` by a crash go back to queued; then due rows leave. */
 int outbox_start(struct outbox *ob) MUST_CHECK;
-/** Hand out nothing more; what is on its way gets at most two seconds. Call before ledger_free(). */
+/** Hand out nothing more; what is on its way gets at most two seconds. Call before ledger_free().
+ */
 void outbox_stop(struct outbox *ob);
 /** After ledger_free(): commands still queued refer to the outbox. */
 void outbox_free(struct outbox **ob);
@@ -72,19 +74,20 @@ struct outbox_param {
  * {building}, {unit}, {owner}, {opened} of the ticket.
  */
 struct outbox_message {
-    const char *channel;          /* "sms", "email"; NULL: sms if there is a phone, else e-mail */
-    const char *message_class;    /* "service", "marketing", "staff", "verification"; NULL: by recipient */
-    const char *recipient;        /* number or address; NULL: the person's or the account's own */
+    const char *channel; /* "sms", "email"; NULL: sms if there is a phone, else e-mail */
+    const char
+        *message_class;    /* "service", "marketing", "staff", "verification"; NULL: by recipient */
+    const char *recipient; /* number or address; NULL: the person's or the account's own */
     int64_t person_id;
     const char *account;
-    int64_t ticket_id;            /* 0: none */
-    const char *template_name;    /* NULL: text as given */
+    int64_t ticket_id;         /* 0: none */
+    const char *template_name; /* NULL: text as given */
     const struct outbox_param *params;
     size_t n_params;
-    const char *text, *subject;   /* without template */
-    const char *language;         /* NULL: the recipient's, else the site's */
-    bool urgent;                  /* passes an owner's quiet hours and consent; recorded in audit */
-    int64_t not_before;           /* 0: at once */
+    const char *text, *subject; /* without template */
+    const char *language;       /* NULL: the recipient's, else the site's */
+    bool urgent;                /* passes an owner's quiet hours and consent; recorded in audit */
+    int64_t not_before;         /* 0: at once */
     int64_t resend_of;
 };
 
@@ -94,29 +97,32 @@ struct outbox_message {
  * refused. E_INVALID: unknown template, channel or class. None of these wrote anything, so the
  * caller may go on. why may be NULL.
  */
-int outbox_enqueue(struct outbox *ob, struct ledger_tx *tx, const struct outbox_message *m, int64_t *id,
-                   struct errmsg *why) MUST_CHECK;
+int outbox_enqueue(struct outbox *ob, struct ledger_tx *tx, const struct outbox_message *m,
+                   int64_t *id, struct errmsg *why) MUST_CHECK;
 
 /** True if some gateway subscribed to this kind ("ticket.opened"): else save the rendering. */
 bool outbox_wants_event(struct outbox *ob, const char *type);
 /** Queue an event (data: JSON) for every gateway that subscribed to it. */
-int outbox_event(struct outbox *ob, struct ledger_tx *tx, const char *type, int64_t at, const char *data,
-                 int64_t ticket_id) MUST_CHECK;
+int outbox_event(struct outbox *ob, struct ledger_tx *tx, const char *type, int64_t at,
+                 const char *data, int64_t ticket_id) MUST_CHECK;
 
 /** A new message like that one, under a new key, through consent and quiet hours again. */
-int outbox_resend(struct outbox *ob, struct ledger_tx *tx, int64_t id, const char *by, int64_t *new_id,
-                  struct errmsg *why) MUST_CHECK;
+int outbox_resend(struct outbox *ob, struct ledger_tx *tx, int64_t id, const char *by,
+                  int64_t *new_id, struct errmsg *why) MUST_CHECK;
 /** Only while queued; E_CONFLICT otherwise, E_NOTFOUND. */
-int outbox_cancel(struct outbox *ob, struct ledger_tx *tx, int64_t id, const char *by, struct errmsg *why) MUST_CHECK;
+int outbox_cancel(struct outbox *ob, struct ledger_tx *tx, int64_t id, const char *by,
+                  struct errmsg *why) MUST_CHECK;
 /** Move a message forward; an unknown key is kept. `key` or provider_id names it. */
-int outbox_receipt(struct outbox *ob, struct ledger_tx *tx, const char *gateway, const struct steward_receipt *r)
-    MUST_CHECK;
-/** Store an inbound text once, obey STOP and its like, call on_inbound. A repeat changes nothing. */
+int outbox_receipt(struct outbox *ob, struct ledger_tx *tx, const char *gateway,
+                   const struct steward_receipt *r) MUST_CHECK;
+/** Store an inbound text once, obey STOP and its like, call on_inbound. A repeat changes nothing.
+ */
 int outbox_inbound(struct outbox *ob, struct ledger_tx *tx, struct outbox_inbound *in) MUST_CHECK;
 
 /* ---- reading ---- */
 
-/** One message as resources.md has it. mask hides the middle of numbers and addresses. E_NOTFOUND. */
+/** One message as resources.md has it. mask hides the middle of numbers and addresses. E_NOTFOUND.
+ */
 int outbox_json(struct db *db, int64_t id, bool mask, struct jw *w) MUST_CHECK;
 
 struct outbox_filter {
@@ -127,31 +133,36 @@ struct outbox_filter {
     bool mask;
 };
 /** Writes the items (the caller opened an array), newest first; *next: the cursor, 0 at the end. */
-int outbox_list(struct db *db, const struct outbox_filter *f, struct jw *w, int64_t *next) MUST_CHECK;
+int outbox_list(struct db *db, const struct outbox_filter *f, struct jw *w,
+                int64_t *next) MUST_CHECK;
 
 /**
- * Body of POST /messages: {"channel","class","to","person_id","account","ticket","template","params",
+ * Body of POST /messages:
+ * {"channel","class","to","person_id","account","ticket","template","params",
  * "text","subject","language","not_before"}. The params array is allocated (outbox_message_clear);
  * all text belongs to body.
  */
-int outbox_message_from_json(const json_t *body, struct outbox_message *out, struct errmsg *why) MUST_CHECK;
+int outbox_message_from_json(const json_t *body, struct outbox_message *out,
+                             struct errmsg *why) MUST_CHECK;
 void outbox_message_clear(struct outbox_message *m);
 
 /* ---- gateways: loop thread ---- */
 
 /** What carries messages: the plugin host adapts a plugin's steward_gateway_ops to this. */
 struct outbox_gateway {
-    const char *name;                 /* the instance's; copied */
-    int concurrency;                  /* most requests at once; 0: 4 */
-    int64_t rate_milli;               /* messages a second times 1000; 0: no limit */
-    const char *const *events;        /* subscribed kinds ("ticket.opened", "ticket.*"), NULL-terminated; copied */
+    const char *name;   /* the instance's; copied */
+    int concurrency;    /* most requests at once; 0: 4 */
+    int64_t rate_milli; /* messages a second times 1000; 0: no limit */
+    const char *const
+        *events; /* subscribed kinds ("ticket.opened", "ticket.*"), NULL-terminated; copied */
     /** As in steward_gateway_ops, but each call is guarded by the host. */
-    int (*prepare)(void *ctx, const struct steward_message *msg, int64_t now_ms, struct steward_request *out,
-                   char *why, size_t why_len);
+    int (*prepare)(void *ctx, const struct steward_message *msg, int64_t now_ms,
+                   struct steward_request *out, char *why, size_t why_len);
     void (*judge)(void *ctx, const struct steward_message *msg, const struct steward_response *res,
                   struct steward_verdict *out);
-    int (*hook)(void *ctx, const struct steward_hook *hook);   /* may be NULL */
-    bool (*verify)(void *ctx, const struct steward_hook *hook); /* may be NULL: only a token proves */
+    int (*hook)(void *ctx, const struct steward_hook *hook); /* may be NULL */
+    bool (*verify)(void *ctx,
+                   const struct steward_hook *hook); /* may be NULL: only a token proves */
     void *ctx;
 };
 /** E_EXISTS if the name is taken. Its waiting messages leave at once. */
@@ -162,13 +173,14 @@ void outbox_unregister(struct outbox *ob, const char *name);
 /** For /readyz, /metrics, doctor: one gateway's state. */
 struct outbox_gateway_state {
     const char *name;
-    bool registered;        /* false: named by the configuration, no instance: its messages wait */
+    bool registered; /* false: named by the configuration, no instance: its messages wait */
     int in_flight;
     uint64_t sent, retried, failed;
-    int failing;            /* attempts in a row without an answer */
-    int64_t held_until;     /* resting after many failures; 0: not */
+    int failing;        /* attempts in a row without an answer */
+    int64_t held_until; /* resting after many failures; 0: not */
 };
-void outbox_each_gateway(struct outbox *ob, void (*fn)(void *ctx, const struct outbox_gateway_state *s), void *ctx);
+void outbox_each_gateway(struct outbox *ob,
+                         void (*fn)(void *ctx, const struct outbox_gateway_state *s), void *ctx);
 
 /* ---- hooks: loop thread ---- */
 
@@ -179,8 +191,8 @@ typedef void outbox_hook_done(void *ctx, int status, const char *detail);
  * authenticated: the request bore an integration token; else the gateway must vouch for it (its
  * `verify`, or its own `hook`). done is called exactly once, possibly before this returns.
  */
-void outbox_hook(struct outbox *ob, const char *gateway, const struct steward_hook *hook, bool authenticated,
-                 outbox_hook_done *done, void *ctx);
+void outbox_hook(struct outbox *ob, const char *gateway, const struct steward_hook *hook,
+                 bool authenticated, outbox_hook_done *done, void *ctx);
 /** What a plugin reports by itself (also from within its hook()): stored by the next command. */
 void outbox_report_receipt(struct outbox *ob, const char *gateway, const struct steward_receipt *r);
 void outbox_report_inbound(struct outbox *ob, const struct outbox_inbound *in);

@@ -1,0 +1,131 @@
+/*
+ * consent.c - consent and opt-out words (docs: the MIIT order on SMS services of 2015 wants a free
+ * way out of commercial messages; the word list is that of carriers and mainland providers).
+ */
+#include "domain/consent.h"
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/text.h"
+#include "domain/utf8.h"
+
+#define WORD_MAX 64 /* longer texts are no opt-out word */
+
+static const char *const stop_words[] = {
+    "STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END",  "QUIT",     "REVOKE",   "OPTOUT",
+    "退订", "退訂",    "TD",          "TDD",    "拒收", "取消订阅", "取消訂閱", "停止发送",
+};
+static const char *const start_words[] = {"START", "UNSTOP", "恢复订阅", "恢復訂閱"};
+static const char single_letters[] = "TNR";
+/* How a marketing text offers a way out: "回复T退订", "reply T to stop". */
+static const char *const offers[] = {"回复", "回覆", "回復", "REPLY ", "reply ", "Reply "};
+
+const char *consent_forbids(const struct consent *c, const char *channel, const char *message_class)
+{
+    if (text_eq(message_class, "marketing") && !c->marketing)
+        return "marketing";
+    if (text_eq(channel, "sms") && !c->sms)
+        return "sms";
+    if (text_eq(channel, "email") && !c->email)
+        return "email";
+    return NULL;
+}
+
+/* Full-width forms to ASCII, ideographic space and no-break space to a space, lower to upper. */
+static uint32_t fold(uint32_t cp)
+{
+    if (cp >= 0xff01 && cp <= 0xff5e)
+        cp -= 0xfee0;
+    if (cp == 0x3000 || cp == 0xa0 || cp == '\t' || cp == '\r' || cp == '\n')
+        cp = ' ';
+    if (cp >= 'a' && cp <= 'z')
+        cp -= 'a' - 'A';
+    return cp;
+}
+
+static bool is_trimmed(uint32_t cp)
+{
+    return cp == ' ' || cp == '.' || cp == '!' || cp == '?' || cp == ',' || cp == ';' ||
+           cp == '~' || cp == '"' || cp == '\'' || cp == 0x3002 /* 。 */ || cp == 0x201c ||
+           cp == 0x201d;
+}
+
+/* Folded and trimmed text into out (code points of the words above are at most three bytes);
+ * false if it is empty or too long to be a word. */
+static bool normalise(const char *text, char out[WORD_MAX])
+{
+    uint32_t cps[WORD_MAX / 3];
+    size_t n = 0, len = 0;
+
+    while (*text) {
+        uint32_t cp = fold(utf8_next(&text));
+        if (n == 0 && is_trimmed(cp))
+            continue;
+        if (n == ARRAY_LEN(cps)) {
+            if (!is_trimmed(cp))
+                return false;
+            continue;
+        }
+        cps[n++] = cp;
+    }
+    while (n > 0 && is_trimmed(cps[n - 1]))
+        n--;
+    for (size_t i = 0; i < n; i++) {
+        if (cps[i] < 0x80) {
+            out[len++] = (char)cps[i];
+        } else if (cps[i] >= 0x800 && cps[i] <= 0xffff) {
+            out[len++] = (char)(0xe0 | cps[i] >> 12);
+            out[len++] = (char)(0x80 | (cps[i] >> 6 & 0x3f));
+            out[len++] = (char)(0x80 | (cps[i] & 0x3f));
+        } else {
+            return false;
+        }
+    }
+    out[len] = 0;
+    return len > 0;
+}
+
+static bool in_words(const char *const *words, size_t n, const char *word)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(words[i], word) == 0)
+            return true;
+    return false;
+}
+
+/* "回复T", "回复 TD/T": the letter stands close behind an offer. */
+static bool offered(const char *marketing, char letter)
+{
+    for (size_t i = 0; i < ARRAY_LEN(offers); i++) {
+        const char *at = strstr(marketing, offers[i]);
+        while (at) {
+            const char *p = at + strlen(offers[i]);
+            for (int k = 0; k < 8 && *p; k++) {
+                uint32_t cp = fold(utf8_next(&p));
+                if (cp == (uint32_t)letter)
+                    return true;
+            }
+            at = strstr(at + 1, offers[i]);
+        }
+    }
+    return false;
+}
+
+enum consent_word consent_word(const char *text, const char *last_marketing)
+{
+    char word[WORD_MAX];
+
+    if (!normalise(text, word))
+        return CONSENT_NONE;
+    if (in_words(stop_words, ARRAY_LEN(stop_words), word))
+        return CONSENT_STOP;
+    if (in_words(start_words, ARRAY_LEN(start_words), word))
+        return CONSENT_START;
+    if (!word[1] && strchr(single_letters, word[0]) && last_marketing &&
+        offered(last_marketing, word[0]))
+        return CONSENT_STOP;
+    return CONSENT_NONE;
+}

@@ -1,0 +1,29 @@
+/*
+ * quiet.c - quiet hours by the site's local clock.
+ */
+#include "domain/quiet.h"
+
+#include <stddef.h>
+
+#define DAY_MS INT64_C(86400000)
+
+int64_t quiet_until(const struct quiet_hours *q, int64_t now)
+{
+    struct zone_time t;
+
+    if (q->from == q->to)
+        return now;
+    zone_local(q->zone, now, &t);
+    int minute = t.hour * 60 + t.minute;
+    bool over_midnight = q->from > q->to;
+    bool quiet =
+        over_midnight ? minute >= q->from || minute < q->to : minute >= q->from && minute < q->to;
+    if (!quiet)
+        return now;
+    int64_t local = now + t.offset * 1000LL;
+    int32_t days = (int32_t)((local - (local % DAY_MS + DAY_MS) % DAY_MS) / DAY_MS);
+    if (over_midnight && minute >= q->from)
+        days++;
+    int64_t end = zone_moment(q->zone, days + (q->to == 1440), q->to % 1440);
+    return end > now ? end : now;
+}
