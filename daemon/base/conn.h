@@ -3,7 +3,8 @@
  *
  * A conn reads lines (CONN_LINE for each, without its "\n" or "\r\n") or raw bytes (CONN_DATA).
  * Output is bounded: past `out_max` the connection reports CONN_SLOW once and drops what is
- * written after. All calls on the loop's thread. conn_free() may be called inside a callback: the
+ * written after. What is written during one turn of the loop leaves together at its end. Being
+ * connected (with TLS: shaken hands) takes at most 10 s. All calls on the loop's thread. conn_free() may be called inside a callback: the
  * object dies after the present turn and says nothing more.
  */
 #pragma once
@@ -23,8 +24,8 @@ enum conn_event {
     CONN_LINE,      /* data/len: one line; the view lives during the callback, NUL-terminated */
     CONN_DATA,      /* data/len: bytes; answer by returning how many were used (raw mode) */
     CONN_LONG,      /* a line over line_max; nothing more is read */
-    CONN_DRAINED,   /* output is empty again */
-    CONN_SLOW,      /* output passed out_max */
+    CONN_DRAINED,   /* all that was written is with the kernel */
+    CONN_SLOW,      /* output passed out_max; said once, and nothing more is taken */
     CONN_IDLE,      /* nothing was read for idle_ms */
     CONN_DOWN,      /* closed by the peer or by an error; data is the reason as text */
 };
@@ -53,7 +54,10 @@ void conn_write(struct conn *c, const void *data, size_t len);
 size_t conn_pending(const struct conn *c);
 /** Stop or go on reading (back-pressure: TCP holds the peer). Lines already buffered wait too. */
 void conn_pause(struct conn *c, bool paused);
-/** Write what is pending (for at most 5 s), then close and free. Nothing is reported any more. */
+/**
+ * Write what is pending (for at most 5 s), then close and free. Nothing is reported any more. What
+ * the peer still sends is thrown away for a moment, so that a reset does not eat our last words.
+ */
 void conn_finish(struct conn **c);
 /** Close and free now (deferred within a callback). NULL is allowed. */
 void conn_free(struct conn **c);
@@ -64,7 +68,9 @@ void conn_set_idle(struct conn *c, int64_t idle_ms);
 typedef void listener_cb(evutil_socket_t fd, const struct sockaddr *from, int fromlen, void *arg);
 /**
  * Listen on "127.0.0.1:7070", "[::1]:7070", ":7070" or a path with a '/' (Unix socket, mode 0600,
- * a dead one is replaced). Accepting pauses for a second when descriptors run out.
+ * a dead one is replaced). Accepting pauses for a second when descriptors run out. The callback
+ * owns the descriptor it is given (non-blocking). cb NULL: only bind and listen; somebody else
+ * accepts on listener_fd().
  */
 struct listener *listener_new(struct loop *loop, const char *address, listener_cb *cb, void *arg,
                               struct errmsg *why);

@@ -9,6 +9,7 @@
 #include <event2/util.h>
 
 struct event_base;
+struct evdns_base;
 struct loop;
 struct loop_timer;
 struct loop_signal;
@@ -17,15 +18,21 @@ struct loop_fd;
 typedef void loop_cb(void *arg);
 
 struct loop *loop_new(void);
-/** Frees the loop, dropping posted and deferred work that did not run. Sets *loop to NULL. */
+/**
+ * Frees the loop: runs what was deferred, ends what was registered with loop_own(), drops posted
+ * work that did not run. Sets *loop to NULL.
+ */
 void loop_free(struct loop **loop);
 /** Runs until loop_stop(). */
 void loop_run(struct loop *loop);
 /** One turn: what is ready now, without waiting. For tests. */
 void loop_turn(struct loop *loop);
+/** Ends loop_run() after the present callback; before loop_run(), makes it return at once. */
 void loop_stop(struct loop *loop);
 /** For the modules that must hand a base to libevent (evhttp, curl). */
 struct event_base *loop_base(struct loop *loop);
+/** The loop's resolver, which never blocks; made at the first use. */
+struct evdns_base *loop_dns(struct loop *loop);
 /** True when called on the thread that runs the loop. */
 bool loop_is_mine(const struct loop *loop);
 
@@ -34,6 +41,19 @@ bool loop_is_mine(const struct loop *loop);
 void loop_post(struct loop *loop, loop_cb *fn, void *arg);
 /** Call fn(arg) after the present callback returned (deferred death). Loop thread only. */
 void loop_defer(struct loop *loop, loop_cb *fn, void *arg);
+
+/**
+ * An object that lives on without an owner (a connection that still writes its last words): while
+ * it is registered, loop_free() calls end(arg), which must also loop_disown() it. The node is a
+ * member of the object.
+ */
+struct loop_owned {
+    loop_cb *end;
+    void *arg;
+    struct loop_owned *prev, *next;
+};
+void loop_own(struct loop *loop, struct loop_owned *node, loop_cb *end, void *arg);
+void loop_disown(struct loop *loop, struct loop_owned *node);
 
 /** A one-shot timer, not armed yet. */
 struct loop_timer *loop_timer_new(struct loop *loop, loop_cb *fn, void *arg);

@@ -22,7 +22,7 @@ struct worker_opts {
     const char *name;    /* thread name, at most 15 characters */
     int threads;         /* 1 to 16 */
     size_t queue_max;    /* jobs waiting in each lane */
-    void *(*open_local)(void *ctx);         /* per thread, at its start; may be NULL */
+    void *(*open_local)(void *ctx);         /* per thread, at its start, there; may be NULL */
     void (*close_local)(void *local);
     void *ctx;
 };
@@ -31,5 +31,6 @@ struct worker *worker_new(struct loop *loop, const struct worker_opts *opts);
 /** E_BUSY when the lane is full (then nothing was taken). Loop thread only. */
 int worker_submit(struct worker *w, const struct worker_job *job, bool urgent) MUST_CHECK;
 size_t worker_waiting(const struct worker *w);
-/** Runs what is queued, joins the threads, delivers no more `done`. */
+/** Runs what is queued, joins the threads, calls every `done` that is left on this (loop) thread.
+ * `done` must not submit again then (it gets E_BUSY). */
 void worker_free(struct worker **w);

@@ -1,0 +1,178 @@
+/*
+ * worker.c - a pool of threads over two bounded queues, answering on the loop through one eventfd.
+ */
+#include "base/worker.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+#include <event2/event.h>
+
+#include "base/mem.h"
+#include "base/text.h"
+
+enum { LANE_URGENT, LANE_NORMAL, LANES };
+enum { THREADS_MAX = 16 };
+
+/* A ring of jobs. */
+struct lane {
+    struct worker_job *v;
+    size_t head, n, cap;
+};
+
+struct worker {
+    struct worker_opts opts;
+    char name[16];
+    pthread_mutex_t lock; /* guards lanes, answers, closing */
+    pthread_cond_t more;
+    struct lane lanes[LANES];
+    struct lane answers; /* run, waiting for `done` on the loop; grows */
+    bool closing;
+    int back; /* eventfd: answers became non-empty */
+    struct loop_fd *watch;
+    pthread_t threads[THREADS_MAX];
+};
+
+static void lane_push(struct lane *l, const struct worker_job *job)
+{
+    l->v[(l->head + l->n++) % l->cap] = *job;
+}
+
+static struct worker_job lane_pop(struct lane *l)
+{
+    struct worker_job job = l->v[l->head];
+    l->head = (l->head + 1) % l->cap;
+    l->n--;
+    return job;
+}
+
+/* Answers are as many as jobs were let in, so this list is bounded by its growth alone. */
+static void answer(struct worker *w, const struct worker_job *job)
+{
+    struct lane *a = &w->answers;
+    if (a->n == a->cap) {
+        a->cap = a->cap ? a->cap * 2 : 64;
+        a->v = xrealloc(a->v, a->cap * sizeof(*a->v));
+    }
+    a->v[a->n++] = *job;
+    if (a->n == 1) {
+        uint64_t one = 1;
+        ssize_t n = write(w->back, &one, sizeof(one));
+        (void)n;
+    }
+}
+
+static void *thread_main(void *arg)
+{
+    struct worker *w = arg;
+    pthread_setname_np(pthread_self(), w->name);
+    void *local = w->opts.open_local ? w->opts.open_local(w->opts.ctx) : NULL;
+    pthread_mutex_lock(&w->lock);
+    for (;;) {
+        struct lane *l = &w->lanes[w->lanes[LANE_URGENT].n ? LANE_URGENT : LANE_NORMAL];
+        if (l->n) {
+            struct worker_job job = lane_pop(l);
+            pthread_mutex_unlock(&w->lock);
+            job.run(job.arg, local);
+            pthread_mutex_lock(&w->lock);
+            answer(w, &job);
+        } else if (w->closing) {
+            break;
+        } else {
+            pthread_cond_wait(&w->more, &w->lock);
+        }
+    }
+    pthread_mutex_unlock(&w->lock);
+    if (w->opts.close_local)
+        w->opts.close_local(local);
+    return NULL;
+}
+
+static void deliver(struct worker *w)
+{
+    pthread_mutex_lock(&w->lock);
+    struct lane a = w->answers;
+    w->answers = (struct lane){0};
+    pthread_mutex_unlock(&w->lock);
+    for (size_t i = 0; i < a.n; i++)
+        if (a.v[i].done)
+            a.v[i].done(a.v[i].arg);
+    free(a.v);
+}
+
+static void on_back(evutil_socket_t fd, short what, void *arg)
+{
+    uint64_t n;
+    if (read(fd, &n, sizeof(n)) > 0)
+        deliver(arg);
+}
+
+struct worker *worker_new(struct loop *loop, const struct worker_opts *opts)
+{
+    assert(opts->threads >= 1 && opts->threads <= THREADS_MAX && opts->queue_max > 0);
+    struct worker *w = xcalloc(1, sizeof(*w));
+    w->opts = *opts;
+    text_copy(w->name, sizeof(w->name), opts->name);
+    pthread_mutex_init(&w->lock, NULL);
+    pthread_cond_init(&w->more, NULL);
+    for (int i = 0; i < LANES; i++) {
+        w->lanes[i].cap = opts->queue_max;
+        w->lanes[i].v = xcalloc(opts->queue_max, sizeof(struct worker_job));
+    }
+    w->back = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    assert(w->back >= 0);
+    w->watch = loop_fd_new(loop, w->back, EV_READ, on_back, w);
+    for (int i = 0; i < opts->threads; i++) {
+        int rc = pthread_create(&w->threads[i], NULL, thread_main, w);
+        assert(rc == 0);
+        (void)rc;
+    }
+    return w;
+}
+
+int worker_submit(struct worker *w, const struct worker_job *job, bool urgent)
+{
+    struct lane *l = &w->lanes[urgent ? LANE_URGENT : LANE_NORMAL];
+    pthread_mutex_lock(&w->lock);
+    bool full = l->n == l->cap || w->closing;
+    if (!full) {
+        lane_push(l, job);
+        pthread_cond_signal(&w->more);
+    }
+    pthread_mutex_unlock(&w->lock);
+    return full ? E_BUSY : 0;
+}
+
+size_t worker_waiting(const struct worker *w)
+{
+    struct worker *m = (struct worker *)w;
+    pthread_mutex_lock(&m->lock);
+    size_t n = m->lanes[LANE_URGENT].n + m->lanes[LANE_NORMAL].n;
+    pthread_mutex_unlock(&m->lock);
+    return n;
+}
+
+void worker_free(struct worker **worker)
+{
+    struct worker *w = *worker;
+    if (!w)
+        return;
+    *worker = NULL;
+    pthread_mutex_lock(&w->lock);
+    w->closing = true;
+    pthread_cond_broadcast(&w->more);
+    pthread_mutex_unlock(&w->lock);
+    for (int i = 0; i < w->opts.threads; i++)
+        pthread_join(w->threads[i], NULL);
+    deliver(w);
+    loop_fd_free(&w->watch);
+    close(w->back);
+    for (int i = 0; i < LANES; i++)
+        free(w->lanes[i].v);
+    pthread_cond_destroy(&w->more);
+    pthread_mutex_destroy(&w->lock);
+    free(w);
+}
