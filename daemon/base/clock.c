@@ -92,6 +92,19 @@ const char *clock_format(int64_t ms, char out[CLOCK_TEXT_MAX])
     return out;
 }
 
+const char *clock_format_http(int64_t ms, char out[CLOCK_TEXT_MAX])
+{
+    static const char weekdays[] = "ThuFriSatSunMonTueWed"; /* 1970-01-01 was a Thursday */
+    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    int32_t days = (int32_t)(ms / DAY_MS);
+    unsigned s = (unsigned)(ms % DAY_MS / 1000);
+    struct civil c = civil_of(days);
+    snprintf(out, CLOCK_TEXT_MAX, "%.3s, %02u %.3s %04u %02u:%02u:%02u GMT",
+             weekdays + days % 7 * 3, (unsigned)c.day % 100, months + (c.month - 1) * 3,
+             (unsigned)c.year % 10000, s / 3600 % 24, s / 60 % 60, s % 60);
+    return out;
+}
+
 const char *clock_format_date(int32_t days, char *out)
 {
     struct civil c = civil_of(days);

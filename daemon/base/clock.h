@@ -25,6 +25,8 @@ bool clock_test_frozen(void);
 #define CLOCK_TEXT_MAX 32
 /** "2026-11-22T08:15:30.123Z" into out; returns out. Years 1970 to 9999. */
 const char *clock_format(int64_t ms, char out[CLOCK_TEXT_MAX]);
+/** "Sun, 22 Nov 2026 08:15:30 GMT" (RFC 9110, 5.6.7) into out; returns out. */
+const char *clock_format_http(int64_t ms, char out[CLOCK_TEXT_MAX]);
 /** RFC 3339 with any offset, seconds and fraction optional; E_INVALID otherwise. */
 int clock_parse(const char *text, int64_t *ms) MUST_CHECK;
 /** "2026-11-22" to days since 1970; E_INVALID otherwise (dates are checked). */

@@ -28,6 +28,14 @@ static void test_format(void **state)
     }
 }
 
+static void test_format_http(void **state)
+{
+    char out[CLOCK_TEXT_MAX];
+    assert_string_equal(clock_format_http(1795335330123LL, out), "Sun, 22 Nov 2026 08:15:30 GMT");
+    assert_string_equal(clock_format_http(784111777000LL, out), "Sun, 06 Nov 1994 08:49:37 GMT");
+    assert_string_equal(clock_format_http(0, out), "Thu, 01 Jan 1970 00:00:00 GMT");
+}
+
 static void test_parse(void **state)
 {
     static const struct {
@@ -112,9 +120,8 @@ static void test_moving(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_format),
-        cmocka_unit_test(test_parse),
-        cmocka_unit_test(test_dates_round_trip),
+        cmocka_unit_test(test_format), cmocka_unit_test(test_format_http),
+        cmocka_unit_test(test_parse),  cmocka_unit_test(test_dates_round_trip),
         cmocka_unit_test(test_moving),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
