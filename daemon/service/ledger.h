@@ -26,7 +26,9 @@ struct ledger_cmd {
     void (*done)(void *arg, int rc, const struct errmsg *why);
     void *arg;
     /** Keep trying while the store cannot take it (call events): done is never called with
-     * E_BUSY or E_IO. Others are answered with the retryable error after a few tries. */
+     * E_BUSY or E_IO (E_CANCELLED when the daemon stops before it could be stored). It is also
+     * run again after a commit of unknown outcome, so running twice must do no harm. Others are
+     * answered with the retryable error after a few tries. */
     bool insist;
 };
 

@@ -1,0 +1,142 @@
+"""Messages through a webhook gateway that answers well, slowly, with errors, or not at all."""
+import base64
+import hashlib
+import hmac
+
+import pytest
+
+import steward
+
+SECRET = base64.b64decode("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+
+
+@pytest.fixture
+def desk(make, sink):
+    site = make(frozen=True, start=False)
+    site.webhook("sms", sink.url)
+    site.webhook("mail", sink.url)
+    site.start()
+    site.li = site.user("li.na", device="1001")
+    steward.sample_owners(site)
+    site.sink = sink
+    site.person = site.get("/owners?phone=13800138000")["items"][0]["owner"]["id"]
+    return site
+
+
+def send(site, **fields):
+    body = {"channel": "sms", "class": "service", "person_id": site.person, "text": "您好"}
+    body.update(fields)
+    return site.post("/messages", body)
+
+
+def state(site, message, want):
+    return steward.eventually(lambda: (m := site.get("/messages?limit=500")["items"]) and
+                              next((x for x in m if x["id"] == message["id"] and x["state"] == want), None), f"state {want}")
+
+
+def test_signed_and_sent(desk):
+    m = send(desk)
+    request = desk.sink.next(id=m["id"])
+    head, body = request["headers"], request["json"]
+    content = f"{head['webhook-id']}.{head['webhook-timestamp']}.".encode() + request["body"]
+    want = "v1," + base64.b64encode(hmac.new(SECRET, content, hashlib.sha256).digest()).decode()
+    assert want in head["webhook-signature"].split()
+    assert set(body) >= {"type", "timestamp", "data"} and body["type"] == "message.send"
+    assert set(body["data"]) >= {"id", "key", "channel", "class", "to", "from", "text", "subject", "ticket", "template",
+                                 "provider_template", "params"}
+    assert body["data"]["to"] == "+8613800138000" and head["webhook-id"] == m["key"]
+    sent = state(desk, m, "sent")
+    assert sent["provider_id"].startswith("p-") and sent["sent_at"] and sent["attempts"] == 1
+
+
+def test_errors_are_retried_under_one_key(desk):
+    desk.sink.answer = lambda r: (503, {}) if len(desk.sink.all) < 3 else (200, {})
+    m = send(desk)
+    desk.sink.next(id=m["id"])
+    for _ in range(40):
+        if len(desk.sink.all) >= 3:
+            break
+        desk.advance(600)
+        steward.threading.Event().wait(0.05)
+    sent = state(desk, m, "sent")
+    assert {r["json"]["data"]["key"] for r in desk.sink.all} == {m["key"]} and sent["attempts"] == 3
+
+
+def test_no_answer_delays_nobody(desk):
+    desk.sink.answer = lambda r: None if r["json"]["data"]["text"] == "慢" else (200, {})
+    slow = send(desk, text="慢")
+    desk.sink.next(id=slow["id"])
+    quick = send(desk, text="快")
+    state(desk, quick, "sent")
+
+
+def test_receipts_only_move_forward(desk):
+    m = send(desk)
+    state(desk, m, "sent")
+
+    def receipt(key, st, **more):
+        return desk.request("POST", "/hooks/sms/receipt",
+                            {"type": "message.receipt", "timestamp": "2026-11-22T08:00:00Z",
+                             "data": {"key": key, "state": st, "at": "2026-11-22T08:00:00Z", "error": None, "provider_id": "x", **more}})
+
+    assert receipt(m["key"], "delivered").status == 204
+    state(desk, m, "delivered")
+    assert receipt(m["key"], "sent").status == 204
+    assert receipt(m["key"], "failed").status == 204
+    assert state(desk, m, "delivered")["delivered_at"]
+    assert receipt("not-known-yet", "delivered").status == 204
+    anonymous = desk.request("POST", "/hooks/sms/receipt", {"type": "message.receipt", "data": {}}, token=None)
+    assert anonymous.status == 401
+
+
+def test_quiet_hours_hold_owners_back(desk):
+    desk.advance(14 * 3600)  # 2026-11-22 23:13 in Shanghai
+    m = send(desk)
+    assert m["state"] == "queued" and m["not_before"] == "2026-11-23T00:00:00.000Z"
+    desk.advance(3600)
+    assert desk.get("/messages")["items"][0]["state"] == "queued"
+    desk.advance(9 * 3600)
+    desk.sink.next(id=m["id"])
+
+
+def test_consent(desk):
+    owner = desk.get(f"/owners/{desk.person}")
+    desk.request("PATCH", f"/api/v1/owners/{desk.person}", {"consent": {**owner["consent"], "sms": False}})
+    r = desk.request("POST", "/api/v1/messages", {"channel": "sms", "class": "service", "person_id": desk.person, "text": "x"})
+    assert r.status in (409, 422), r
+    r = desk.request("POST", "/api/v1/messages", {"channel": "email", "class": "marketing", "person_id": desk.person, "text": "x"})
+    assert r.status in (409, 422), r
+
+
+def test_nothing_lost_across_a_kill(desk):
+    desk.sink.answer = lambda r: (503, {})
+    made = [send(desk, text=f"第{i}条") for i in range(10)]
+    desk.sink.next(id=made[0]["id"])
+    desk.kill()
+    desk.sink.answer = lambda r: (200, {})
+    desk.start()
+    for _ in range(40):
+        desk.advance(600)
+        if all(m["state"] == "sent" for m in desk.get("/messages?limit=500")["items"]):
+            break
+        steward.threading.Event().wait(0.05)
+    rows = desk.get("/messages?limit=500")["items"]
+    assert {m["key"] for m in rows} == {m["key"] for m in made} and all(m["state"] == "sent" for m in rows)
+
+
+def test_resend_is_a_new_message(desk):
+    m = send(desk)
+    state(desk, m, "sent")
+    again = desk.post(f"/messages/{m['id']}/resend")
+    assert again["resend_of"] == m["id"] and again["key"] != m["key"]
+    state(desk, again, "sent")
+
+
+def test_without_gateway_messages_wait(make):
+    site = make()
+    steward.sample_owners(site)
+    person = site.get("/owners?phone=13800138000")["items"][0]["owner"]["id"]
+    m = site.post("/messages", {"channel": "sms", "class": "verification", "person_id": person, "text": "码"})
+    assert m["state"] == "queued"
+    site.restart()
+    assert site.get("/messages")["items"][0]["state"] == "queued"
