@@ -1,0 +1,53 @@
+/*
+ * repo_account.h - rows of accounts, their tokens, and where people stand.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/err.h"
+#include "store/db.h"
+
+/** One account with its sign-on. Texts are "" where the row has NULL. */
+struct account_row {
+    int64_t id;
+    char name[65], kind[16], role[16];
+    char display[128], department[65], phone[32], email[128], language[16];
+    char password[160]; /* crypt(3) */
+    char home_device[65];
+    bool disabled;
+    int64_t created_at;
+    bool signed_on_once; /* there is a sign-on row: device and since are of it */
+    char device[65];     /* "" after signing off */
+    int64_t since;
+};
+
+/** E_NOTFOUND if there is none. */
+int account_get(struct db *db, const char *name, struct account_row *out) MUST_CHECK;
+/** All, by id. row lives during the call. */
+int account_each(struct db *db, void (*fn)(void *ctx, const struct account_row *row),
+                 void *ctx) MUST_CHECK;
+/** E_CONSTRAINT if the name is taken. */
+int account_insert(struct db *db, const struct account_row *row, int64_t *id) MUST_CHECK;
+int account_disable(struct db *db, int64_t id) MUST_CHECK;
+/** password: crypt(3) text. */
+int account_set_password(struct db *db, int64_t id, const char *password) MUST_CHECK;
+/** device NULL: signed off. */
+int signon_set(struct db *db, int64_t account_id, const char *device, int64_t since) MUST_CHECK;
+
+struct token_row {
+    int64_t account_id;
+    char digest[65];                /* hex SHA-256 */
+    bool session;                   /* purpose: session rather than token */
+    int64_t created_at, expires_at; /* 0: never expires */
+};
+
+int token_insert(struct db *db, const struct token_row *row) MUST_CHECK;
+/** E_NOTFOUND if it is not there or revoked already. */
+int token_revoke(struct db *db, const char *digest) MUST_CHECK;
+/** Every token and session of the account. */
+int token_revoke_all(struct db *db, int64_t account_id) MUST_CHECK;
+/** Forget sessions that ended before now. */
+int token_purge(struct db *db, int64_t now) MUST_CHECK;
+/** Those that are valid at now. */
+int token_each(struct db *db, int64_t now, void (*fn)(void *ctx, const struct token_row *row),
+               void *ctx) MUST_CHECK;
