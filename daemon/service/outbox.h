@@ -36,8 +36,6 @@ struct outbox_opts {
     struct ledger *ledger;
     struct hub *hub;   /* may be NULL (tests) */
     struct site *site; /* a reference is taken */
-    /** A raw number to E.164; false: not a number. Loop thread. NULL: taken as it is. */
-    bool (*normalise)(void *ctx, const char *raw, char out[32]);
     /** A new inbound text (not a repeat): in its transaction, on the ledger thread. May be NULL. */
     int (*on_inbound)(void *ctx, struct ledger_tx *tx, const struct outbox_inbound *in);
     /** A person's consent changed: loop thread, after the commit. May be NULL. */
@@ -70,8 +68,8 @@ struct outbox_param {
 /**
  * One message to one recipient. Give person_id (an owner), or account (staff), or recipient alone.
  * Templates see the params given and, by themselves: {site}, {name} (of the recipient), {ticket},
- * {subject}, {category}, {priority}, {state}, {cycle}, {responder}, {responder_phone}, {estate},
- * {building}, {unit}, {owner}, {opened} of the ticket.
+ * {subject}, {category}, {priority}, {state}, {cycle}, {urges}, {responder}, {responder_name},
+ * {responder_phone}, {estate}, {building}, {unit}, {owner}, {caller}, {opened} of the ticket.
  */
 struct outbox_message {
     const char *channel; /* "sms", "email"; NULL: sms if there is a phone, else e-mail */
