@@ -88,3 +88,21 @@ void sms_measure(const char *text, enum sms_rule rule, struct sms_size *out)
     else
         out->segments = parts_of(text, units, limits[out->alphabet].part);
 }
+
+bool sms_reaches(const char *e164)
+{
+    /* prefix, then the digits that a mobile may go on with, and its whole length */
+    static const struct {
+        const char *prefix, *next;
+        size_t len;
+    } plans[] = {{"+861", "3456789", 14}, {"+852", "456789", 12}, {"+853", "6", 12}};
+
+    for (size_t i = 0; i < sizeof(plans) / sizeof(plans[0]); i++) {
+        size_t n = strlen(plans[i].prefix);
+        if (strncmp(e164, plans[i].prefix, i == 0 ? 3 : n) != 0)
+            continue;
+        return text_starts(e164, plans[i].prefix) && e164[n] && strchr(plans[i].next, e164[n]) &&
+               strlen(e164) == plans[i].len;
+    }
+    return e164[0] == '+';
+}

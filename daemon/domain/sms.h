@@ -29,3 +29,7 @@ enum sms_rule sms_rule_for(const char *e164);
 
 /** True if every character of the text is in GSM 03.38 with its extension. */
 bool sms_is_gsm7(const char *text);
+
+/** True if short messages can reach the number (E.164): mobiles of the mainland, Hong Kong and
+ * Macau; of other countries, whose plans we do not know, any number. */
+bool sms_reaches(const char *e164);
