@@ -66,7 +66,7 @@ struct site_address {
 
 struct site_tls {
     char *certificate, *key; /* PEM files, absolute paths; NULL: no TLS */
-    bool line, http;         /* where it is spoken */
+    struct conf_texts ports; /* where it is spoken: "line", "http" */
 };
 
 /* ---- messages ---- */
@@ -74,7 +74,7 @@ struct site_tls {
 struct site_sms {
     char *gateway;   /* instance name; may have no instance yet: its messages wait */
     char *signature; /* put before the text as 【…】; NULL: none */
-    char *fallback;  /* "email" or NULL */
+    char *fallback;  /* "email" or "none" */
 };
 
 struct site_email {

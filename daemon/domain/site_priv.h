@@ -1,0 +1,28 @@
+/*
+ * site_priv.h - what the files of the site's configuration share.
+ */
+#pragma once
+#include "base/conf_table.h"
+#include "domain/site.h"
+
+/** All keys of steward.yaml. */
+extern const struct conf_key site_table[];
+
+/* Kinds of the site's own. */
+extern const struct conf_kind site_lang_kind;    /* enum lang */
+extern const struct conf_kind site_local_kind;   /* struct local_text: text, or {zh, zh-Hant, en} */
+extern const struct conf_kind site_address_kind; /* struct site_address */
+extern const struct conf_kind site_time_kind;    /* int64_t minutes since midnight: "22:00" */
+extern const struct conf_kind site_timezone_kind; /* char *: an IANA name */
+extern const struct conf_kind
+    site_digits_kind; /* char *: digits, with + before them if bounds allow */
+extern const struct conf_kind site_hours_kind; /* struct site_day[7] */
+
+/** Cross checks: names that point nowhere, calendars without working time, and so on. root is the
+ * file's tree, for places. */
+void site_check(const struct site *s, const struct conf_node *root, struct conf_faults *faults);
+/** Reads plugins.d into s->instances. */
+void site_load_instances(struct site *s, struct conf_faults *faults);
+/** A gateway that has no instance yet is a warning. */
+void site_check_gateways(const struct site *s, const struct conf_node *root,
+                         struct conf_faults *faults);
