@@ -26,7 +26,7 @@ static bool is_control(unsigned char c)
     return (c < 0x20 && c != '\t' && c != '\n' && c != '\r') || c == 0x7f;
 }
 
-/* Replace what is no text by '?', so that the rest can be read. */
+/* Replace what is no text by '_', so that the rest can be read. */
 static void replace_bad_bytes(const char *file, char *text, size_t len, struct conf_faults *faults)
 {
     int line = 1, column = 1;
@@ -40,7 +40,7 @@ static void replace_bad_bytes(const char *file, char *text, size_t len, struct c
             n = 0;
         }
         if (n == 0)
-            text[i] = '?';
+            text[i] = '_';
         bool newline = text[i] == '\n';
         line += newline;
         column = newline ? 1 : column + 1;

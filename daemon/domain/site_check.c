@@ -63,13 +63,21 @@ static void check_categories(const struct site *s, const struct conf_node *root,
 
 /* ---- calendars ---- */
 
+/* Hours that were read without a fault and leave nothing. */
+static bool never_opens(const struct conf_node *hours)
+{
+    bool blank = hours && hours->kind == CONF_MAPPING;
+    for (size_t i = 0; blank && i < hours->n; i++) {
+        const struct conf_node *v = hours->values[i];
+        blank = conf_node_is_null(v) || (v->kind == CONF_SEQUENCE && v->n == 0);
+    }
+    return blank;
+}
+
 static void check_calendar(const struct site_calendar *c, const struct conf_node *n,
                            struct conf_faults *f)
 {
-    size_t spans = 0;
-    for (size_t d = 0; d < 7; d++)
-        spans += c->days[d].spans_n;
-    if (spans == 0 && conf_node_get(n, "hours"))
+    if (never_opens(conf_node_get(n, "hours")))
         conf_fault_at(f, conf_node_get(n, "hours"),
                       "%s: a calendar without working time never ends a clock", c->name);
     for (size_t i = 0; i < c->holidays.n; i++)
@@ -136,12 +144,6 @@ static void check_milestones(const struct policy *p, const struct conf_node *n,
     }
 }
 
-static bool when_is_empty(const struct policy_when *w)
-{
-    return !(w->priority.n + w->segment.n + w->flag.n + w->kind.n + w->channel.n + w->category.n +
-             w->estate.n);
-}
-
 static void check_when(const struct site *s, const struct policy *p, const struct conf_node *n,
                        struct conf_faults *f)
 {
@@ -150,7 +152,7 @@ static void check_when(const struct site *s, const struct policy *p, const struc
         const struct conf_node *place =
             n && n->kind == CONF_SEQUENCE && i < n->n ? n->values[i] : n;
         const struct conf_texts *asked = &p->when[i].category;
-        if (when_is_empty(&p->when[i]))
+        if (place && place->n == 0 && (place->kind == CONF_MAPPING || conf_node_is_null(place)))
             conf_fault_at(f, place, "when: a condition that asks nothing");
         for (size_t k = 0; k < asked->n; k++)
             if (!site_category(s, asked->items[k]))
