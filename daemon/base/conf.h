@@ -20,6 +20,7 @@ struct conf_texts {
     size_t n;
 };
 
+/** Whether the list holds that word. */
 bool conf_texts_has(const struct conf_texts *t, const char *word);
 
 /* ---- faults ---- */

@@ -253,3 +253,5 @@ void site_diff(const struct site *old, const struct site *now_site, struct buf *
                struct buf *later);
 /** The whole configuration as JSON with defaults filled in and secrets as "***". */
 void site_to_json(const struct site *s, struct buf *out);
+/** The site's part of docs/configuration.md. */
+void site_document(struct buf *out);

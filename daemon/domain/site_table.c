@@ -55,7 +55,7 @@ static const struct conf_key listen_keys[] = {
      .help = "Address of the API, the desk and the hooks; `none` closes it."},
     {"control", &conf_path, F(listen.control), "steward.sock",
      .help = "Unix socket for stewardctl; its file permissions are the key. Empty for none."},
-    {"dev_token", &conf_text, F(listen.dev_token), .min = 8, .max = 512, .flags = CONF_SECRET,
+    {"dev_token", &conf_text, F(listen.dev_token), .min = 1, .max = 512, .flags = CONF_SECRET,
      .help = "Token of the machine account `dev`, which may do everything and is nobody."},
     {"tls", &conf_map, 0, .sub = tls_keys, .help = "TLS; without a certificate there is none."},
     {0}};
