@@ -205,7 +205,7 @@ static void test_cross_checks(void **state)
         {"listen: {tls: {certificate: a.pem}}\n",
          AT ":1:15: tls: certificate and key belong together\n" AT
             ":1:29: certificate: /nowhere/a.pem cannot be read\n"},
-        {"listen: {dev_token: short}\n", AT ":1:21: dev_token: must be 8 to 512 bytes long\n"},
+        {"listen: {dev_token: \"\"}\n", AT ":1:21: dev_token: must be 1 to 512 bytes long\n"},
         {"care: [{name: x, at: [3 moths], do: message}]\n", AT
          ":1:8: care: a message needs its 'template'\n" AT ":1:23: at: '3 moths' is no duration\n"},
         {"care: [{name: x, at: []}]\n", AT ":1:22: at: needs at least 1\n"},
