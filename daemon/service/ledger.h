@@ -56,6 +56,9 @@ int ledger_submit(struct ledger *l, const struct ledger_cmd *cmd) MUST_CHECK;
 struct db *ledger_db(struct ledger_tx *tx);
 /** One moment for the whole command, milliseconds UTC. */
 int64_t ledger_now(const struct ledger_tx *tx);
+/** Which attempt at a transaction this is: for what a module gathers within one batch and must
+ * forget when the batch is run again. Counts up, starts at 1. */
+uint64_t ledger_round(const struct ledger_tx *tx);
 /** The message that done will get beside a negative rc; returns rc. */
 int ledger_refuse(struct ledger_tx *tx, int rc, const char *fmt, ...) PRINTF_LIKE(3, 4);
 /** Call fn(ctx, arg) on the loop after the commit; on rollback only free_arg(arg). free_arg may be

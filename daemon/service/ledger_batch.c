@@ -23,6 +23,11 @@ int64_t ledger_now(const struct ledger_tx *tx)
     return tx->now;
 }
 
+uint64_t ledger_round(const struct ledger_tx *tx)
+{
+    return tx->round;
+}
+
 int ledger_refuse(struct ledger_tx *tx, int rc, const char *fmt, ...)
 {
     va_list ap;
@@ -232,6 +237,7 @@ void runner_round(struct runner *r, struct round *out)
     *out = (struct round){0};
     r->tx.why.text[0] = 0;
     r->tx.hooks_n = 0;
+    r->tx.round++;
     int rc = run_batch(r, &n, &hooks_from, start);
     if (rc < 0) {
         round_failed(r, rc, n, out);

@@ -45,6 +45,7 @@ struct outcome {
 struct ledger_tx {
     struct db *db;
     int64_t now;
+    uint64_t round;
     struct errmsg why;
     struct effect *effects;
     size_t effects_n, effects_cap;

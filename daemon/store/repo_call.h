@@ -23,6 +23,21 @@ struct call_row {
     const char *live_json; /* NULL once cleared */
 };
 
+/**
+ * Write a row: a new one, or over the one of the same (source_id, call); *id and *ticket_id are
+ * the stored ones (ticket_id is never changed here, person_id and match only where row has them).
+ * `fresh` is for the first writing of a call that began just now: a finished call of the same name
+ * (a PBX may count anew after a restart) then keeps its row under the name "NAME#ID".
+ */
+int call_row_write(struct db *db, const struct call_row *row, bool fresh, int64_t *id,
+                   int64_t *ticket_id) MUST_CHECK;
+/** Set the ticket that a call opened or joined. */
+int call_row_set_ticket(struct db *db, int64_t id, int64_t ticket_id) MUST_CHECK;
+/** Calls that were live when the store was last written, oldest first; fn's row lives during the
+ * call. */
+int call_rows_live(struct db *db, void (*fn)(void *ctx, const struct call_row *row),
+                   void *ctx) MUST_CHECK;
+
 /** CALL, as `GET /calls/{id}` and the `call` event show it. */
 void call_row_json(const struct call_row *row, struct jw *w);
 
@@ -43,5 +58,24 @@ int call_list_json(struct db *db, const struct call_filter *filter, struct jw *w
 
 /** The source's id, made if new. */
 int source_id_get(struct db *db, const char *name, int64_t *id) MUST_CHECK;
-/** Raise last_seq (never lowers it) and add to gaps. */
-int source_set_seq(struct db *db, int64_t id, int64_t last_seq, int64_t more_gaps) MUST_CHECK;
+/** Set what was counted of a source so far. */
+int source_set_seq(struct db *db, int64_t id, int64_t last_seq, int64_t gaps) MUST_CHECK;
+
+/** A source as stored; name lives during the call. */
+struct source_row {
+    int64_t id;
+    const char *name;
+    int64_t last_seq, gaps;
+};
+int source_rows(struct db *db, void (*fn)(void *ctx, const struct source_row *row),
+                void *ctx) MUST_CHECK;
+
+/** The last known state of an agent's device. */
+struct device_row {
+    int64_t source_id;
+    const char *source, *device, *state, *reason;
+    int64_t since;
+};
+int device_row_write(struct db *db, const struct device_row *row) MUST_CHECK;
+int device_rows(struct db *db, void (*fn)(void *ctx, const struct device_row *row),
+                void *ctx) MUST_CHECK;

@@ -77,6 +77,9 @@ CREATE TABLE call (
     gap INTEGER NOT NULL DEFAULT 0,
     live_json TEXT,                            -- what telephony needs to go on after a restart; NULL once cleared
     UNIQUE (source_id, call)) STRICT;
+CREATE TABLE device_state (                    -- the last agent state of each device
+    source_id INTEGER NOT NULL REFERENCES source(id), device TEXT NOT NULL, state TEXT NOT NULL, reason TEXT,
+    since INTEGER NOT NULL, PRIMARY KEY (source_id, device)) STRICT;
 CREATE INDEX call_live ON call (source_id) WHERE live_json IS NOT NULL;
 CREATE INDEX call_party ON call (party, started_at);
 CREATE INDEX call_person ON call (person_id, started_at);

@@ -1,0 +1,329 @@
+/*
+ * repo_call.c - rows of calls, of their sources and of agents' devices.
+ */
+#include "store/repo_call.h"
+
+#include <stdio.h>
+
+#include "base/mem.h"
+#include "base/text.h"
+
+/* The columns of a whole row, as read_row() takes them. */
+#define COLUMNS                                                                                    \
+    "c.id, c.source_id, s.name, c.call, c.direction, c.state, c.disposition, c.party, c.calling, " \
+    "c.calling_raw, c.called, c.queue, c.device, c.agent, c.person_id, c.match, c.ticket_id, "     \
+    "c.started_at, c.queued_at, c.answered_at, c.ended_at, c.hold_ms, c.hung_up_by, "              \
+    "c.offered_json, c.transfers_json, c.gap, c.live_json"
+#define FROM " FROM call c JOIN source s ON s.id = c.source_id "
+
+static void read_row(struct db_q *q, struct call_row *row)
+{
+    *row = (struct call_row){
+        .id = db_int(q, 0),
+        .source_id = db_int(q, 1),
+        .source = db_text(q, 2),
+        .call = db_text(q, 3),
+        .direction = db_text(q, 4),
+        .state = db_text(q, 5),
+        .disposition = db_text(q, 6),
+        .party = db_text(q, 7),
+        .calling = db_text(q, 8),
+        .calling_raw = db_text(q, 9),
+        .called = db_text(q, 10),
+        .queue = db_text(q, 11),
+        .device = db_text(q, 12),
+        .agent = db_text(q, 13),
+        .person_id = db_int(q, 14),
+        .match = db_text(q, 15),
+        .ticket_id = db_int(q, 16),
+        .started_at = db_int(q, 17),
+        .queued_at = db_int(q, 18),
+        .answered_at = db_int(q, 19),
+        .ended_at = db_int(q, 20),
+        .hold_ms = db_int(q, 21),
+        .hung_up_by = db_text(q, 22),
+        .offered_json = db_text(q, 23),
+        .transfers_json = db_text(q, 24),
+        .gap = db_int(q, 25) != 0,
+        .live_json = db_text(q, 26),
+    };
+}
+
+/* ---- writing ---- */
+
+static const char write_sql[] =
+    "INSERT INTO call (source_id, call, direction, state, disposition, party, calling, "
+    "calling_raw, called, queue, device, agent, person_id, match, started_at, queued_at, "
+    "answered_at, ended_at, hold_ms, hung_up_by, offered_json, transfers_json, gap, live_json) "
+    "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, "
+    "$20, $21, $22, $23, $24) ON CONFLICT (source_id, call) DO UPDATE SET "
+    "direction = excluded.direction, state = excluded.state, disposition = excluded.disposition, "
+    "party = excluded.party, calling = excluded.calling, calling_raw = excluded.calling_raw, "
+    "called = excluded.called, queue = excluded.queue, device = excluded.device, "
+    "agent = excluded.agent, person_id = COALESCE(excluded.person_id, call.person_id), "
+    "match = COALESCE(excluded.match, call.match), started_at = excluded.started_at, "
+    "queued_at = excluded.queued_at, answered_at = excluded.answered_at, "
+    "ended_at = excluded.ended_at, hold_ms = excluded.hold_ms, hung_up_by = excluded.hung_up_by, "
+    "offered_json = excluded.offered_json, transfers_json = excluded.transfers_json, "
+    "gap = excluded.gap, live_json = excluded.live_json "
+    "WHERE $25 = 0 OR call.live_json IS NOT NULL OR call.started_at = excluded.started_at "
+    "RETURNING id, ticket_id";
+
+static int write_once(struct db *db, const struct call_row *row, bool fresh, int64_t *id,
+                      int64_t *ticket_id)
+{
+    struct db_q *q = db_query(db, write_sql);
+    const char *texts[] = {row->call,  row->direction, row->state,       row->disposition,
+                           row->party, row->calling,   row->calling_raw, row->called,
+                           row->queue, row->device,    row->agent};
+    db_bind_int(q, 1, row->source_id);
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+        db_bind_text(q, 2 + (int)i, texts[i]);
+    db_bind_opt(q, 13, row->person_id);
+    db_bind_text(q, 14, row->match);
+    db_bind_int(q, 15, row->started_at);
+    db_bind_opt(q, 16, row->queued_at);
+    db_bind_opt(q, 17, row->answered_at);
+    db_bind_opt(q, 18, row->ended_at);
+    db_bind_int(q, 19, row->hold_ms);
+    db_bind_text(q, 20, row->hung_up_by);
+    db_bind_text(q, 21, row->offered_json);
+    db_bind_text(q, 22, row->transfers_json);
+    db_bind_int(q, 23, row->gap);
+    db_bind_text(q, 24, row->live_json);
+    db_bind_int(q, 25, fresh);
+    *id = *ticket_id = 0;
+    while (db_row(q)) {
+        *id = db_int(q, 0);
+        *ticket_id = db_int(q, 1);
+    }
+    return db_end(q);
+}
+
+int call_row_write(struct db *db, const struct call_row *row, bool fresh, int64_t *id,
+                   int64_t *ticket_id)
+{
+    int rc = write_once(db, row, fresh, id, ticket_id);
+    if (rc < 0 || *id)
+        return rc;
+    struct db_q *q =
+        db_query(db, "UPDATE call SET call = call || '#' || id WHERE source_id = $1 AND call = $2");
+    db_bind_int(q, 1, row->source_id);
+    db_bind_text(q, 2, row->call);
+    rc = db_run(q);
+    return rc < 0 ? rc : write_once(db, row, false, id, ticket_id);
+}
+
+int call_row_set_ticket(struct db *db, int64_t id, int64_t ticket_id)
+{
+    struct db_q *q = db_query(db, "UPDATE call SET ticket_id = $2 WHERE id = $1");
+    db_bind_int(q, 1, id);
+    db_bind_opt(q, 2, ticket_id);
+    return db_run(q);
+}
+
+int call_rows_live(struct db *db, void (*fn)(void *ctx, const struct call_row *row), void *ctx)
+{
+    struct call_row row;
+    struct db_q *q =
+        db_query(db, "SELECT " COLUMNS FROM "WHERE c.live_json IS NOT NULL ORDER BY c.id");
+    while (db_row(q)) {
+        read_row(q, &row);
+        fn(ctx, &row);
+    }
+    return db_end(q);
+}
+
+/* ---- as CALL ---- */
+
+/* The time between two moments in seconds; null unless both are there. */
+static void write_span(struct jw *w, const char *key, int64_t from, int64_t to)
+{
+    jw_key(w, key);
+    if (from && to)
+        jw_milli(w, to > from ? to - from : 0);
+    else
+        jw_null(w);
+}
+
+static void write_times(const struct call_row *row, struct jw *w)
+{
+    int64_t waited_from = row->queued_at ? row->queued_at : row->started_at;
+    jw_ktime(w, "started_at", row->started_at);
+    jw_ktime(w, "queued_at", row->queued_at);
+    jw_ktime(w, "answered_at", row->answered_at);
+    jw_ktime(w, "ended_at", row->ended_at);
+    write_span(w, "wait_s", waited_from, row->answered_at ? row->answered_at : row->ended_at);
+    write_span(w, "talk_s", row->answered_at, row->ended_at);
+    jw_key(w, "hold_s");
+    if (row->answered_at)
+        jw_milli(w, row->hold_ms);
+    else
+        jw_null(w);
+}
+
+void call_row_json(const struct call_row *row, struct jw *w)
+{
+    char ticket[24];
+    jw_obj(w);
+    jw_kid(w, "id", row->id);
+    jw_kstr(w, "source", row->source);
+    jw_kstr(w, "call", row->call);
+    jw_kstr(w, "direction", row->direction);
+    jw_kstr(w, "state", row->state);
+    jw_kstr(w, "disposition", row->disposition);
+    jw_kstr(w, "party", row->party);
+    jw_kstr(w, "calling", row->calling);
+    jw_kstr(w, "calling_raw", row->calling_raw);
+    jw_kstr(w, "called", row->called);
+    jw_kstr(w, "queue", row->queue);
+    jw_kstr(w, "device", row->device);
+    jw_kstr(w, "agent", row->agent);
+    jw_kid(w, "person_id", row->person_id);
+    jw_kstr(w, "match", row->match);
+    snprintf(ticket, sizeof(ticket), "T-%06lld", (long long)row->ticket_id);
+    jw_kstr(w, "ticket", row->ticket_id ? ticket : NULL);
+    write_times(row, w);
+    jw_kstr(w, "hung_up_by", row->hung_up_by);
+    jw_kraw(w, "offered", row->offered_json);
+    jw_kraw(w, "transfers", row->transfers_json);
+    jw_kbool(w, "gap", row->gap);
+    jw_end_obj(w);
+}
+
+int call_json(struct db *db, int64_t id, struct jw *w)
+{
+    bool found = false;
+    struct call_row row;
+    struct db_q *q = db_query(db, "SELECT " COLUMNS FROM "WHERE c.id = $1");
+    db_bind_int(q, 1, id);
+    while (db_row(q)) {
+        read_row(q, &row);
+        call_row_json(&row, w);
+        found = true;
+    }
+    int rc = db_end(q);
+    return rc < 0 ? rc : found ? E_OK : E_NOTFOUND;
+}
+
+/* ---- lists ---- */
+
+/* One filter is chosen to walk its index; the others are tested on what it finds. */
+static struct db_q *list_query(struct db *db, const struct call_filter *f)
+{
+#define TAIL                                                                                       \
+    "($1 IS NULL OR s.name = $1) AND ($2 IS NULL OR c.call = $2) AND ($3 IS NULL OR c.party = "    \
+    "$3) AND ($4 IS NULL OR c.state = $4) AND c.started_at >= $5 AND ($6 = 0 OR c.person_id = "    \
+    "$6) AND c.id < $7 ORDER BY c.id DESC LIMIT $8"
+    if (f->party && f->party[0])
+        return db_query(db, "SELECT " COLUMNS FROM "WHERE c.party = $3 AND " TAIL);
+    if (f->person_id)
+        return db_query(db, "SELECT " COLUMNS FROM "WHERE c.person_id = $6 AND " TAIL);
+    if (f->call && f->call[0] && f->source && f->source[0])
+        return db_query(db, "SELECT " COLUMNS FROM
+                            "WHERE c.source_id = (SELECT id FROM source WHERE name = $1) AND "
+                            "c.call = $2 AND " TAIL);
+    return db_query(db, "SELECT " COLUMNS FROM "WHERE " TAIL);
+#undef TAIL
+}
+
+static const char *some(const char *s)
+{
+    return s && s[0] ? s : NULL;
+}
+
+int call_list_json(struct db *db, const struct call_filter *f, struct jw *w, int64_t *next)
+{
+    int limit = f->limit < 1 ? 1 : f->limit > 500 ? 500 : f->limit;
+    int n = 0;
+    int64_t last = 0;
+    struct call_row row;
+    struct db_q *q = list_query(db, f);
+    db_bind_text(q, 1, some(f->source));
+    db_bind_text(q, 2, some(f->call));
+    db_bind_text(q, 3, some(f->party));
+    db_bind_text(q, 4, some(f->state));
+    db_bind_int(q, 5, f->since);
+    db_bind_int(q, 6, f->person_id);
+    db_bind_int(q, 7, f->before_id > 0 ? f->before_id : INT64_MAX);
+    db_bind_int(q, 8, limit + 1);
+    *next = 0;
+    while (db_row(q)) {
+        if (++n > limit) {
+            *next = last;
+            continue;
+        }
+        read_row(q, &row);
+        last = row.id;
+        call_row_json(&row, w);
+    }
+    return db_end(q);
+}
+
+/* ---- sources ---- */
+
+int source_id_get(struct db *db, const char *name, int64_t *id)
+{
+    struct db_q *q = db_query(db, "INSERT INTO source (name) VALUES ($1) ON CONFLICT (name) DO "
+                                  "UPDATE SET name = excluded.name RETURNING id");
+    db_bind_text(q, 1, name);
+    *id = 0;
+    while (db_row(q))
+        *id = db_int(q, 0);
+    return db_end(q);
+}
+
+int source_set_seq(struct db *db, int64_t id, int64_t last_seq, int64_t gaps)
+{
+    struct db_q *q = db_query(db, "UPDATE source SET last_seq = $2, gaps = $3 WHERE id = $1");
+    db_bind_int(q, 1, id);
+    db_bind_int(q, 2, last_seq);
+    db_bind_int(q, 3, gaps);
+    return db_run(q);
+}
+
+int source_rows(struct db *db, void (*fn)(void *ctx, const struct source_row *row), void *ctx)
+{
+    struct db_q *q = db_query(db, "SELECT id, name, last_seq, gaps FROM source ORDER BY id");
+    while (db_row(q)) {
+        struct source_row row = {.id = db_int(q, 0),
+                                 .name = db_str(q, 1),
+                                 .last_seq = db_int(q, 2),
+                                 .gaps = db_int(q, 3)};
+        fn(ctx, &row);
+    }
+    return db_end(q);
+}
+
+/* ---- devices ---- */
+
+int device_row_write(struct db *db, const struct device_row *row)
+{
+    struct db_q *q = db_query(
+        db, "INSERT INTO device_state (source_id, device, state, reason, since) VALUES ($1, $2, "
+            "$3, $4, $5) ON CONFLICT (source_id, device) DO UPDATE SET state = excluded.state, "
+            "reason = excluded.reason, since = excluded.since");
+    db_bind_int(q, 1, row->source_id);
+    db_bind_text(q, 2, row->device);
+    db_bind_text(q, 3, row->state);
+    db_bind_text(q, 4, row->reason);
+    db_bind_int(q, 5, row->since);
+    return db_run(q);
+}
+
+int device_rows(struct db *db, void (*fn)(void *ctx, const struct device_row *row), void *ctx)
+{
+    struct db_q *q = db_query(db, "SELECT d.source_id, s.name, d.device, d.state, d.reason, "
+                                  "d.since FROM device_state d JOIN source s ON s.id = "
+                                  "d.source_id ORDER BY d.since");
+    while (db_row(q)) {
+        struct device_row row = {.source_id = db_int(q, 0),
+                                 .source = db_str(q, 1),
+                                 .device = db_str(q, 2),
+                                 .state = db_str(q, 3),
+                                 .reason = db_text(q, 4),
+                                 .since = db_int(q, 5)};
+        fn(ctx, &row);
+    }
+    return db_end(q);
+}
