@@ -18,6 +18,7 @@
 #include "base/loop.h"
 #include "service/hub.h"
 #include "service/ledger.h"
+#include "service/metrics.h"
 
 struct outbox;
 struct site; /* domain/site.h: messages, site.language, site.timezone */
@@ -142,7 +143,14 @@ int outbox_list(struct db *db, const struct outbox_filter *f, struct jw *w,
  */
 int outbox_message_from_json(const json_t *body, struct outbox_message *out,
                              struct errmsg *why) MUST_CHECK;
+/** Frees what outbox_message_from_json() allocated. */
 void outbox_message_clear(struct outbox_message *m);
+/**
+ * POST /messages in one step, inside a ledger command: reads the body and queues the message.
+ * E_INVALID with why (422), E_CONFLICT when the owner refused (409), or the store's error.
+ */
+int outbox_create(struct outbox *ob, struct ledger_tx *tx, const json_t *body, int64_t *id,
+                  struct errmsg *why) MUST_CHECK;
 
 /* ---- gateways: loop thread ---- */
 
@@ -177,8 +185,12 @@ struct outbox_gateway_state {
     int failing;        /* attempts in a row without an answer */
     int64_t held_until; /* resting after many failures; 0: not */
 };
+/** Walk all gateways that are configured, registered or have messages. */
 void outbox_each_gateway(struct outbox *ob,
                          void (*fn)(void *ctx, const struct outbox_gateway_state *s), void *ctx);
+
+/** Collector for metrics_add(); ctx is the outbox. */
+void outbox_write_metrics(void *ctx, struct metrics_out *out);
 
 /* ---- hooks: loop thread ---- */
 

@@ -153,7 +153,7 @@ static void batch_submit(struct report_batch *b)
 
 static int get_data(const json_t *item, const char *type, const json_t **data, struct errmsg *why)
 {
-    const char *given;
+    const char *given = NULL;
 
     if (!json_is_object(item))
         return errmsg_set(why, E_INVALID, "expected an object of type %s", type);
@@ -168,7 +168,7 @@ static int get_data(const json_t *item, const char *type, const json_t **data, s
 
 static int get_time(const json_t *data, int64_t *at, struct errmsg *why)
 {
-    const char *text;
+    const char *text = NULL;
     int rc = json_get_str(data, "at", 64, &text, why);
 
     *at = 0;

@@ -218,7 +218,7 @@ int outbox_announce(struct outbox *ob, struct ledger_tx *tx, int64_t id, const c
 
 static int read_ticket(const json_t *body, struct outbox_message *out, struct errmsg *why)
 {
-    const char *text;
+    const char *text = NULL;
     int rc = json_get_str(body, "ticket", 24, &text, why);
 
     if (rc || !text)
@@ -255,7 +255,7 @@ static int read_params(const json_t *body, struct outbox_message *out, struct er
 
 static int read_not_before(const json_t *body, struct outbox_message *out, struct errmsg *why)
 {
-    const char *text;
+    const char *text = NULL;
     int rc = json_get_str(body, "not_before", 64, &text, why);
 
     if (rc || !text)
@@ -302,4 +302,18 @@ void outbox_message_clear(struct outbox_message *m)
     free((void *)m->params);
     m->params = NULL;
     m->n_params = 0;
+}
+
+int outbox_create(struct outbox *ob, struct ledger_tx *tx, const json_t *body, int64_t *id,
+                  struct errmsg *why)
+{
+    struct outbox_message m;
+    int rc = outbox_message_from_json(body, &m, why);
+
+    if (rc)
+        return rc;
+    rc = outbox_enqueue(ob, tx, &m, id, why);
+    outbox_message_clear(&m);
+    /* That a person has no address is a fault of the request; a refused consent is a state. */
+    return rc == E_NOTFOUND ? E_INVALID : rc == E_DENIED ? E_CONFLICT : rc;
 }

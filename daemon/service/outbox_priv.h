@@ -22,6 +22,8 @@
 #include "service/sender.h"
 
 #define OUTBOX_NEVER INT64_MAX
+#define REST_AFTER   5     /* attempts in a row without an answer, then a gateway rests */
+#define REST_MAX_MS  60000 /* … for so long at most */
 
 /**
  * The site's rules for messages. The pointer in struct outbox is the ledger thread's: a reload

@@ -12,9 +12,10 @@
 #include "base/text.h"
 #include "domain/retry.h"
 
-#define ANSWER_WITHIN_MS (INT64_C(30) * 86400 * 1000) /* how long a text may be an answer to ours  \
-                                                       */
-#define PERSONS_MAX 16 /* persons with one number whose consent one STOP changes */
+#define ANSWER_WITHIN_MS                                                                           \
+    (INT64_C(30) * 86400 * 1000) /* how long a text may be an answer to ours                       \
+                                  */
+#define PERSONS_MAX 16           /* persons with one number whose consent one STOP changes */
 
 /* ---- receipts ---- */
 

@@ -15,9 +15,7 @@
 #include "base/text.h"
 #include "domain/retry.h"
 
-#define REST_AFTER     5
 #define REST_MIN_MS    1000
-#define REST_MAX_MS    60000
 #define CLAIM_AGAIN_MS 1000 /* after a claim that the ledger refused */
 
 /* Text columns of a claimed row, in the order of the query. */
