@@ -256,6 +256,8 @@ static void say_up(struct conn *c)
     conn_set_idle(c, c->opts.idle_ms);
     if (!c->paused)
         bufferevent_enable(c->bev, EV_READ);
+    if (evbuffer_get_length(c->out))
+        schedule(c); /* written before we were up */
     emit(c, CONN_UP, NULL, 0);
 }
 
@@ -513,6 +515,14 @@ void conn_finish(struct conn **conn)
         schedule(c);
 }
 
+void conn_finish_with(struct conn **conn, const void *data, size_t len)
+{
+    struct conn *c = *conn;
+    if (c && c->state == OPEN)
+        evbuffer_add(c->out, data, len);
+    conn_finish(conn);
+}
+
 void conn_free(struct conn **conn)
 {
     struct conn *c = *conn;
@@ -538,4 +548,9 @@ void conn_set_idle(struct conn *c, int64_t idle_ms)
     c->opts.idle_ms = idle_ms;
     if (c->state == OPEN)
         bufferevent_set_timeouts(c->bev, idle_ms ? &tv : NULL, NULL);
+}
+
+void conn_set_out_max(struct conn *c, size_t out_max)
+{
+    c->opts.out_max = out_max;
 }

@@ -59,11 +59,14 @@ void conn_pause(struct conn *c, bool paused);
  * the peer still sends is thrown away for a moment, so that a reset does not eat our last words.
  */
 void conn_finish(struct conn **c);
+/** The same after these last words, which are taken even past out_max. */
+void conn_finish_with(struct conn **c, const void *data, size_t len);
 /** Close and free now (deferred within a callback). NULL is allowed. */
 void conn_free(struct conn **c);
 /** "127.0.0.1:41234" of the peer. */
 const char *conn_peer(const struct conn *c);
 void conn_set_idle(struct conn *c, int64_t idle_ms);
+void conn_set_out_max(struct conn *c, size_t out_max);
 
 typedef void listener_cb(evutil_socket_t fd, const struct sockaddr *from, int fromlen, void *arg);
 /**

@@ -418,6 +418,15 @@ void staff_on_change(struct staff *s, void (*fn)(void *ctx, const struct staff_a
     s->listeners[s->n_listeners++] = (struct listener_fn){fn, ctx};
 }
 
+void staff_off_change(struct staff *s, void *ctx)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < s->n_listeners; i++)
+        if (s->listeners[i].ctx != ctx)
+            s->listeners[kept++] = s->listeners[i];
+    s->n_listeners = kept;
+}
+
 void staff_on_disable(struct staff *s, staff_disabled_fn *fn, void *ctx)
 {
     assert(s->n_hooks < LISTENERS_MAX);

@@ -74,6 +74,9 @@ int staff_sign_on(struct staff *s, const char *name, const char *device) MUST_CH
 void staff_on_change(struct staff *s, void (*fn)(void *ctx, const struct staff_account *a),
                      void *ctx);
 
+/** Forget what was registered with this ctx. */
+void staff_off_change(struct staff *s, void *ctx);
+
 /** A device as people write it: 1 to 64 printable bytes without blanks, at most one '/', before
  * which a source's name stands. */
 bool staff_is_device(const char *device);

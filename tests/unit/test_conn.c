@@ -226,6 +226,15 @@ static void pausing_keeps_lines_back(void **state)
     expect(&b->server, "LINE:c|");
 }
 
+static void what_is_written_before_up_leaves_after_it(void **state)
+{
+    struct bench *b = *state;
+    b->client.conn = conn_connect(b->loop, "127.0.0.1", listener_port(b->listener), &b->client_opts,
+                                  on_side, &b->client);
+    say(&b->client, "early\n");
+    expect(&b->server, "UP|LINE:early|");
+}
+
 static void freeing_within_a_line_ends_it_there(void **state)
 {
     struct bench *b = *state;
@@ -507,6 +516,7 @@ int main(void)
         T(the_longest_line_passes_and_a_longer_one_does_not),
         T(an_endless_line_is_noticed_without_its_end),
         T(pausing_keeps_lines_back),
+        T(what_is_written_before_up_leaves_after_it),
         T(freeing_within_a_line_ends_it_there),
         T(finishing_delivers_the_last_words),
         T(answers_reach_a_peer_that_closed_one_direction),
