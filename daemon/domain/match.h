@@ -3,9 +3,10 @@
  *
  * The rules, in order:
  *  1. A number *is* a person's when the two E.164 forms are equal (exact). It is *like* theirs
- *     (weak) when the national part of one, of seven digits or more, is the end of the national
- *     part of the other: a landline without its area code, a Hong Kong number without +852.
- *     Weak matches are looked for only when no exact one is current.
+ *     (weak) when the national digits of one, seven or more, are the end of the national digits
+ *     of the other: a Hong Kong number that the site's rules took for a local one, a landline
+ *     without its area code. Mainland mobiles are always complete and never match weakly. Weak
+ *     matches are looked for only when no exact one is current.
  *  2. A tenure is current from the day `from` (open: always) to the day `to` inclusive (open:
  *     for ever). One that begins later counts as current, too: keys not handed over yet.
  *  3. exact + (a current tenure, or no tenure at all: contractors, offices, new people) = certain.
@@ -65,7 +66,7 @@ void match_reason(enum match_certainty c, const char *label, enum tenure_role ro
 
 /**
  * The national digits of an E.164 number reversed, so that "ends with" becomes "begins with":
- * +8675528881234 -> "43218882557". Country codes of one digit (1, 7), two, and three digits are
- * told apart by the ITU's list of ranges. "" for what is not E.164. out holds 16 bytes.
+ * +8675528881234 -> "43218882557". "" for what takes no part in weak matches: not E.164, a
+ * mainland mobile, fewer than seven digits. out holds 16 bytes.
  */
 void match_reversed(const char *e164, char out[16]);

@@ -30,8 +30,11 @@ void registry_free(struct registry **r);
 void registry_set_rules(struct registry *r, const struct number_rules *rules);
 /** Thread-safe copy. */
 void registry_rules(struct registry *r, struct number_rules *out);
-/** Seconds east of UTC, for "today" in tenures; 0 at start. Thread-safe. */
-void registry_set_utc_offset(int32_t seconds);
+/**
+ * The site's time zone, for "today" in tenures and the times of the shift plan; UTC until then.
+ * E_INVALID with why for an unknown one. Loop thread; readers may run meanwhile.
+ */
+int registry_set_timezone(const char *name, struct errmsg *why) MUST_CHECK;
 
 /** Loop thread: these persons' cards changed (their own rows, or a home that they share).
  * ids NULL: everybody's may have (after an import). */

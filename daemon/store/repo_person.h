@@ -1,0 +1,149 @@
+/*
+ * repo_person.h - rows of persons and what hangs on them: phones, e-mails, tenures, vehicles; and
+ * the parts of a CARD, each by one small query, written straight as JSON.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "base/err.h"
+#include "base/json.h"
+#include "domain/match.h"
+#include "domain/number.h"
+#include "store/db.h"
+
+#define PERSON_PHONES_MAX  20
+#define PERSON_EMAILS_MAX  10
+#define PERSON_NAME_MAX    128 /* bytes with the NUL, as all below */
+#define PERSON_KEY_MAX     128
+#define PERSON_WORD_MAX    64 /* language, segment, tier, label, role */
+#define PERSON_FLAGS_MAX   256
+#define PERSON_EMAIL_MAX   256
+#define PERSON_PLATE_MAX   32
+#define PERSON_TENURES_MAX 100 /* of one person that a card shows */
+
+/* ---- reading ---- */
+
+/** The person's own row. Texts "" where NULL; score -1 where none. */
+struct person_row {
+    int64_t id, version;
+    char key[PERSON_KEY_MAX], name[PERSON_NAME_MAX], language[PERSON_WORD_MAX];
+    char segment[PERSON_WORD_MAX], flags[PERSON_FLAGS_MAX], tier[PERSON_WORD_MAX];
+    int64_t tier_since; /* days, 0: unknown */
+    bool consent[4];    /* by enum person_consent */
+    int64_t score, score_at;
+};
+
+enum person_consent { CONSENT_SMS, CONSENT_EMAIL, CONSENT_CALL, CONSENT_MARKETING };
+/** "sms", "email", "call", "marketing". */
+extern const char *const person_consent_names[4];
+
+/** E_NOTFOUND. */
+int person_get(struct db *db, int64_t id, struct person_row *out) MUST_CHECK;
+/** The id of an import key, 0 if there is none. */
+int person_by_key(struct db *db, const char *key, int64_t *id) MUST_CHECK;
+
+/** One tenure with the place it is of; days, 0: open. */
+struct person_tenure {
+    int64_t unit_id, from_on, to_on;
+    enum tenure_role role;
+    bool current;
+    char unit[192];                      /* "四季花城 3-1201" */
+    char steward[65], steward_name[128]; /* of the building; "" if none */
+};
+
+/** All tenures of a person, in the order they were entered. */
+struct person_tenures {
+    struct person_tenure *items;
+    int n;
+};
+int person_tenures_get(struct db *db, int64_t person_id, int32_t today,
+                       struct person_tenures *out) MUST_CHECK;
+void person_tenures_free(struct person_tenures *t);
+/** The current one with the best role (the best ended one when none is current); NULL if none.
+ * *more: how many further current units there are. */
+const struct person_tenure *person_tenures_best(const struct person_tenures *t, int *more);
+
+/** A person who has (or nearly has) a number. */
+struct person_phone {
+    int64_t person_id;
+    char label[PERSON_WORD_MAX];
+};
+/** Who has exactly this number, by id; returns how many, at most max. */
+int phone_exact(struct db *db, const char *e164, struct person_phone *out, int max) MUST_CHECK;
+/** Who has one that ends alike (domain/match.h, rule 1); returns how many, at most max. */
+int phone_weak(struct db *db, const char *e164, struct person_phone *out, int max) MUST_CHECK;
+/** The label of a person's first phone; "" if none. */
+int phone_first_label(struct db *db, int64_t person_id, char *out, size_t cap) MUST_CHECK;
+
+/* Parts of a CARD: each writes one JSON value. */
+int person_household_json(struct db *db, int64_t person_id, int32_t today, struct jw *w) MUST_CHECK;
+int person_vehicles_json(struct db *db, int64_t person_id, struct jw *w) MUST_CHECK;
+int person_open_tickets_json(struct db *db, int64_t person_id, struct jw *w) MUST_CHECK;
+int person_recent_json(struct db *db, int64_t person_id, struct jw *w) MUST_CHECK;
+/** Lists of texts. */
+int person_phones_json(struct db *db, int64_t person_id, struct jw *w) MUST_CHECK;
+/** {"+86…":"mobile",…} */
+int person_phone_labels_json(struct db *db, int64_t person_id, struct jw *w) MUST_CHECK;
+int person_emails_json(struct db *db, int64_t person_id, struct jw *w) MUST_CHECK;
+
+/** The person and all who hold a current unit with them; returns how many, at most max. */
+int person_household_ids(struct db *db, int64_t person_id, int32_t today, int64_t *ids,
+                         int max) MUST_CHECK;
+
+/* ---- writing (inside a transaction) ---- */
+
+enum person_field {
+    PERSON_NAME = 1,
+    PERSON_LANGUAGE = 2,
+    PERSON_SEGMENT = 4,
+    PERSON_FLAGS = 8,
+    PERSON_TIER = 16,
+    PERSON_PHONES = 32,
+    PERSON_EMAILS = 64,
+    PERSON_TIER_SINCE = 128,
+};
+
+/** What to set. Texts are views, NULL or "" for none; only what `fields` names is looked at. */
+struct person_edit {
+    unsigned fields;
+    const char *key; /* of a new person; NULL: none */
+    const char *name, *language, *segment, *flags, *tier;
+    int64_t tier_since;
+    int consent[4]; /* -1: leave */
+    int phones_n, emails_n;
+    struct {
+        char e164[NUMBER_TEXT_MAX], label[PERSON_WORD_MAX], raw[PERSON_WORD_MAX];
+    } phones[PERSON_PHONES_MAX];
+    char emails[PERSON_EMAILS_MAX][PERSON_EMAIL_MAX];
+};
+
+void person_edit_init(struct person_edit *e);
+/** Add one that is not there yet; label NULL or "": from the number. E_TOOBIG past the maximum. */
+int person_edit_phone(struct person_edit *e, const char *e164, const char *label,
+                      const char *raw) MUST_CHECK;
+int person_edit_email(struct person_edit *e, const char *address) MUST_CHECK;
+/** "mobile", "landline", "service" or "other", from the number alone. */
+const char *phone_label_of(const char *e164);
+
+enum put { PUT_SAME, PUT_NEW, PUT_CHANGED };
+
+/** A new person; *id. E_CONSTRAINT when the key is taken. */
+int person_insert(struct db *db, const struct person_edit *e, int64_t now, int64_t *id) MUST_CHECK;
+/** Set what differs; PUT_SAME (version kept) or PUT_CHANGED (version + 1). */
+int person_update(struct db *db, int64_t id, const struct person_edit *e, int64_t now,
+                  enum put *what) MUST_CHECK;
+/** By key: insert or update. */
+int person_put(struct db *db, const struct person_edit *e, int64_t now, int64_t *id,
+               enum put *what) MUST_CHECK;
+/** Raise the version after a change to what hangs on the person. */
+int person_bump(struct db *db, int64_t id, int64_t now) MUST_CHECK;
+
+/** A tenure is known by (person, unit, role, from). Days, 0: open. */
+int tenure_put(struct db *db, int64_t person_id, int64_t unit_id, enum tenure_role role,
+               int64_t from_on, int64_t to_on, enum put *what) MUST_CHECK;
+int vehicle_put(struct db *db, int64_t person_id, const char *plate, const char *space,
+                enum put *what) MUST_CHECK;
+/** Drop all, before a list is set as a whole. */
+int tenures_clear(struct db *db, int64_t person_id) MUST_CHECK;
+int vehicles_clear(struct db *db, int64_t person_id) MUST_CHECK;

@@ -1,0 +1,155 @@
+/*
+ * repo_unit.c - estates, buildings and units by their names, and the shift plan's rows.
+ */
+#include "store/repo_unit.h"
+
+#include <string.h>
+
+int unit_find(struct db *db, const char *estate, const char *building, const char *unit,
+              int64_t *id)
+{
+    struct db_q *q =
+        db_query(db, "SELECT u.id FROM estate e JOIN building b ON b.estate_id = e.id AND b.name = "
+                     "$2 JOIN unit u ON u.building_id = b.id AND u.name = $3 WHERE e.name = $1");
+    db_bind_text(q, 1, estate);
+    db_bind_text(q, 2, building);
+    db_bind_text(q, 3, unit);
+    *id = db_row(q) ? db_int(q, 0) : 0;
+    return db_end(q);
+}
+
+/* The id that the look-up gives, else the one that the insert returns. */
+static int find_or_make(struct db_q *find, struct db_q *make, int64_t *id)
+{
+    *id = db_row(find) ? db_int(find, 0) : 0;
+    int rc = db_end(find);
+    if (rc == 0 && *id == 0) {
+        *id = db_row(make) ? db_int(make, 0) : 0;
+    }
+    int made = db_end(make);
+    return rc < 0 ? rc : made;
+}
+
+static int estate_get(struct db *db, const char *name, int64_t *id)
+{
+    struct db_q *find = db_query(db, "SELECT id FROM estate WHERE name = $1");
+    struct db_q *make = db_query(db, "INSERT INTO estate (name) VALUES ($1) RETURNING id");
+    db_bind_text(find, 1, name);
+    db_bind_text(make, 1, name);
+    return find_or_make(find, make, id);
+}
+
+static int building_get(struct db *db, const char *estate, const char *name, int64_t *id)
+{
+    int64_t estate_id = 0;
+    int rc = estate_get(db, estate, &estate_id);
+    if (rc < 0) {
+        return rc;
+    }
+    struct db_q *find = db_query(db, "SELECT id FROM building WHERE estate_id = $1 AND name = $2");
+    struct db_q *make =
+        db_query(db, "INSERT INTO building (estate_id, name) VALUES ($1, $2) RETURNING id");
+    db_bind_int(find, 1, estate_id);
+    db_bind_text(find, 2, name);
+    db_bind_int(make, 1, estate_id);
+    db_bind_text(make, 2, name);
+    return find_or_make(find, make, id);
+}
+
+/* An existing unit: writes only what differs. */
+static int unit_change(struct db *db, int64_t id, int64_t area_cm2, int64_t delivered_on,
+                       enum put *what)
+{
+    struct db_q *q = db_query(db, "UPDATE unit SET area_cm2 = $2, delivered_on = $3 WHERE id = $1 "
+                                  "AND (coalesce(area_cm2, 0) <> $4 OR "
+                                  "coalesce(delivered_on, 0) <> $5)");
+    db_bind_int(q, 1, id);
+    db_bind_opt(q, 2, area_cm2);
+    db_bind_opt(q, 3, delivered_on);
+    db_bind_int(q, 4, area_cm2);
+    db_bind_int(q, 5, delivered_on);
+    int rc = db_run(q);
+    *what = rc == 0 && db_changes(db) > 0 ? PUT_CHANGED : PUT_SAME;
+    return rc;
+}
+
+int unit_put(struct db *db, const char *estate, const char *building, const char *unit,
+             int64_t area_cm2, int64_t delivered_on, int64_t *id, enum put *what)
+{
+    int64_t building_id = 0;
+    int rc = unit_find(db, estate, building, unit, id);
+    if (rc < 0) {
+        return rc;
+    }
+    if (*id) {
+        return unit_change(db, *id, area_cm2, delivered_on, what);
+    }
+    *what = PUT_NEW;
+    rc = building_get(db, estate, building, &building_id);
+    if (rc < 0) {
+        return rc;
+    }
+    struct db_q *q = db_query(db, "INSERT INTO unit (building_id, name, area_cm2, delivered_on) "
+                                  "VALUES ($1, $2, $3, $4) RETURNING id");
+    db_bind_int(q, 1, building_id);
+    db_bind_text(q, 2, unit);
+    db_bind_opt(q, 3, area_cm2);
+    db_bind_opt(q, 4, delivered_on);
+    *id = db_row(q) ? db_int(q, 0) : 0;
+    return db_end(q);
+}
+
+static int building_exists(struct db *db, const char *estate, const char *building, bool *there)
+{
+    struct db_q *q = db_query(db, "SELECT b.id FROM estate e JOIN building b ON b.estate_id = e.id "
+                                  "AND b.name = $2 WHERE e.name = $1");
+    db_bind_text(q, 1, estate);
+    db_bind_text(q, 2, building);
+    *there = db_row(q);
+    return db_end(q);
+}
+
+int building_put(struct db *db, const char *estate, const char *building, const char *steward,
+                 enum put *what)
+{
+    int64_t id = 0;
+    bool there = false;
+    int rc = building_exists(db, estate, building, &there);
+    if (rc == 0) {
+        rc = building_get(db, estate, building, &id);
+    }
+    if (rc < 0) {
+        return rc;
+    }
+    struct db_q *q = db_query(
+        db, "UPDATE building SET steward = $2 WHERE id = $1 AND coalesce(steward, '') <> $3");
+    db_bind_int(q, 1, id);
+    db_bind_text(q, 2, steward[0] ? steward : NULL);
+    db_bind_text(q, 3, steward);
+    rc = db_run(q);
+    *what = !there ? PUT_NEW : db_changes(db) > 0 ? PUT_CHANGED : PUT_SAME;
+    return rc;
+}
+
+int shift_put(struct db *db, const char *user, int64_t from_at, int64_t to_at, const char *kind,
+              enum put *what)
+{
+    struct db_q *q =
+        db_query(db, "SELECT to_at FROM shift WHERE user = $1 AND from_at = $2 AND kind = $3");
+    db_bind_text(q, 1, user);
+    db_bind_int(q, 2, from_at);
+    db_bind_text(q, 3, kind);
+    bool there = db_row(q), same = there && db_int(q, 0) == to_at;
+    int rc = db_end(q);
+    *what = same ? PUT_SAME : there ? PUT_CHANGED : PUT_NEW;
+    if (rc < 0 || same) {
+        return rc;
+    }
+    q = db_query(db, "INSERT INTO shift (user, from_at, to_at, kind) VALUES ($1, $2, $3, $4) ON "
+                     "CONFLICT (user, from_at, kind) DO UPDATE SET to_at = excluded.to_at");
+    db_bind_text(q, 1, user);
+    db_bind_int(q, 2, from_at);
+    db_bind_int(q, 3, to_at);
+    db_bind_text(q, 4, kind);
+    return db_run(q);
+}
