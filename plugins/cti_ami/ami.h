@@ -1,0 +1,169 @@
+/*
+ * ami.h - one Asterisk manager link: its configuration, its connection, what it waits for.
+ *
+ * ami_plugin.c starts and stops it, ami_login.c connects and signs in, ami_model.c turns events
+ * into facts of the tracker, ami_resync.c reads snapshots, ami_agents.c follows queue members,
+ * ami_action.c carries out actions.
+ */
+#ifndef STEWARD_AMI_H
+#define STEWARD_AMI_H
+
+#include <steward/plugin.h>
+#include "track.h"
+#include "ami_parse.h"
+
+#define AMI_TEXT_MAX  256
+#define AMI_ITEMS_MAX 32 /* of one list in the configuration */
+
+enum ami_state {
+    AMI_IDLE,      /* no connection; the retry timer runs, or we are stopped */
+    AMI_OPENING,   /* connecting, or waiting for the banner */
+    AMI_CHALLENGE, /* asked for a challenge */
+    AMI_LOGIN,     /* signing in */
+    AMI_ON         /* signed in: events flow */
+};
+
+struct ami_conf {
+    char host[AMI_TEXT_MAX], username[AMI_TEXT_MAX], secret[AMI_TEXT_MAX], tls_ca[1024];
+    char login[16];                  /* auto, md5, plain */
+    char internal[AMI_TEXT_MAX];     /* context that dials for agents */
+    char technology[32];             /* of phones: "PJSIP" */
+    char parking_lot[AMI_TEXT_MAX];  /* "" the default one */
+    char inbound[AMI_ITEMS_MAX][80]; /* contexts that are the outside world */
+    char trunks[AMI_ITEMS_MAX][80];  /* endpoints that are, besides */
+    size_t inbound_count, trunk_count;
+    uint16_t port;
+    bool tls, tls_verify, atxfer, answer_notify;
+    int64_t ping_ms, dial_ms, retry_min_ms, retry_max_ms;
+};
+
+/* What an answer of the PBX belongs to. */
+enum ami_ask {
+    ASK_NONE,
+    ASK_COMMANDS,
+    ASK_CORE_STATUS,
+    ASK_CHANNELS,
+    ASK_STATUS,
+    ASK_QUEUES,
+    ASK_PING,
+    ASK_ACTION
+};
+
+struct ami_pending {
+    uint64_t n; /* the number within our ActionID */
+    enum ami_ask ask;
+    const char *action; /* literal: "Originate" */
+    uint64_t token;     /* of the host's action; 0: none */
+    bool last;          /* of several requests of one action: its answer is the action's */
+    int64_t at;
+    struct ami_pending *next;
+};
+
+/* A call that we asked for, until the PBX says what came of it. */
+struct ami_dial {
+    uint64_t n;
+    char channel[64], device[TRACK_DEVICE_MAX], number[TRACK_NUMBER_MAX];
+    bool seen; /* it got a channel: events tell the rest */
+    int64_t at;
+    struct ami_dial *next;
+};
+
+struct ami_snapshot; /* ami_resync.c */
+struct ami_agents;   /* ami_agents.c */
+
+struct ami {
+    const struct steward_host *host;
+    struct ami_conf conf;
+    struct track *track;
+    struct ami_agents *agents;
+    struct ami_snapshot *snapshot;
+    struct steward_handle *stream;
+    struct steward_handle *retry;  /* reconnect, or close what is to be closed */
+    struct steward_handle *watch;  /* pings and deadlines */
+    struct steward_handle *settle; /* track_settle() */
+    struct ami_parser parser;
+    enum ami_state state;
+    char drop[2 * AMI_TEXT_MAX]; /* why the connection is to be closed; "": it is not */
+    bool slow;                   /* retry slowly: the PBX refused us */
+    bool settling, stopping;
+    int64_t state_at, heard_at, retry_ms;
+    uint64_t seed;   /* of jitter and names */
+    char prefix[20]; /* of our ActionIDs, new for each connection */
+    uint64_t asked;  /* number of the last action */
+    struct ami_pending *pending;
+    struct ami_dial *dials;
+    char boot[64];                      /* when the PBX started, as it says */
+    char trunk_seen[AMI_ITEMS_MAX][80]; /* endpoints first met in an inbound context */
+    size_t trunk_seen_count;
+    uint32_t can;
+    bool can_channels, can_status; /* the account may read snapshots so */
+};
+
+/* ami_plugin.c */
+uint64_t ami_random(struct ami *a);
+void ami_conf_read(const struct steward_host *host, const struct steward_conf *conf,
+                   struct ami_conf *out);
+
+/* ami_login.c */
+void ami_connect(struct ami *a);
+/** Close the connection soon, from outside of its own callback. slow: the PBX refused us. */
+void ami_drop(struct ami *a, bool slow, const char *why);
+void ami_close(struct ami *a);
+void ami_on_retry(void *ctx);
+void ami_on_watch(void *ctx);
+void ami_on_settle(void *ctx);
+void ami_settle_in(void *ctx, int64_t ms);
+/**
+ * Send "Action: NAME" with our ActionID and the fields ("Key", "value" pairs, NULL-terminated; a
+ * value is cut at its first CR or LF). Returns the number of the action, 0 if it was not sent.
+ */
+uint64_t ami_send(struct ami *a, enum ami_ask ask, uint64_t token, const char *action,
+                  const char *const *fields);
+/** Only the last of several requests answers the host. */
+void ami_pending_more(struct ami *a, uint64_t n);
+void ami_message(void *ctx, const struct ami_msg *msg);
+void ami_set_state(struct ami *a, enum steward_source_state state, const char *error);
+
+/* ami_model.c */
+bool ami_event_wanted(const char *event, size_t len);
+void ami_event(struct ami *a, const char *event, const struct ami_msg *msg);
+/** "PJSIP/1001-0000002a" to "1001"; "" for inner channels. Returns out. */
+char *ami_endpoint(const char *channel, char *out, size_t cap);
+bool ami_is_half(const char *channel);
+bool ami_is_outside(struct ami *a, const char *channel, const char *context);
+enum steward_cause ami_q850(const char *cause);
+
+/* ami_resync.c */
+void ami_resync_start(struct ami *a);
+/** An answer to one of the resync's requests. */
+void ami_resync_response(struct ami *a, enum ami_ask ask, bool ok, const struct ami_msg *msg);
+/** A list item or its end; true if it was one of ours. */
+bool ami_resync_item(struct ami *a, const char *event, const struct ami_msg *msg);
+/** The snapshot takes too long: go on without. */
+void ami_resync_check(struct ami *a);
+void ami_resync_free(struct ami *a);
+
+/* ami_agents.c */
+struct ami_agents *ami_agents_new(void);
+void ami_agents_free(struct ami_agents **agents);
+/** An event or list item about a queue member; removed: it left that queue. */
+void ami_agents_member(struct ami *a, const struct ami_msg *msg, bool removed);
+/** A fresh list begins: members that it does not name are gone at its end. */
+void ami_agents_list_begin(struct ami *a);
+void ami_agents_list_end(struct ami *a);
+/** The i-th distinct interface of that device, NULL past the end. */
+const char *ami_agents_interface(const struct ami *a, const char *device, size_t i);
+
+/* ami_action.c */
+int ami_action(void *ctx, const struct steward_action *act);
+void ami_action_response(struct ami *a, const struct ami_pending *p, bool ok,
+                         const struct ami_msg *msg);
+void ami_originate_response(struct ami *a, const struct ami_msg *msg);
+/** A channel appeared: if it is one that we asked for, its dial; else NULL. */
+struct ami_dial *ami_dial_seen(struct ami *a, const char *uniqueid);
+/** The answer to ListCommands: what this account may do. */
+void ami_permissions(struct ami *a, const struct ami_msg *msg);
+void ami_actions_timeout(struct ami *a, bool all);
+uint32_t ami_can_all(const struct ami *a);
+
+#endif

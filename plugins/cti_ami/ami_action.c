@@ -1,0 +1,355 @@
+/*
+ * ami_action.c - what agents do at the desk, as manager actions: dial, hang up, transfer, park,
+ * answer, ready and not ready; and what the account's rights allow of that.
+ */
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include "ami.h"
+
+#define ACTION_MS 10000
+#define DIAL_MS   180000
+#define DIALS_MAX 1000
+
+/* Actions of the manager, the class each needs, and what they are for. */
+static const struct right {
+    const char *action, *class;
+    uint32_t can;
+} rights[] = {
+    {"Originate", "originate", STEWARD_CAN_DIAL},
+    {"Hangup", "system or call", STEWARD_CAN_HANGUP},
+    {"BlindTransfer", "call", STEWARD_CAN_TRANSFER},
+    {"Park", "call", STEWARD_CAN_PARK},
+    {"QueuePause", "agent", STEWARD_CAN_AGENT_STATE},
+    {"PJSIPNotify", "system", STEWARD_CAN_ANSWER},
+    {"Atxfer", "call", 0},
+};
+
+uint32_t ami_can_all(const struct ami *a)
+{
+    uint32_t can = 0;
+    for (size_t i = 0; i < sizeof rights / sizeof *rights; i++)
+        can |= rights[i].can;
+    return a->conf.answer_notify ? can : can & ~STEWARD_CAN_ANSWER;
+}
+
+static const char *class_of(const char *action)
+{
+    for (size_t i = 0; i < sizeof rights / sizeof *rights; i++)
+        if (strcmp(rights[i].action, action) == 0)
+            return rights[i].class;
+    return "of this action";
+}
+
+void ami_permissions(struct ami *a, const struct ami_msg *msg)
+{
+    uint32_t can = ami_can_all(a);
+    if (!ami_get(msg, "Ping"))
+        return; /* no list of commands */
+    for (size_t i = 0; i < sizeof rights / sizeof *rights; i++) {
+        if (ami_get(msg, rights[i].action) || !(can & rights[i].can))
+            continue;
+        can &= ~rights[i].can;
+        a->host->log(a->host, STEWARD_LOG_WARN,
+                     "account %s lacks the write class %s (manager.conf): no %s", a->conf.username,
+                     rights[i].class, rights[i].action);
+    }
+    if (can == a->can)
+        return;
+    a->can = can;
+    ami_set_state(a, a->snapshot ? STEWARD_SOURCE_SYNCING : STEWARD_SOURCE_UP, NULL);
+}
+
+/* ---- answers ---- */
+
+static void done(struct ami *a, uint64_t token, bool ok, const char *code, const char *text)
+{
+    if (token)
+        a->host->action_done(a->host, token, ok, code, text);
+}
+
+static struct ami_dial **dial_at(struct ami *a, uint64_t n)
+{
+    struct ami_dial **at = &a->dials;
+    while (*at && (*at)->n != n)
+        at = &(*at)->next;
+    return at;
+}
+
+static void dial_forget(struct ami_dial **at)
+{
+    struct ami_dial *d = *at;
+    *at = d->next;
+    free(d);
+}
+
+void ami_action_response(struct ami *a, const struct ami_pending *p, bool ok,
+                         const struct ami_msg *msg)
+{
+    const char *text = ami_get(msg, "Message");
+    char why[AMI_TEXT_MAX];
+    if (!ok && text && strcasecmp(text, "Permission denied") == 0) {
+        snprintf(why, sizeof why, "%s: the manager account lacks the write class %s", p->action,
+                 class_of(p->action));
+        a->host->log(a->host, STEWARD_LOG_WARN, "%s", why);
+        text = why;
+    }
+    if (!ok && *dial_at(a, p->n))
+        dial_forget(dial_at(a, p->n));
+    if (ok && p->last)
+        done(a, p->token, true, NULL, NULL);
+    else if (!ok && (p->last || text == why))
+        done(a, p->token, false, "failed", text ? text : "refused by the PBX");
+}
+
+void ami_actions_timeout(struct ami *a, bool all)
+{
+    struct ami_pending **at = &a->pending, *p;
+    int64_t now = a->host->now_ms(a->host);
+    while ((p = *at) != NULL) {
+        int64_t limit = p->ask == ASK_PING ? 2 * ACTION_MS : ACTION_MS;
+        if (!all && now - p->at < limit) {
+            at = &p->next;
+            continue;
+        }
+        *at = p->next;
+        if (p->last)
+            done(a, p->token, false, all ? "source_down" : "timeout",
+                 all ? "the link to the PBX is down" : "the PBX did not answer");
+        free(p);
+    }
+    struct ami_dial **d = &a->dials;
+    while (*d) {
+        if (all || now - (*d)->at > DIAL_MS)
+            dial_forget(d);
+        else
+            d = &(*d)->next;
+    }
+}
+
+/* ---- dialling ---- */
+
+struct ami_dial *ami_dial_seen(struct ami *a, const char *uniqueid)
+{
+    struct ami_dial *d;
+    for (d = a->dials; d; d = d->next)
+        if (strcmp(d->channel, uniqueid) == 0) {
+            d->seen = true;
+            return d;
+        }
+    return NULL;
+}
+
+/* Reason of OriginateResponse; 0 also stands for a phone that is not there. */
+static enum steward_cause reason_cause(const char *reason)
+{
+    switch (reason ? strtol(reason, NULL, 10) : 0) {
+    case 1:
+    case 3:
+        return STEWARD_CAUSE_NO_ANSWER;
+    case 5:
+        return STEWARD_CAUSE_BUSY;
+    case 8:
+        return STEWARD_CAUSE_CONGESTION;
+    default:
+        return STEWARD_CAUSE_UNREGISTERED;
+    }
+}
+
+void ami_originate_response(struct ami *a, const struct ami_msg *msg)
+{
+    const char *id = ami_get(msg, "ActionID"), *word = ami_get(msg, "Response");
+    size_t n = strlen(a->prefix);
+    if (!id || strncmp(id, a->prefix, n) != 0 || id[n] != '-')
+        return; /* another manager's call: its channels tell */
+    struct ami_dial **at = dial_at(a, strtoull(id + n + 1, NULL, 10)), *d = *at;
+    if (!d)
+        return;
+    if (!d->seen && word && strcasecmp(word, "Failure") == 0)
+        track_stillborn(a->track, d->channel, d->device, d->number,
+                        reason_cause(ami_get(msg, "Reason")));
+    dial_forget(at);
+}
+
+/* Quotes and brackets would end the name within the caller id. */
+static void caller_id(char *out, size_t cap, const char *name, const char *number)
+{
+    char clean[80];
+    size_t n = 0;
+    track_text(clean, sizeof clean, name ? name : "", name ? strlen(name) : 0);
+    for (const char *p = clean; *p; p++)
+        if (!strchr("\"<>\\", *p))
+            clean[n++] = *p;
+    clean[n] = '\0';
+    snprintf(out, cap, "\"%s\" <%s>", clean, number);
+}
+
+static bool is_dialable(const char *text)
+{
+    size_t n = text ? strspn(text, "+*#0123456789ABCDabcdefghijklmnopqrstuvwxyz_.-") : 0;
+    return n > 0 && n < TRACK_NUMBER_MAX && !text[n];
+}
+
+static int refuse(struct ami *a, const struct steward_action *act, const char *code,
+                  const char *text)
+{
+    done(a, act->token, false, code, text);
+    return 0;
+}
+
+/* The device without the name of its source. */
+static const char *bare(const char *device)
+{
+    const char *slash = device ? strrchr(device, '/') : NULL;
+    return slash ? slash + 1 : device ? device : "";
+}
+
+static int do_dial(struct ami *a, const struct steward_action *act)
+{
+    char channel[128], cid[200], timeout[32];
+    const char *device = bare(act->device);
+    struct ami_dial *d, *each;
+    size_t waiting = 0;
+    if (!is_dialable(act->number) || !is_dialable(device))
+        return refuse(a, act, "bad_number", "the number or the device cannot be dialled");
+    for (each = a->dials; each; each = each->next)
+        waiting++;
+    if (waiting >= DIALS_MAX)
+        return refuse(a, act, "failed", "too many calls are being dialled");
+    d = calloc(1, sizeof *d);
+    if (!d)
+        abort();
+    snprintf(d->channel, sizeof d->channel, "steward-%016" PRIx64, ami_random(a));
+    snprintf(d->device, sizeof d->device, "%s", device);
+    snprintf(d->number, sizeof d->number, "%s", act->number);
+    d->at = a->host->now_ms(a->host);
+    /* The number goes on to the trunk: the outbound number, never the owner's own. */
+    const char *shown =
+        act->outbound_number && is_dialable(act->outbound_number) ? act->outbound_number : device;
+    snprintf(channel, sizeof channel, "%s/%s", a->conf.technology, device);
+    caller_id(cid, sizeof cid, act->caller_name ? act->caller_name : act->number, shown);
+    snprintf(timeout, sizeof timeout, "%" PRId64, a->conf.dial_ms);
+    const char *fields[] = {"ChannelId",      d->channel, "Channel",   channel,    "Context",
+                            a->conf.internal, "Exten",    act->number, "Priority", "1",
+                            "CallerID",       cid,        "Timeout",   timeout,    "Async",
+                            "true",           NULL};
+    d->n = ami_send(a, ASK_ACTION, act->token, "Originate", fields);
+    d->next = a->dials;
+    a->dials = d;
+    return d->n ? 0 : (dial_forget(&a->dials), -1);
+}
+
+/* ---- live calls ---- */
+
+static int to_channel(struct ami *a, const struct steward_action *act, const char *action,
+                      struct track_leg *leg, const char *const *more)
+{
+    const char *fields[16] = {"Channel", NULL};
+    size_t n = 2;
+    if (!leg || !track_leg_tag(leg)[0])
+        return refuse(a, act, "no_such_call", "the device has no part in this call");
+    fields[1] = track_leg_tag(leg);
+    for (; more && *more && n < 14; more++)
+        fields[n++] = *more;
+    fields[n] = NULL;
+    return ami_send(a, ASK_ACTION, act->token, action, fields) ? 0 : -1;
+}
+
+static int do_hangup(struct ami *a, const struct steward_action *act)
+{
+    struct track_leg *leg = track_find(a->track, act->call, bare(act->device));
+    bool own = leg != NULL;
+    if (!leg)
+        leg = track_party(a->track, act->call); /* somebody who may ends it from outside */
+    const char *fields[] = {"Cause", "16", NULL};
+    if (leg && own)
+        track_asked_hangup(a->track, leg);
+    return to_channel(a, act, "Hangup", leg, fields);
+}
+
+static int do_transfer(struct ami *a, const struct steward_action *act)
+{
+    struct track_leg *leg = track_find(a->track, act->call, bare(act->device));
+    const char *to = bare(act->to);
+    if (!is_dialable(to))
+        return refuse(a, act, "bad_number", "no such place to transfer to");
+    const char *fields[] = {"Context", a->conf.internal, "Exten", to, NULL};
+    if (act->transfer != STEWARD_TRANSFER_ATTENDED)
+        return to_channel(a, act, "BlindTransfer", leg, fields);
+    if (!a->conf.atxfer)
+        return refuse(a, act, "not_supported",
+                      "attended transfer is not switched on (features.atxfer)");
+    return to_channel(a, act, "Atxfer", leg, fields);
+}
+
+static int do_park(struct ami *a, const struct steward_action *act)
+{
+    struct track_leg *own = track_find(a->track, act->call, bare(act->device));
+    struct track_leg *party = track_party(a->track, act->call);
+    if (!own || !party || own == party)
+        return refuse(a, act, "no_such_call", "the device has no part in this call");
+    const char *fields[] = {"TimeoutChannel", track_leg_tag(own),
+                            a->conf.parking_lot[0] ? "Parkinglot" : NULL, a->conf.parking_lot,
+                            NULL};
+    return to_channel(a, act, "Park", party, fields);
+}
+
+static int do_answer(struct ami *a, const struct steward_action *act)
+{
+    const char *fields[] = {"Variable", "Event=talk", NULL};
+    return to_channel(a, act, "PJSIPNotify", track_find(a->track, act->call, bare(act->device)),
+                      fields);
+}
+
+static int do_agent_state(struct ami *a, const struct steward_action *act)
+{
+    bool pause = act->agent_state == STEWARD_AGENT_NOT_READY;
+    const char *device = bare(act->device), *interface;
+    char made[128];
+    uint64_t last = 0;
+    if (!pause && act->agent_state != STEWARD_AGENT_READY)
+        return refuse(a, act, "not_supported", "only ready and not_ready can be set");
+    for (size_t i = 0; (interface = ami_agents_interface(a, device, i)) != NULL || i == 0; i++) {
+        snprintf(made, sizeof made, "%s/%s", a->conf.technology, device);
+        const char *fields[] = {
+            "Interface", interface ? interface : made,   "Paused", pause ? "true" : "false",
+            "Reason",    act->reason ? act->reason : "", NULL};
+        if (last)
+            ami_pending_more(a, last);
+        last = ami_send(a, ASK_ACTION, act->token, "QueuePause", fields);
+        if (!last)
+            return -1;
+        if (!interface)
+            break;
+    }
+    return 0;
+}
+
+int ami_action(void *ctx, const struct steward_action *act)
+{
+    static const struct {
+        uint32_t what;
+        bool call;
+        int (*fn)(struct ami *a, const struct steward_action *act);
+    } table[] = {
+        {STEWARD_CAN_DIAL, false, do_dial},        {STEWARD_CAN_HANGUP, true, do_hangup},
+        {STEWARD_CAN_TRANSFER, true, do_transfer}, {STEWARD_CAN_PARK, true, do_park},
+        {STEWARD_CAN_ANSWER, true, do_answer},     {STEWARD_CAN_AGENT_STATE, false, do_agent_state},
+    };
+    struct ami *a = ctx;
+    if (!a->stream || a->state != AMI_ON)
+        return refuse(a, act, "source_down", "the link to the PBX is down");
+    if (!(a->can & act->what))
+        return refuse(a, act, "not_supported", "this PBX cannot do that");
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        if (table[i].what != act->what)
+            continue;
+        if (table[i].call && (!act->call || !track_lives(a->track, act->call)))
+            return refuse(a, act, "no_such_call", "the call is over");
+        return table[i].fn(a, act);
+    }
+    return refuse(a, act, "not_supported", "this PBX cannot do that");
+}

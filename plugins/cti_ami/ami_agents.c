@@ -1,0 +1,203 @@
+/*
+ * ami_agents.c - queue members to agent states: a device that is paused in a queue is not ready,
+ * one whose phone is away or that left its last queue is logged off.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <uthash.h>
+#include <utlist.h>
+#include "ami.h"
+
+#define MEMBERS_MAX 20000
+
+struct member {
+    char key[256]; /* queue, LF, interface */
+    char interface[128], device[TRACK_DEVICE_MAX], reason[64];
+    bool paused, fresh;
+    int status;
+    UT_hash_handle hh;
+};
+
+struct said {
+    char device[TRACK_DEVICE_MAX], reason[64];
+    enum steward_agent_state state;
+    UT_hash_handle hh;
+};
+
+struct ami_agents {
+    struct member *members;
+    struct said *said;
+};
+
+struct ami_agents *ami_agents_new(void)
+{
+    struct ami_agents *g = calloc(1, sizeof *g);
+    if (!g)
+        abort();
+    return g;
+}
+
+void ami_agents_free(struct ami_agents **agents)
+{
+    struct ami_agents *g = *agents;
+    struct member *m, *next_m;
+    struct said *s, *next_s;
+    if (!g)
+        return;
+    HASH_ITER (hh, g->members, m, next_m) {
+        HASH_DEL(g->members, m);
+        free(m);
+    }
+    HASH_ITER (hh, g->said, s, next_s) {
+        HASH_DEL(g->said, s);
+        free(s);
+    }
+    free(g);
+    *agents = NULL;
+}
+
+/* "PJSIP/1001", "Local/1001@from-queue/n", "hint:1001@internal" to "1001". */
+static void device_of(const char *interface, char *out, size_t cap)
+{
+    const char *start = strpbrk(interface, "/:");
+    start = start ? start + 1 : interface;
+    track_text(out, cap, start, strcspn(start, "@/"));
+}
+
+static enum steward_agent_state state_of(const struct ami_agents *g, const char *device,
+                                         const char **reason)
+{
+    const struct member *m;
+    bool any = false, paused = false, away = true, busy = false;
+    *reason = NULL;
+    for (m = g->members; m; m = m->hh.next) {
+        if (strcmp(m->device, device) != 0)
+            continue;
+        any = true;
+        away = away && (m->status == 4 || m->status == 5);
+        busy = busy || m->status == 2 || m->status == 3 || m->status == 7 || m->status == 8;
+        if (m->paused && (!paused || !*reason))
+            *reason = m->reason[0] ? m->reason : NULL;
+        paused = paused || m->paused;
+    }
+    if (!any || away)
+        return STEWARD_AGENT_LOGGED_OFF;
+    return paused ? STEWARD_AGENT_NOT_READY : busy ? STEWARD_AGENT_BUSY : STEWARD_AGENT_READY;
+}
+
+static void tell(struct ami *a, const char *device)
+{
+    struct ami_agents *g = a->agents;
+    const char *reason;
+    enum steward_agent_state state = state_of(g, device, &reason);
+    if (state != STEWARD_AGENT_NOT_READY)
+        reason = NULL;
+    struct said *s = NULL;
+    HASH_FIND_STR(g->said, device, s);
+    if (s && s->state == state && strcmp(s->reason, reason ? reason : "") == 0)
+        return;
+    if (!s) {
+        s = calloc(1, sizeof *s);
+        if (!s)
+            abort();
+        track_text(s->device, sizeof s->device, device, strlen(device));
+        HASH_ADD_STR(g->said, device, s);
+    }
+    s->state = state;
+    track_text(s->reason, sizeof s->reason, reason ? reason : "", reason ? strlen(reason) : 0);
+    struct steward_cti_event ev = {.struct_size = sizeof ev,
+                                   .kind = STEWARD_EV_AGENT_STATE,
+                                   .at = a->host->now_ms(a->host),
+                                   .device = s->device,
+                                   .agent_state = state,
+                                   .reason = s->reason[0] ? s->reason : NULL};
+    a->host->cti_emit(a->host, &ev);
+}
+
+static struct member *member(struct ami_agents *g, const char *queue, const char *interface,
+                             bool make)
+{
+    char key[256], name[120], text[128];
+    struct member *m = NULL;
+    track_text(name, sizeof name, queue, strlen(queue));
+    track_text(text, sizeof text, interface, strlen(interface));
+    snprintf(key, sizeof key, "%s\n%s", name, text);
+    HASH_FIND_STR(g->members, key, m);
+    if (m || !make || HASH_COUNT(g->members) >= MEMBERS_MAX)
+        return m;
+    m = calloc(1, sizeof *m);
+    if (!m)
+        abort();
+    memcpy(m->key, key, sizeof key);
+    memcpy(m->interface, text, sizeof text);
+    HASH_ADD_STR(g->members, key, m);
+    return m;
+}
+
+static const char *either(const struct ami_msg *msg, const char *one, const char *two)
+{
+    const char *v = ami_get(msg, one);
+    return v ? v : ami_get(msg, two);
+}
+
+void ami_agents_member(struct ami *a, const struct ami_msg *msg, bool removed)
+{
+    const char *queue = ami_get(msg, "Queue"), *interface = either(msg, "Interface", "Location");
+    const char *paused = ami_get(msg, "Paused"), *status = ami_get(msg, "Status");
+    const char *reason = either(msg, "PausedReason", "Reason");
+    char device[TRACK_DEVICE_MAX];
+    if (!queue || !interface || !*interface)
+        return;
+    struct member *m = member(a->agents, queue, interface, !removed);
+    device_of(interface, device, sizeof device);
+    if (removed && m) {
+        HASH_DEL(a->agents->members, m);
+        free(m);
+    } else if (m) {
+        memcpy(m->device, device, sizeof device);
+        m->fresh = true;
+        m->paused = paused && strcmp(paused, "0") != 0 && strcasecmp(paused, "false") != 0;
+        m->status = status ? (int)strtol(status, NULL, 10) : 0;
+        track_text(m->reason, sizeof m->reason, reason ? reason : "", reason ? strlen(reason) : 0);
+    }
+    if (device[0])
+        tell(a, device);
+}
+
+void ami_agents_list_begin(struct ami *a)
+{
+    struct member *m;
+    for (m = a->agents->members; m; m = m->hh.next)
+        m->fresh = false;
+}
+
+void ami_agents_list_end(struct ami *a)
+{
+    struct member *m, *next;
+    HASH_ITER (hh, a->agents->members, m, next) {
+        char device[TRACK_DEVICE_MAX];
+        if (m->fresh)
+            continue;
+        memcpy(device, m->device, sizeof device);
+        HASH_DEL(a->agents->members, m);
+        free(m);
+        tell(a, device);
+    }
+}
+
+const char *ami_agents_interface(const struct ami *a, const char *device, size_t i)
+{
+    const struct member *m, *before;
+    for (m = a->agents->members; m; m = m->hh.next) {
+        if (strcmp(m->device, device) != 0)
+            continue;
+        for (before = a->agents->members; before != m; before = before->hh.next)
+            if (strcmp(before->interface, m->interface) == 0)
+                break;
+        if (before == m && i-- == 0)
+            return m->interface;
+    }
+    return NULL;
+}

@@ -1,0 +1,247 @@
+/*
+ * track_move.c - calls that change hands: transfers, pickups, parking, calls that become one; what
+ * waits for its explanation; and snapshots after a reconnect.
+ */
+#include <string.h>
+#include "track_priv.h"
+
+/* The device gave the call away: its leg's end, and its hang-up, say nothing any more. */
+static void gives_away(struct track *t, struct track_call *c, struct track_leg *leg)
+{
+    (void)t;
+    struct track_party *p = track_party_get(c, leg->device, false);
+    leg->transferred = true;
+    leg->held = false;
+    c->by = STEWARD_BY_NONE;
+    if (p)
+        p->talking = p->held = p->ringing = false, p->left_at = 0;
+}
+
+void track_transfer_blind(struct track *t, struct track_leg *who, const char *to)
+{
+    struct track_call *c = who->call;
+    if (!who->device[0] || who->transferred)
+        return;
+    gives_away(t, c, who);
+    track_say_transferred(t, c, who->device, to, STEWARD_TRANSFER_BLIND, NULL);
+}
+
+/* The device at the end of a leg: its own, or the one behind an inner channel. */
+static const char *device_behind(struct track *t, struct track_leg *leg, const char *but)
+{
+    struct track_leg *other;
+    if (!leg || leg->device[0])
+        return leg ? leg->device : "";
+    DL_FOREACH (leg->call->legs, other)
+        if (other->device[0] && strcmp(other->device, but) != 0 && track_together(t, leg, other))
+            return other->device;
+    return leg->outside ? leg->called : "";
+}
+
+/* Whom the consulting leg talks to. */
+static struct track_leg *consulted(struct track *t, struct track_leg *second)
+{
+    struct track_leg *leg;
+    DL_FOREACH (second->call->legs, leg)
+        if (leg != second && !leg->half && strcmp(leg->device, second->device) != 0)
+            return leg;
+    (void)t;
+    return NULL;
+}
+
+void track_transfer_attended(struct track *t, struct track_leg *who, struct track_leg *second,
+                             struct track_leg *target)
+{
+    struct track_call *keep = who->call, *other = second ? second->call : keep;
+    if (!target && second)
+        target = consulted(t, second);
+    if (other == keep && target)
+        other = target->call;
+    if (other != keep && other->order < keep->order && !keep->consult_of[0] &&
+        other->had_outside >= keep->had_outside) {
+        struct track_call *older = other;
+        other = keep;
+        keep = older;
+    }
+    char device[TRACK_DEVICE_MAX], to[TRACK_NUMBER_MAX];
+    track_text(device, sizeof device, who->device, strlen(who->device));
+    const char *behind = device_behind(t, target, device);
+    track_text(to, sizeof to, behind, strlen(behind));
+    gives_away(t, who->call, who);
+    if (second)
+        gives_away(t, second->call, second);
+    gives_away(t, keep, who);
+    if (other != keep)
+        track_announce(t, other);
+    track_say_transferred(t, keep, device, to, STEWARD_TRANSFER_ATTENDED,
+                          other != keep ? other->name : NULL);
+    if (other != keep)
+        track_call_merge(t, keep, other);
+    track_converse(t, keep);
+}
+
+void track_pickup(struct track *t, struct track_leg *picker, struct track_leg *target)
+{
+    struct track_call *c = target->call, *own = picker->call;
+    struct track_party *p = track_party_get(c, target->device, false);
+    track_announce(t, c);
+    target->settled = true;
+    if (p)
+        p->ringing = false;
+    struct steward_cti_event ev = {.kind = STEWARD_EV_DIVERTED,
+                                   .device = target->device,
+                                   .cause = STEWARD_CAUSE_PICKED_UP,
+                                   .to = picker->device};
+    track_say(t, c, &ev);
+    if (own == c)
+        return;
+    if (own->announced)
+        track_say_cleared(t, own);
+    picker->dials = false;
+    track_call_merge(t, c, own);
+}
+
+void track_park(struct track *t, struct track_leg *leg, const char *who, const char *place)
+{
+    struct track_call *c = leg->call;
+    struct track_party *p = who ? track_party_get(c, who, false) : NULL;
+    if (!p || !p->talking)
+        return; /* parked by a blind transfer, which was told */
+    struct track_leg *own = track_find(t, c->name, who);
+    if (own)
+        gives_away(t, c, own);
+    p->talking = p->held = false;
+    p->left_at = 0;
+    c->by = STEWARD_BY_NONE;
+    track_say_transferred(t, c, who, place, STEWARD_TRANSFER_BLIND, NULL);
+}
+
+/* ---- calls that become one without a word ---- */
+
+void track_leg_group(struct track *t, struct track_leg *leg, const char *call)
+{
+    struct track_call *c = leg->call, *to = track_call_get(t, call, false);
+    leg->sync = t->sync;
+    if (!to || to == c || c->join[0] || c->consult_of[0] || to->cleared)
+        return;
+    track_text(c->join, sizeof c->join, to->name, strlen(to->name));
+    c->join_at = t->now;
+    t->opts.settle_in(t->opts.ctx, TRACK_SETTLE_MS);
+}
+
+/* Nothing explained it: two calls were joined by somebody else (a bridge action, a conference). */
+static void settle_join(struct track *t, struct track_call *c)
+{
+    struct track_call *to = track_call_get(t, c->join, false);
+    c->join[0] = '\0';
+    if (!to || to == c || c->cleared)
+        return;
+    if (c->announced) {
+        track_announce(t, to);
+        struct steward_cti_event ev = {.kind = STEWARD_EV_CONFERENCED,
+                                       .device = c->device[0] ? c->device : NULL,
+                                       .other_call = c->name};
+        track_say(t, to, &ev);
+    }
+    track_call_merge(t, to, c);
+    track_converse(t, to);
+}
+
+void track_settle(struct track *t)
+{
+    struct track_call *c, *next;
+    bool more = false;
+    HASH_ITER (hh, t->calls, c, next) {
+        track_flush_left(t, c, NULL);
+        track_flush_lost(t, c);
+        struct track_party *p;
+        LL_FOREACH (c->parties, p)
+            more = more || p->left_at || p->lost_at;
+        if (c->join[0] && t->now - c->join_at >= TRACK_SETTLE_MS)
+            settle_join(t, c);
+        else
+            more = more || c->join[0];
+    }
+    if (more)
+        t->opts.settle_in(t->opts.ctx, TRACK_SETTLE_MS / 3);
+}
+
+void track_stillborn(struct track *t, const char *call, const char *device, const char *called,
+                     enum steward_cause cause)
+{
+    if (track_call_get(t, call, false))
+        return; /* it has legs: their own end tells */
+    struct track_call *c = track_call_get(t, call, true);
+    if (!c)
+        return;
+    c->direction = STEWARD_DIR_OUTBOUND;
+    track_text(c->device, sizeof c->device, device, strlen(device));
+    track_text(c->calling, sizeof c->calling, device, strlen(device));
+    track_text(c->called, sizeof c->called, called, strlen(called));
+    track_say_device(t, c, STEWARD_EV_FAILED, device, cause);
+    track_say_cleared(t, c);
+    track_call_drop(t, c);
+}
+
+/* ---- snapshots ---- */
+
+void track_sync_begin(struct track *t)
+{
+    t->sync++;
+    t->syncing = true;
+}
+
+void track_sync_mention(struct track *t, struct track_leg *leg)
+{
+    leg->sync = t->sync;
+}
+
+static bool is_stale(const struct track *t, const struct track_call *c)
+{
+    struct track_leg *leg;
+    DL_FOREACH (c->legs, leg)
+        if (leg->sync == t->sync && !leg->half)
+            return false;
+    return true;
+}
+
+/*
+ * Legs that are gone since: their ends were not seen. A call that lost all of them gets no event:
+ * the host closes it with a gap.
+ */
+static void drop_stale(struct track *t)
+{
+    struct track_call *c, *next_call;
+    HASH_ITER (hh, t->calls, c, next_call)
+        c->cleared = c->cleared || is_stale(t, c);
+    struct track_leg *leg, *next;
+    HASH_ITER (hh, t->legs, leg, next) {
+        if (leg->sync == t->sync && !leg->call->cleared)
+            continue;
+        leg->settled = true;
+        track_gone(t, leg, STEWARD_CAUSE_NONE);
+    }
+}
+
+void track_restarted(struct track *t)
+{
+    drop_stale(t);
+    memset(t->gone, 0, sizeof t->gone);
+}
+
+void track_sync_end(struct track *t)
+{
+    const struct steward_host *h = t->opts.host;
+    if (!t->syncing)
+        return;
+    t->syncing = false;
+    h->cti_resync_begin(h);
+    drop_stale(t);
+    struct track_call *c, *next;
+    HASH_ITER (hh, t->calls, c, next) {
+        track_converse(t, c);
+        if (c->announced && !c->cleared)
+            h->cti_alive(h, c->name);
+    }
+    h->cti_resync_end(h);
+}

@@ -1,0 +1,398 @@
+/*
+ * track_talk.c - who rings, who talks with whom, who left: facts about legs become deliveries,
+ * conversations and their ends. What is said of a device is kept in its party, so that repeats
+ * and several legs of one phone change nothing.
+ */
+#include <string.h>
+#include "track_priv.h"
+
+/* Most legs looked at in one conversation; a larger conference is cut there. */
+#define WALK_MAX 512
+
+/* ---- conversations ---- */
+
+struct walk {
+    struct track_leg *legs[WALK_MAX];
+    size_t n;
+};
+
+static void walk_add(struct track *t, struct walk *w, struct track_leg *leg)
+{
+    if (!leg || leg->walk == t->walk || w->n >= WALK_MAX)
+        return;
+    leg->walk = t->walk;
+    w->legs[w->n++] = leg;
+}
+
+/* Everybody in one conversation with `from`, through bridges and inner channels. */
+static void walk(struct track *t, struct walk *w, struct track_leg *from)
+{
+    w->n = 0;
+    t->walk++;
+    walk_add(t, w, from);
+    for (size_t i = 0; i < w->n; i++) {
+        struct track_leg *leg = w->legs[i], *other;
+        walk_add(t, w, leg->pair);
+        if (leg->bridge) {
+            DL_FOREACH2(leg->bridge->legs, other, bridge_next)
+            walk_add(t, w, other);
+        }
+    }
+}
+
+bool track_together(struct track *t, struct track_leg *a, struct track_leg *b)
+{
+    struct walk w;
+    walk(t, &w, a);
+    return b->walk == t->walk;
+}
+
+struct track_leg *track_anchor(const struct track *t, const struct track_call *c)
+{
+    struct track_leg *leg, *outside = NULL, *any = NULL;
+    if (c->consult_of[0])
+        return track_leg(t, c->consult_of);
+    if (c->primary && (c->primary->outside || c->direction == STEWARD_DIR_INTERNAL))
+        return c->primary;
+    DL_FOREACH (c->legs, leg) {
+        if (leg->outside && (!outside || (leg->up && !outside->up)))
+            outside = leg;
+        if (!leg->half && !any)
+            any = leg;
+    }
+    return outside ? outside : c->primary ? c->primary : any;
+}
+
+/* A device is in the conversation with the other side now. */
+static void talks(struct track *t, struct track_call *c, struct track_leg *leg)
+{
+    struct track_party *p = track_party_get(c, leg->device, true);
+    if (!p || leg->transferred)
+        return;
+    leg->settled = true;
+    p->left_at = 0;
+    if (p->talking)
+        return;
+    p->talking = true;
+    p->ringing = false;
+    p->lost_at = 0;
+    c->by = STEWARD_BY_NONE;
+    track_flush_left(t, c, leg->device);
+    track_say_device(t, c, STEWARD_EV_ESTABLISHED, leg->device, STEWARD_CAUSE_NONE);
+    c->told_talk = true;
+}
+
+void track_converse(struct track *t, struct track_call *c)
+{
+    struct track_leg *anchor = track_anchor(t, c);
+    if (!anchor || c->cleared || (!anchor->bridge && !anchor->pair))
+        return;
+    struct walk w;
+    walk(t, &w, anchor);
+    for (size_t i = 0; i < w.n; i++) {
+        struct track_leg *leg = w.legs[i];
+        if (leg != anchor && leg->bridge && leg->call == c && leg->device[0] &&
+            strcmp(leg->device, anchor->device) != 0)
+            talks(t, c, leg);
+    }
+}
+
+/* ---- leaving ---- */
+
+static bool others_talk(const struct track_call *c, const struct track_party *but)
+{
+    struct track_party *p;
+    LL_FOREACH (c->parties, p)
+        if (p != but && p->talking && !p->left_at)
+            return true;
+    return false;
+}
+
+static void say_left(struct track *t, struct track_call *c, struct track_party *p)
+{
+    p->left_at = 0;
+    p->talking = p->held = false;
+    if (c->by == STEWARD_BY_AGENT)
+        c->by = STEWARD_BY_NONE; /* the call went on without that agent */
+    track_say_device(t, c, STEWARD_EV_CONNECTION_CLEARED, p->device, STEWARD_CAUSE_NONE);
+}
+
+void track_flush_left(struct track *t, struct track_call *c, const char *but)
+{
+    struct track_party *p;
+    LL_FOREACH (c->parties, p) {
+        if (!p->left_at || (but && strcmp(p->device, but) == 0))
+            continue;
+        if (but || others_talk(c, p) || t->now - p->left_at >= TRACK_SETTLE_MS)
+            say_left(t, c, p);
+    }
+}
+
+void track_late_reason(struct track *t, struct track_leg *leg, enum steward_cause cause)
+{
+    struct track_party *p = track_party_get(leg->call, leg->device, false);
+    if (!p || !p->lost_at || cause != STEWARD_CAUSE_ANSWERED_ELSEWHERE)
+        return;
+    p->lost_at = 0;
+    p->ringing = false;
+    track_say_device(t, leg->call, STEWARD_EV_DIVERTED, p->device, cause);
+}
+
+void track_flush_lost(struct track *t, struct track_call *c)
+{
+    struct track_party *p;
+    LL_FOREACH (c->parties, p) {
+        if (!p->lost_at || t->now - p->lost_at < TRACK_SETTLE_MS)
+            continue;
+        p->lost_at = 0;
+        p->ringing = false;
+        track_say_device(t, c, STEWARD_EV_DIVERTED, p->device, STEWARD_CAUSE_NO_ANSWER);
+    }
+}
+
+/*
+ * The PBX moved the caller away from an agent who did not hang up, and rings somebody else: what
+ * happened is a transfer, though no event says so (a redirect by another program).
+ */
+static void maybe_redirected(struct track *t, struct track_call *c, const struct track_leg *to)
+{
+    struct track_party *p;
+    const char *target = to->outside ? to->called : to->device;
+    LL_FOREACH (c->parties, p) {
+        if (!p->left_at || p->left_asked || !target[0] || strcmp(p->device, target) == 0)
+            continue;
+        p->left_at = 0;
+        p->talking = p->held = false;
+        c->by = STEWARD_BY_NONE;
+        track_say_transferred(t, c, p->device, target, STEWARD_TRANSFER_BLIND, NULL);
+    }
+    track_flush_left(t, c, "");
+}
+
+/* ---- ringing ---- */
+
+static void move_leg(struct track_call *to, struct track_leg *leg)
+{
+    struct track_leg *other;
+    DL_FOREACH (leg->call->legs, other)
+        if (other->dialler == leg)
+            other->dialler = NULL;
+    leg->dialler = NULL;
+    track_call_add(to, leg);
+}
+
+/* Our phone in the conversation of an inner half that nobody dialled: it consults. */
+static struct track_leg *consulting(const struct track_leg *half)
+{
+    struct track_leg *leg;
+    if (!half || !half->pair || half->pair->dialler || half->pair->dialled)
+        return NULL;
+    if (!half->pair->bridge)
+        return NULL;
+    DL_FOREACH2(half->pair->bridge->legs, leg, bridge_next)
+    if (leg->device[0] && leg->call == half->call && leg->call->primary != half->pair)
+        return leg;
+    return NULL;
+}
+
+/* The PBX's own consultation shares the group of the call it belongs to: it is told apart here. */
+static struct track_call *consultation(struct track *t, struct track_leg *from,
+                                       struct track_leg *to)
+{
+    struct track_leg *who = from->half ? consulting(from) : NULL;
+    if (!who)
+        return from->call;
+    struct track_call *c = track_call_get(t, from->pair->id, true);
+    if (!c || c == from->call)
+        return from->call;
+    c->direction = to->outside ? STEWARD_DIR_OUTBOUND : STEWARD_DIR_INTERNAL;
+    track_text(c->consult_of, sizeof c->consult_of, who->id, strlen(who->id));
+    track_text(c->device, sizeof c->device, who->device, strlen(who->device));
+    track_text(c->calling, sizeof c->calling, who->device, strlen(who->device));
+    const char *called = to->outside ? to->called : to->device;
+    track_text(c->called, sizeof c->called, called, strlen(called));
+    move_leg(c, from->pair);
+    move_leg(c, from);
+    return c;
+}
+
+void track_dial(struct track *t, struct track_leg *from, struct track_leg *to)
+{
+    to->sync = t->sync;
+    if (from && from != to && to->call != from->call && !to->dialled && to->call->primary == to &&
+        !to->call->announced) { /* its group was not known when it appeared */
+        struct track_call *old = to->call;
+        track_call_add(from->call, to);
+        if (!old->legs)
+            track_call_drop(t, old);
+    }
+    if (from && from != to && from->call == to->call) {
+        struct track_call *c = consultation(t, from, to);
+        if (c != to->call)
+            move_leg(c, to);
+        to->dialler = from;
+    }
+    to->dialled = true;
+    to->dial_at = t->now;
+    struct track_call *c = to->call;
+    if (!from && c->primary == to) { /* the PBX rings our phone for a call that it shall make */
+        if (track_guess(c) == STEWARD_DIR_OUTBOUND)
+            track_announce(t, c);
+        return;
+    }
+    if (!to->half)
+        maybe_redirected(t, c, to);
+}
+
+void track_ringing(struct track *t, struct track_leg *leg)
+{
+    struct track_call *c = leg->call;
+    leg->sync = t->sync;
+    if (leg->half || leg->outside || leg->dials || leg->settled || leg->up || leg->rang ||
+        c->primary == leg)
+        return;
+    struct track_party *p = track_party_get(c, leg->device, true);
+    leg->rang = leg->dialled = true;
+    if (!p || p->talking)
+        return;
+    p->lost_at = 0;
+    if (p->ringing)
+        return;
+    p->ringing = true;
+    track_flush_left(t, c, leg->device);
+    track_say_device(t, c, STEWARD_EV_DELIVERED, leg->device, STEWARD_CAUSE_NONE);
+    c->told_ring = true;
+}
+
+void track_up(struct track *t, struct track_leg *leg)
+{
+    leg->sync = t->sync;
+    if (!leg->up)
+        leg->up_at = t->now;
+    leg->up = true;
+}
+
+void track_answered(struct track *t, struct track_leg *from, struct track_leg *leg)
+{
+    if (leg->settled)
+        return;
+    leg->settled = true;
+    track_up(t, leg);
+    struct track_call *c = leg->call;
+    if (!from || from->half || leg->half || from->call != c)
+        return; /* the conversation itself will tell */
+    if (leg->outside && from->device[0] && c->direction == STEWARD_DIR_OUTBOUND)
+        talks(t, c, from);
+    else if (leg->device[0] && from == track_anchor(t, c))
+        talks(t, c, leg);
+}
+
+/* Another leg of the same device rings on in the same call. */
+static bool rings_elsewhere(const struct track_call *c, const struct track_leg *but)
+{
+    struct track_leg *leg;
+    DL_FOREACH (c->legs, leg)
+        if (leg != but && leg->rang && !leg->settled && strcmp(leg->device, but->device) == 0)
+            return true;
+    return false;
+}
+
+/* Somebody else picked up while this leg rang. */
+static bool answered_elsewhere(const struct track_leg *but)
+{
+    struct track_leg *leg;
+    DL_FOREACH (but->call->legs, leg)
+        if (leg != but && leg->dialled && leg->up && leg->device[0] && !leg->transferred &&
+            leg->up_at >= but->dial_at && strcmp(leg->device, but->device) != 0)
+            return true;
+    return false;
+}
+
+static void unanswered_party(struct track *t, struct track_call *c, struct track_leg *leg,
+                             enum steward_cause cause)
+{
+    struct track_party *p = track_party_get(c, leg->device, false);
+    if (rings_elsewhere(c, leg))
+        return;
+    if (cause != STEWARD_CAUSE_NONE || !p || !p->ringing) {
+        track_say_unreached(t, c, leg, cause);
+        return;
+    }
+    p->lost_at = t->now;
+    t->opts.settle_in(t->opts.ctx, TRACK_SETTLE_MS);
+}
+
+void track_unanswered(struct track *t, struct track_leg *leg, enum steward_cause cause)
+{
+    struct track_call *c = leg->call;
+    if (leg->settled || leg->half)
+        return;
+    if (leg->cause != STEWARD_CAUSE_NONE)
+        cause = leg->cause; /* what the phone itself said */
+    else if (cause == STEWARD_CAUSE_NONE && answered_elsewhere(leg))
+        cause = STEWARD_CAUSE_ANSWERED_ELSEWHERE;
+    leg->settled = true;
+    if (!leg->outside && c->primary != leg)
+        unanswered_party(t, c, leg, cause);
+    else if (c->direction != STEWARD_DIR_INBOUND && cause != STEWARD_CAUSE_NONE)
+        track_say_device(t, c, STEWARD_EV_FAILED, leg->device, cause);
+}
+
+void track_cause(struct track_leg *leg, enum steward_cause cause)
+{
+    if (leg->cause == STEWARD_CAUSE_NONE)
+        leg->cause = cause;
+}
+
+/* ---- what parties do ---- */
+
+void track_asked_hangup(struct track *t, struct track_leg *leg)
+{
+    struct track_call *c = leg->call;
+    (void)t;
+    if (leg->half || leg->asked)
+        return;
+    leg->asked = true;
+    if (c->by != STEWARD_BY_NONE || leg->transferred)
+        return;
+    struct track_party *p = track_party_get(c, leg->device, false);
+    if (leg->outside && (leg->dials || leg->up))
+        c->by = STEWARD_BY_CALLER;
+    else if (leg->device[0] && (leg->dials || (p && p->talking) || (leg == c->primary && leg->up)))
+        c->by = STEWARD_BY_AGENT;
+}
+
+void track_hold(struct track *t, struct track_leg *leg, bool held)
+{
+    struct track_call *c = leg->call;
+    leg->sync = t->sync;
+    if (leg->held == held || !leg->device[0])
+        return;
+    leg->held = held;
+    struct track_party *p = track_party_get(c, leg->device, c->primary == leg);
+    if (!p || p->held == held || (!p->talking && c->primary != leg))
+        return;
+    p->held = held;
+    track_say_device(t, c, held ? STEWARD_EV_HELD : STEWARD_EV_RETRIEVED, leg->device,
+                     STEWARD_CAUSE_NONE);
+}
+
+void track_queued(struct track *t, struct track_leg *leg, const char *queue)
+{
+    struct track_call *c = leg->call;
+    leg->sync = t->sync;
+    if (c->queued && strcmp(c->queue, queue) == 0)
+        return;
+    if (c->direction == STEWARD_DIR_NONE)
+        c->direction = STEWARD_DIR_INTERNAL;
+    track_text(c->queue, sizeof c->queue, queue, strlen(queue));
+    c->queued = true;
+    track_flush_left(t, c, "");
+    track_say_device(t, c, STEWARD_EV_QUEUED, NULL, STEWARD_CAUSE_NONE);
+}
+
+void track_unqueued(struct track *t, struct track_leg *leg)
+{
+    leg->sync = t->sync;
+    leg->call->queued = false;
+}
