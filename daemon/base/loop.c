@@ -235,6 +235,21 @@ void loop_disown(struct loop *l, struct loop_owned *node)
     DL_DELETE(l->owned, node);
 }
 
+static void on_drain_end(void *arg)
+{
+    *(bool *)arg = true;
+}
+
+void loop_drain(struct loop *l, int64_t ms)
+{
+    bool late = false;
+    struct loop_timer *t = loop_timer_new(l, on_drain_end, &late);
+    loop_timer_arm(t, ms);
+    while (l->deferred.n || (l->owned && !late))
+        event_base_loop(l->base, EVLOOP_ONCE);
+    loop_timer_free(&t);
+}
+
 static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
     struct loop_timer *t = arg;

@@ -54,6 +54,8 @@ struct loop_owned {
 };
 void loop_own(struct loop *loop, struct loop_owned *node, loop_cb *end, void *arg);
 void loop_disown(struct loop *loop, struct loop_owned *node);
+/** Run until no such object is left, for at most `ms` milliseconds. */
+void loop_drain(struct loop *loop, int64_t ms);
 
 /** A one-shot timer, not armed yet. */
 struct loop_timer *loop_timer_new(struct loop *loop, loop_cb *fn, void *arg);

@@ -110,7 +110,7 @@ typedef int staff_disabled_fn(void *ctx, struct ledger_tx *tx, const char *accou
                               const struct staff_account *by);
 void staff_on_disable(struct staff *s, staff_disabled_fn *fn, void *ctx);
 
-#define STAFF_TOKEN_MAX 256
+#define STAFF_TOKEN_MAX 512
 /** A new token into out (44 bytes, about 256 bits). Make it before the command: a command may be
  * run twice. */
 void staff_token_make(char out[44]);

@@ -1,0 +1,48 @@
+/*
+ * check.c - a configuration with everything outside its file that it names.
+ */
+#include <string.h>
+
+#include "base/conn.h"
+#include "main/daemon.h"
+#include "service/outbox.h"
+#include "store/db.h"
+
+static void check_store(const struct site *site, struct conf_faults *faults)
+{
+    if (strcmp(site->store.driver, "sqlite") != 0)
+        conf_fault_in(faults, site->file, 0, 0, "store.driver: '%s' is not built in",
+                      site->store.driver);
+}
+
+static void check_tls(const struct site *site, struct conf_faults *faults)
+{
+    struct errmsg why = {{0}};
+    struct tls *tls = NULL;
+    if (!site->listen.tls.certificate)
+        return;
+    tls = tls_server(site->listen.tls.certificate, site->listen.tls.key, &why);
+    if (!tls)
+        conf_fault_in(faults, site->file, 0, 0, "listen.tls: %s", why.text);
+    tls_free(&tls);
+}
+
+static void check_templates(const struct site *site, struct conf_faults *faults)
+{
+    struct errmsg why = {{0}};
+    if (outbox_check_templates(site->messages.templates, &why) < 0)
+        conf_fault_in(faults, site->file, 0, 0, "messages.templates: %s", why.text);
+}
+
+struct site *daemon_check(const char *config, struct conf_faults *faults)
+{
+    struct site *site = site_load(config, faults);
+    if (!site)
+        return NULL;
+    check_store(site, faults);
+    check_tls(site, faults);
+    check_templates(site, faults);
+    if (faults->errors)
+        site_unref(&site);
+    return site;
+}

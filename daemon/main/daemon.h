@@ -1,0 +1,52 @@
+/*
+ * daemon.h - the parts of stewardd, and their starting, stopping and reloading.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/err.h"
+#include "base/loop.h"
+#include "domain/site.h"
+
+struct daemon_opts {
+    const char *config; /* path of steward.yaml */
+    bool test_clock;    /* --test-clock: the wall clock stands at test_ms, and can be moved */
+    int64_t test_ms;
+};
+
+/** Everything that lives from start to stop. Fields are in the order in which they are made. */
+struct daemon {
+    struct daemon_opts opts;
+    struct site *site;
+    struct loop *loop;
+    struct loop_signal *on_term, *on_int, *on_hup;
+    struct tls *tls;
+    struct metrics *metrics;
+    struct hub *hub;
+    struct ledger *ledger;
+    struct staff *staff;
+    struct outbox *outbox;
+    size_t started; /* steps of the table that are done */
+};
+
+/** Start everything on this thread's new loop. On failure what was started is stopped again. The
+ * site's reference is taken over. */
+int daemon_start(struct daemon *d, const struct daemon_opts *opts, struct site *site,
+                 struct errmsg *why) MUST_CHECK;
+/** Runs until TERM or INT. */
+void daemon_run(struct daemon *d);
+/** Stop accepting, finish what is in flight, commit, free. */
+void daemon_stop(struct daemon *d);
+
+/**
+ * Read the configuration anew (HUP, POST /reload). 0: taken, report says what is taken now and what
+ * needs a restart. E_INVALID: the old one stays, report holds every fault.
+ */
+int daemon_reload(struct daemon *d, struct buf *now, struct buf *later,
+                  struct buf *faults) MUST_CHECK;
+
+/**
+ * Read and check a configuration with everything that it names (templates, certificates, plugins).
+ * NULL if there is a fault; faults hold all of them.
+ */
+struct site *daemon_check(const char *config, struct conf_faults *faults) MUST_CHECK;
