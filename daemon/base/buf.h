@@ -17,12 +17,17 @@ struct buf {
     bool overflow;
 };
 
-#define BUF_INIT(maximum) {.max = (maximum)}
+#define BUF_INIT(maximum)                                                                          \
+    {                                                                                              \
+        .max = (maximum)                                                                           \
+    }
 
+/** Make an empty buffer that never holds more than max bytes. */
 void buf_init(struct buf *b, size_t max);
 /** Forget the content, keep the memory. */
 void buf_reset(struct buf *b);
 void buf_free(struct buf *b);
+/** Append; past the maximum nothing is added and `overflow` is set. */
 void buf_add(struct buf *b, const void *data, size_t len);
 void buf_addc(struct buf *b, char c);
 void buf_adds(struct buf *b, const char *s);

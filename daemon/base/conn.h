@@ -4,8 +4,9 @@
  * A conn reads lines (CONN_LINE for each, without its "\n" or "\r\n") or raw bytes (CONN_DATA).
  * Output is bounded: past `out_max` the connection reports CONN_SLOW once and drops what is
  * written after. What is written during one turn of the loop leaves together at its end. Being
- * connected (with TLS: shaken hands) takes at most 10 s. All calls on the loop's thread. conn_free() may be called inside a callback: the
- * object dies after the present turn and says nothing more.
+ * connected (with TLS: shaken hands) takes at most 10 s. All calls on the loop's thread.
+ * conn_free() may be called inside a callback: the object dies after the present turn and says
+ * nothing more.
  */
 #pragma once
 #include <stdbool.h>
@@ -20,34 +21,36 @@ struct listener;
 struct tls;
 
 enum conn_event {
-    CONN_UP,        /* connected, TLS done */
-    CONN_LINE,      /* data/len: one line; the view lives during the callback, NUL-terminated */
-    CONN_DATA,      /* data/len: bytes; answer by returning how many were used (raw mode) */
-    CONN_LONG,      /* a line over line_max; nothing more is read */
-    CONN_DRAINED,   /* all that was written is with the kernel */
-    CONN_SLOW,      /* output passed out_max; said once, and nothing more is taken */
-    CONN_IDLE,      /* nothing was read for idle_ms */
-    CONN_DOWN,      /* closed by the peer or by an error; data is the reason as text */
+    CONN_UP,      /* connected, TLS done */
+    CONN_LINE,    /* data/len: one line; the view lives during the callback, NUL-terminated */
+    CONN_DATA,    /* data/len: bytes; answer by returning how many were used (raw mode) */
+    CONN_LONG,    /* a line over line_max; nothing more is read */
+    CONN_DRAINED, /* all that was written is with the kernel */
+    CONN_SLOW,    /* output passed out_max; said once, and nothing more is taken */
+    CONN_IDLE,    /* nothing was read for idle_ms */
+    CONN_DOWN,    /* closed by the peer or by an error; data is the reason as text */
 };
 
 /** Returns the number of bytes used for CONN_DATA; ignored for other events. */
 typedef size_t conn_cb(struct conn *c, enum conn_event ev, const char *data, size_t len, void *arg);
 
 struct conn_opts {
-    bool raw;          /* CONN_DATA instead of CONN_LINE */
-    size_t line_max;   /* lines longer than this are CONN_LONG (default 65536) */
-    size_t in_max;     /* raw mode: most unread bytes kept (default 1 MiB) */
-    size_t out_max;    /* default 1 MiB */
-    int64_t idle_ms;   /* 0: never */
-    struct tls *tls;   /* NULL: plain. Not owned */
+    bool raw;             /* CONN_DATA instead of CONN_LINE */
+    size_t line_max;      /* lines longer than this are CONN_LONG (default 65536) */
+    size_t in_max;        /* raw mode: most unread bytes kept (default 1 MiB) */
+    size_t out_max;       /* default 1 MiB */
+    int64_t idle_ms;      /* 0: never */
+    struct tls *tls;      /* NULL: plain. Not owned */
     const char *tls_name; /* client: name to check and send as SNI; NULL checks nothing */
 };
 
 /** Wrap an accepted descriptor (owned from now on; closed on failure). */
-struct conn *conn_accept(struct loop *loop, evutil_socket_t fd, const struct conn_opts *opts, conn_cb *cb, void *arg);
-/** Connect to host (name or address; resolved without blocking) and port. CONN_UP or CONN_DOWN follows. */
-struct conn *conn_connect(struct loop *loop, const char *host, uint16_t port, const struct conn_opts *opts,
-                          conn_cb *cb, void *arg);
+struct conn *conn_accept(struct loop *loop, evutil_socket_t fd, const struct conn_opts *opts,
+                         conn_cb *cb, void *arg);
+/** Connect to host (name or address; resolved without blocking) and port. CONN_UP or CONN_DOWN
+ * follows. */
+struct conn *conn_connect(struct loop *loop, const char *host, uint16_t port,
+                          const struct conn_opts *opts, conn_cb *cb, void *arg);
 /** Queue bytes; they are copied. */
 void conn_write(struct conn *c, const void *data, size_t len);
 /** Bytes not yet taken by the kernel. */

@@ -7,7 +7,7 @@
 #pragma once
 #include <stdarg.h>
 
-#define MUST_CHECK      __attribute__((warn_unused_result))
+#define MUST_CHECK        __attribute__((warn_unused_result))
 #define PRINTF_LIKE(f, a) __attribute__((format(printf, f, a)))
 
 enum err {
@@ -28,7 +28,7 @@ enum err {
     E_FATAL,           /* the database cannot go on (newer schema, damaged file) */
     E_UNSUPPORTED,     /* cannot be done here: 501 */
     E_TIMEOUT,
-    E_PROTOCOL,        /* a peer broke its protocol */
+    E_PROTOCOL, /* a peer broke its protocol */
     E_CANCELLED,
 };
 

@@ -9,8 +9,10 @@
 #define SHA256_LEN 32
 #define SHA256_HEX 65
 
+/** Digests into out. Cannot fail. */
 void sha256(const void *data, size_t len, uint8_t out[SHA256_LEN]);
-void hmac_sha256(const void *key, size_t keylen, const void *data, size_t len, uint8_t out[SHA256_LEN]);
+void hmac_sha256(const void *key, size_t keylen, const void *data, size_t len,
+                 uint8_t out[SHA256_LEN]);
 /** Lower-case hex; out holds 2*len+1 bytes. Returns out. */
 char *hex_encode(const void *data, size_t len, char *out);
 /** Standard base64 with padding; the caller frees. */

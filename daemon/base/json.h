@@ -17,6 +17,7 @@ struct jw {
     int depth;
 };
 
+/** Start writing at the end of out; every call below appends one token, with its comma. */
 void jw_init(struct jw *w, struct buf *out);
 void jw_obj(struct jw *w);
 void jw_end_obj(struct jw *w);
@@ -24,6 +25,7 @@ void jw_arr(struct jw *w);
 void jw_end_arr(struct jw *w);
 void jw_key(struct jw *w, const char *key);
 void jw_str(struct jw *w, const char *s); /* NULL writes null */
+/** n bytes of text. */
 void jw_strn(struct jw *w, const char *s, size_t n);
 void jw_int(struct jw *w, int64_t v);
 /** A number with at most three decimals, trailing zeros cut (6.1, 42). */
@@ -61,7 +63,8 @@ json_t *json_parse(const char *text, size_t len, struct errmsg *why) MUST_CHECK;
  * a value of another kind is E_INVALID with why naming the field. Text longer than max bytes is
  * E_INVALID too. Strings belong to the json_t.
  */
-int json_get_str(const json_t *o, const char *key, size_t max, const char **out, struct errmsg *why) MUST_CHECK;
+int json_get_str(const json_t *o, const char *key, size_t max, const char **out,
+                 struct errmsg *why) MUST_CHECK;
 int json_get_int(const json_t *o, const char *key, int64_t min, int64_t max, int64_t *out,
                  struct errmsg *why) MUST_CHECK;
 int json_get_bool(const json_t *o, const char *key, bool *out, struct errmsg *why) MUST_CHECK;

@@ -17,13 +17,16 @@ struct log_ctx {
     const struct log_ctx *parent;
 };
 
-void log_ctx_init(struct log_ctx *ctx, const char *kind, const char *name, const struct log_ctx *parent);
+/** parent may be NULL and must outlive ctx. */
+void log_ctx_init(struct log_ctx *ctx, const char *kind, const char *name,
+                  const struct log_ctx *parent);
 /** Lines below this level are dropped; LOG_INFO at start. */
 void log_set_level(enum log_level level);
 bool log_parse_level(const char *text, enum log_level *level);
 
 /** ctx may be NULL. */
-void log_at(enum log_level level, const struct log_ctx *ctx, const char *fmt, ...) PRINTF_LIKE(3, 4);
+void log_at(enum log_level level, const struct log_ctx *ctx, const char *fmt, ...)
+    PRINTF_LIKE(3, 4);
 #define log_debug(ctx, ...) log_at(LOG_DEBUG, ctx, __VA_ARGS__)
 #define log_info(ctx, ...)  log_at(LOG_INFO, ctx, __VA_ARGS__)
 #define log_warn(ctx, ...)  log_at(LOG_WARN, ctx, __VA_ARGS__)
@@ -38,5 +41,6 @@ struct complaint {
     uint64_t held;
     bool active;
 };
-void log_complain(struct complaint *c, const struct log_ctx *ctx, const char *fmt, ...) PRINTF_LIKE(3, 4);
+void log_complain(struct complaint *c, const struct log_ctx *ctx, const char *fmt, ...)
+    PRINTF_LIKE(3, 4);
 void log_recovered(struct complaint *c, const struct log_ctx *ctx, const char *what);

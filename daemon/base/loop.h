@@ -17,6 +17,7 @@ struct loop_fd;
 
 typedef void loop_cb(void *arg);
 
+/** A loop for the calling thread. */
 struct loop *loop_new(void);
 /**
  * Frees the loop: runs what was deferred, ends what was registered with loop_own(), drops posted
@@ -66,10 +67,12 @@ bool loop_timer_armed(const struct loop_timer *t);
 /** Disarms, frees, sets *t to NULL; NULL is allowed. */
 void loop_timer_free(struct loop_timer **t);
 
+/** Call fn(arg) on the loop whenever the signal comes; free sets *s to NULL. */
 struct loop_signal *loop_signal_new(struct loop *loop, int signo, loop_cb *fn, void *arg);
 void loop_signal_free(struct loop_signal **s);
 
 /** Watch a descriptor; what: EV_READ | EV_WRITE (persistent). The caller keeps the descriptor. */
 typedef void loop_fd_cb(evutil_socket_t fd, short what, void *arg);
-struct loop_fd *loop_fd_new(struct loop *loop, evutil_socket_t fd, short what, loop_fd_cb *fn, void *arg);
+struct loop_fd *loop_fd_new(struct loop *loop, evutil_socket_t fd, short what, loop_fd_cb *fn,
+                            void *arg);
 void loop_fd_free(struct loop_fd **f);

@@ -6,7 +6,8 @@
 
 struct lru;
 
-/** At most max_entries and about max_bytes (0: no limit by bytes); free_fn frees values (may be NULL). */
+/** At most max_entries and about max_bytes (0: no limit by bytes); free_fn frees values (may be
+ * NULL). */
 struct lru *lru_new(size_t max_entries, size_t max_bytes, void (*free_fn)(void *));
 void lru_free(struct lru **l);
 /** The value, now the most recently used; NULL if absent. Owned by the map until evicted. */

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/** Fill out with len random bytes. */
 void rng_bytes(void *out, size_t len);
 /** n characters of [A-Za-z0-9] and a NUL into out (n+1 bytes). About 5.95 bits each. */
 void rng_token(char *out, size_t n);

@@ -19,14 +19,15 @@ struct worker_job {
 };
 
 struct worker_opts {
-    const char *name;    /* thread name, at most 15 characters */
-    int threads;         /* 1 to 16 */
-    size_t queue_max;    /* jobs waiting in each lane */
-    void *(*open_local)(void *ctx);         /* per thread, at its start, there; may be NULL */
+    const char *name;               /* thread name, at most 15 characters */
+    int threads;                    /* 1 to 16 */
+    size_t queue_max;               /* jobs waiting in each lane */
+    void *(*open_local)(void *ctx); /* per thread, at its start, there; may be NULL */
     void (*close_local)(void *local);
     void *ctx;
 };
 
+/** Start the threads. opts is copied. */
 struct worker *worker_new(struct loop *loop, const struct worker_opts *opts);
 /** E_BUSY when the lane is full (then nothing was taken). Loop thread only. */
 int worker_submit(struct worker *w, const struct worker_job *job, bool urgent) MUST_CHECK;

@@ -13,29 +13,42 @@
 struct hub;
 struct hub_sub;
 
-enum hub_kind { HUB_POP, HUB_POP_END, HUB_CALL, HUB_TICKET, HUB_CALLBACK, HUB_MESSAGE, HUB_ALERT, HUB_STATS, HUB_KINDS };
+enum hub_kind {
+    HUB_POP,
+    HUB_POP_END,
+    HUB_CALL,
+    HUB_TICKET,
+    HUB_CALLBACK,
+    HUB_MESSAGE,
+    HUB_ALERT,
+    HUB_STATS,
+    HUB_KINDS
+};
 
 /** "pop", "pop_end", … as on the wire. */
 const char *hub_kind_name(enum hub_kind kind);
 
 struct hub_event {
-    uint64_t id;             /* set by the hub, counting up within one run of the daemon */
+    uint64_t id; /* set by the hub, counting up within one run of the daemon */
     enum hub_kind kind;
-    const char *json;        /* pop and pop_end: the whole line-protocol object; else the data */
+    const char *json; /* pop and pop_end: the whole line-protocol object; else the data */
     size_t len;
-    const char *source;      /* of calls: the PBX; NULL if none */
-    const char *device;      /* whom it concerns: a device … */
+    const char *source;       /* of calls: the PBX; NULL if none */
+    const char *device;       /* whom it concerns: a device … */
     const char *const *users; /* … and accounts, NULL-terminated; NULL: nobody in particular */
-    const char *department;  /* … and the people of a department */
-    bool all_staff;          /* everybody at a desk (alerts, callbacks, stats) */
+    const char *department;   /* … and the people of a department */
+    bool all_staff;           /* everybody at a desk (alerts, callbacks, stats) */
 };
 
 /** ev and its text live during the call only. */
 typedef void hub_cb(void *ctx, const struct hub_event *ev);
 
+/** Keep at most so many events and bytes for replay. */
 struct hub *hub_new(size_t keep_events, size_t keep_bytes);
 void hub_free(struct hub **h);
+/** Hand ev to every subscriber now; sets its id. */
 void hub_publish(struct hub *h, const struct hub_event *ev);
+/** cb is called for each event until unsubscribed; it may unsubscribe itself. */
 struct hub_sub *hub_subscribe(struct hub *h, hub_cb *cb, void *ctx);
 void hub_unsubscribe(struct hub_sub **sub);
 

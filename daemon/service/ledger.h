@@ -19,7 +19,7 @@ struct ledger;
 struct ledger_tx;
 
 struct ledger_cmd {
-    const char *name;                                  /* for logs and metrics; a literal */
+    const char *name; /* for logs and metrics; a literal */
     /** May run more than once (a batch that is run again): it must not consume arg. */
     int (*run)(struct ledger_tx *tx, void *arg);
     /** After the commit, or after the refusal (rc < 0, why filled). Exactly once. Frees arg. */
@@ -36,9 +36,10 @@ struct ledger_opts {
     struct loop *loop;
     const struct db_driver *driver;
     const char *where;
-    size_t queue_max;          /* commands waiting; default 8192 */
-    int readers;               /* reader threads; default 2 */
-    /** Called on the loop when the queue passes 3/4 of queue_max (true) and falls below 1/4 (false). */
+    size_t queue_max; /* commands waiting; default 8192 */
+    int readers;      /* reader threads; default 2 */
+    /** Called on the loop when the queue passes 3/4 of queue_max (true) and falls below 1/4
+     * (false). */
     void (*pressure)(void *ctx, bool full);
     void *ctx;
 };
@@ -48,8 +49,8 @@ struct ledger *ledger_new(const struct ledger_opts *opts, struct errmsg *why);
 /** Runs what is queued, commits, delivers every effect and done on this (loop) thread, stops. */
 void ledger_free(struct ledger **l);
 
-/** Loop thread only. E_BUSY: the queue is full, nothing was taken (not for insist, which always fits:
- * its callers obey `pressure`). */
+/** Loop thread only. E_BUSY: the queue is full, nothing was taken (not for insist, which always
+ * fits: its callers obey `pressure`). */
 int ledger_submit(struct ledger *l, const struct ledger_cmd *cmd) MUST_CHECK;
 
 /* Inside run(): */
@@ -69,7 +70,8 @@ void ledger_effect(struct ledger_tx *tx, void (*fn)(void *ctx, void *arg), void 
  * Run fn once before this batch commits, however many commands asked (same fn and ctx): for rows
  * that many commands of a batch would write again and again. Its failure fails the whole batch.
  */
-void ledger_before_commit(struct ledger_tx *tx, int (*fn)(struct ledger_tx *tx, void *ctx), void *ctx);
+void ledger_before_commit(struct ledger_tx *tx, int (*fn)(struct ledger_tx *tx, void *ctx),
+                          void *ctx);
 
 /** Whether calls can be stored just now, for /readyz; why (may be NULL) says what is wrong. */
 bool ledger_healthy(struct ledger *l, struct errmsg *why);
@@ -79,6 +81,7 @@ struct ledger_stats {
     size_t waiting;
     int64_t commit_us_last, commit_us_max;
 };
+/** Counters since the start. */
 void ledger_get_stats(struct ledger *l, struct ledger_stats *out);
 
 /* ---- reading ---- */

@@ -25,6 +25,7 @@ enum staff_role {
     ROLE_COUNT
 };
 
+/** The words of the API; "" for none. */
 const char *staff_role_name(enum staff_role role);
 enum staff_role staff_role_parse(const char *name); /* ROLE_NONE if unknown */
 const char *staff_kind_name(enum staff_kind kind);
@@ -43,6 +44,7 @@ struct staff_account {
 
 struct staff;
 
+/** An empty directory; fill it with staff_load(). */
 struct staff *staff_new(struct ledger *ledger);
 /** After ledger_free(): commands under way refer to it. */
 void staff_free(struct staff **s);
@@ -51,6 +53,7 @@ int staff_load(struct staff *s, struct errmsg *why) MUST_CHECK;
 /** The token of the machine account `dev` (listen.dev_token); NULL: there is no such account. */
 void staff_set_dev(struct staff *s, const char *token);
 
+/** NULL if there is none. */
 const struct staff_account *staff_by_name(struct staff *s, const char *name);
 /** The person who stands at the device (written "1001" or "pbx-a/1001"); source may be NULL. If
  * several signed on there, it is the one who came last. */

@@ -40,6 +40,7 @@ int db_open(const struct db_driver *driver, const char *where, enum db_mode mode
             struct errmsg *why) MUST_CHECK;
 void db_close(struct db **db);
 
+/** One transaction at a time; nested work uses savepoints. */
 int db_begin(struct db *db) MUST_CHECK;
 int db_commit(struct db *db) MUST_CHECK;
 void db_rollback(struct db *db);
@@ -53,7 +54,7 @@ bool db_in_transaction(struct db *db);
 /** Start one statement. Never NULL. */
 struct db_q *db_query(struct db *db, const char *sql);
 void db_bind_int(struct db_q *q, int n, int64_t v);
-void db_bind_text(struct db_q *q, int n, const char *s);  /* NULL binds NULL; copied */
+void db_bind_text(struct db_q *q, int n, const char *s); /* NULL binds NULL; copied */
 void db_bind_textn(struct db_q *q, int n, const char *s, size_t len);
 void db_bind_null(struct db_q *q, int n);
 /** Binds NULL for 0: for ids, times and other columns where 0 means none. */
@@ -71,12 +72,14 @@ int db_end(struct db_q *q) MUST_CHECK;
 int db_run(struct db_q *q) MUST_CHECK;
 /** Rows changed by the last finished statement. */
 int64_t db_changes(struct db *db);
-/** A statement without parameters that is not kept (schema text, pragmas; several statements allowed). */
+/** A statement without parameters that is not kept (schema text, pragmas; several statements
+ * allowed). */
 int db_exec(struct db *db, const char *sql, struct errmsg *why) MUST_CHECK;
 enum db_class db_last_class(struct db *db);
 const char *db_last_error(struct db *db);
 
-/** Copy the live database to a file, in steps, while it is written (E_EXISTS if the file is there). */
+/** Copy the live database to a file, in steps, while it is written (E_EXISTS if the file is there).
+ */
 int db_backup(struct db *db, const char *to, struct errmsg *why) MUST_CHECK;
 
 /** For tests: fail the n-th operation from now (0: none) with the class given. */

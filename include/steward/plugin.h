@@ -22,7 +22,7 @@
 #define STEWARD_ABI_MINOR    0
 
 /** True if `table` (a struct whose first member is struct_size) is long enough to have `field`. */
-#define STEWARD_HAS(table, field) \
+#define STEWARD_HAS(table, field)                                                                  \
     ((table)->struct_size >= offsetof(__typeof__(*(table)), field) + sizeof((table)->field))
 
 /* What a callback returns: 0, a negative number for failure, or this: "run without me". */
@@ -47,13 +47,13 @@ enum steward_conf_kind {
 struct steward_conf_key {
     const char *name;
     enum steward_conf_kind kind;
-    const char *fallback;  /* as YAML text; NULL: no default */
-    int64_t min, max;      /* of numbers and durations; 0, 0: no bounds */
+    const char *fallback; /* as YAML text; NULL: no default */
+    int64_t min, max;     /* of numbers and durations; 0, 0: no bounds */
     bool required;
     const char *help;
 };
 
-struct steward_conf;   /* one instance's values: read through the host table */
+struct steward_conf; /* one instance's values: read through the host table */
 struct steward_host;
 struct steward_handle; /* anything the host lent: timer, stream, registration; revoked at stop */
 
@@ -65,22 +65,28 @@ enum steward_stream_event { STEWARD_STREAM_UP, STEWARD_STREAM_DATA, STEWARD_STRE
  * Called on each event. DATA: returns how many of the len bytes were used (the rest is shown
  * again with more behind it). DOWN: data is the reason as text; the handle is dead after.
  */
-typedef size_t steward_stream_cb(void *ctx, enum steward_stream_event ev, const char *data, size_t len);
+typedef size_t steward_stream_cb(void *ctx, enum steward_stream_event ev, const char *data,
+                                 size_t len);
 
 struct steward_stream_opts {
     uint32_t struct_size;
     const char *host;
     uint16_t port;
     bool tls;
-    const char *tls_ca;    /* PEM file; NULL: the system's */
+    const char *tls_ca; /* PEM file; NULL: the system's */
     bool tls_verify;
-    size_t in_max;         /* most bytes kept unread; past it the stream goes DOWN */
+    size_t in_max; /* most bytes kept unread; past it the stream goes DOWN */
 };
 
 /* ---- capabilities ---- */
 
 /** State of a CTI source, shown by GET /sources and /readyz. */
-enum steward_source_state { STEWARD_SOURCE_DOWN, STEWARD_SOURCE_CONNECTING, STEWARD_SOURCE_SYNCING, STEWARD_SOURCE_UP };
+enum steward_source_state {
+    STEWARD_SOURCE_DOWN,
+    STEWARD_SOURCE_CONNECTING,
+    STEWARD_SOURCE_SYNCING,
+    STEWARD_SOURCE_UP
+};
 
 /* What a source can do for calls: bits. */
 #define STEWARD_CAN_DIAL        (1u << 0)
@@ -96,13 +102,13 @@ enum steward_source_state { STEWARD_SOURCE_DOWN, STEWARD_SOURCE_CONNECTING, STEW
 struct steward_action {
     uint32_t struct_size;
     uint64_t token;
-    uint32_t what;            /* one STEWARD_CAN_* bit */
-    const char *call;         /* NULL for dial and agent state */
-    const char *device;       /* who acts */
-    const char *number;       /* dial: what to dial, as the PBX wants it */
-    const char *to;           /* transfer: device or number */
+    uint32_t what;      /* one STEWARD_CAN_* bit */
+    const char *call;   /* NULL for dial and agent state */
+    const char *device; /* who acts */
+    const char *number; /* dial: what to dial, as the PBX wants it */
+    const char *to;     /* transfer: device or number */
     enum steward_transfer transfer;
-    const char *caller_name;  /* dial: what the agent's phone shows */
+    const char *caller_name;     /* dial: what the agent's phone shows */
     const char *outbound_number; /* dial: what the owner sees */
     enum steward_agent_state agent_state;
     const char *reason;
@@ -111,35 +117,36 @@ struct steward_action {
 /** A CTI adapter. Events go to host->cti_emit. */
 struct steward_cti_ops {
     uint32_t struct_size;
-    /** Carry out one action; 0 accepted (action_done follows), negative refused at once. May be NULL. */
+    /** Carry out one action; 0 accepted (action_done follows), negative refused at once. May be
+     * NULL. */
     int (*action)(void *ctx, const struct steward_action *action);
 };
 
 /** The HTTP request that sends one message; text lives until the callback returns. */
 struct steward_request {
     uint32_t struct_size;
-    const char *method;       /* "POST" */
+    const char *method; /* "POST" */
     const char *url;
     const char *const *headers; /* "Name: value", NULL-terminated */
     const char *body;
     size_t body_len;
-    int64_t timeout_ms;       /* 0: the host's default */
-    bool allow_private;       /* loopback, private networks and http:// are permitted */
+    int64_t timeout_ms; /* 0: the host's default */
+    bool allow_private; /* loopback, private networks and http:// are permitted */
 };
 
 enum steward_outcome {
-    STEWARD_SENT,        /* the gateway has it */
-    STEWARD_RETRY,       /* try again later */
-    STEWARD_FAILED       /* never */
+    STEWARD_SENT,  /* the gateway has it */
+    STEWARD_RETRY, /* try again later */
+    STEWARD_FAILED /* never */
 };
 
 struct steward_response {
     uint32_t struct_size;
-    int status;               /* HTTP status; 0: no answer, see error */
+    int status; /* HTTP status; 0: no answer, see error */
     const char *body;
     size_t body_len;
-    const char *error;        /* of the transport, NULL if there was an answer */
-    int64_t retry_after_ms;   /* from Retry-After; 0: none */
+    const char *error;      /* of the transport, NULL if there was an answer */
+    int64_t retry_after_ms; /* from Retry-After; 0: none */
 };
 
 /** What a gateway makes of a response, or of a receipt; text is copied by the host. */
@@ -154,8 +161,8 @@ struct steward_verdict {
 /** A delivery report in steward's own words; given to host->receipt. */
 struct steward_receipt {
     uint32_t struct_size;
-    const char *key;          /* the message's key */
-    const char *state;        /* "sent", "delivered", "failed" */
+    const char *key;   /* the message's key */
+    const char *state; /* "sent", "delivered", "failed" */
     int64_t at;
     const char *error;
     const char *provider_id;
@@ -164,31 +171,34 @@ struct steward_receipt {
 /** An inbound HTTP request to /hooks/{instance}/{receipt|inbound} or /cti/{instance}. */
 struct steward_hook {
     uint32_t struct_size;
-    const char *method;       /* "GET", "POST" */
-    const char *what;         /* "receipt" or "inbound" */
-    const char *query;        /* without '?'; "" if none */
+    const char *method; /* "GET", "POST" */
+    const char *what;   /* "receipt" or "inbound" */
+    const char *query;  /* without '?'; "" if none */
     const char *content_type;
     const char *body;
     size_t body_len;
     const char *const *headers; /* "name: value", lower-case names, NULL-terminated */
-    bool authenticated;       /* it bore an integration token, or `verify` vouched for it */
+    bool authenticated;         /* it bore an integration token, or `verify` vouched for it */
 };
 
 /** A gateway: it describes requests and reads answers; the host sends, retries and stores. */
 struct steward_gateway_ops {
     uint32_t struct_size;
-    /** Describe the request for msg into *out; pointers may live in ctx until the next call. 0 or negative. */
-    int (*prepare)(void *ctx, const struct steward_message *msg, int64_t now_ms, struct steward_request *out,
-                   char *why, size_t why_len);
+    /** Describe the request for msg into *out; pointers may live in ctx until the next call. 0 or
+     * negative. */
+    int (*prepare)(void *ctx, const struct steward_message *msg, int64_t now_ms,
+                   struct steward_request *out, char *why, size_t why_len);
     /** Judge the answer. Called once per attempt. */
     void (*judge)(void *ctx, const struct steward_message *msg, const struct steward_response *res,
                   struct steward_verdict *out);
-    /** The provider's own form of receipts and inbound messages; returns the HTTP status. NULL: only
-     * the generic form is accepted. May call host->receipt / host->inbound any number of times. */
+    /** The provider's own form of receipts and inbound messages; returns the HTTP status. NULL:
+     * only the generic form is accepted. May call host->receipt / host->inbound any number of
+     * times. */
     int (*hook)(void *ctx, const struct steward_hook *hook);
-    int concurrency;          /* most requests at once; 0: 4 */
-    int64_t rate_milli;       /* most messages a second, times 1000; 0: no limit */
-    const char *const *events; /* events to be sent ("ticket.opened", "ticket.*"), NULL-terminated; may be NULL */
+    int concurrency;    /* most requests at once; 0: 4 */
+    int64_t rate_milli; /* most messages a second, times 1000; 0: no limit */
+    const char *const
+        *events; /* events to be sent ("ticket.opened", "ticket.*"), NULL-terminated; may be NULL */
     /** True if a hook request without a token proves that it comes from the provider (a signature).
      * NULL: only an integration token proves it for the generic form. */
     bool (*verify)(void *ctx, const struct steward_hook *hook);
@@ -210,18 +220,22 @@ struct steward_host {
     const char *(*instance)(const struct steward_host *self); /* this instance's name */
 
     /* configuration; key must stand in the plugin's table */
-    const char *(*conf_text)(const struct steward_conf *conf, const char *key); /* TEXT, SECRET, URL; NULL if unset */
-    int64_t (*conf_int)(const struct steward_conf *conf, const char *key);      /* INT, BOOL, DURATION, RATE */
+    const char *(*conf_text)(const struct steward_conf *conf,
+                             const char *key); /* TEXT, SECRET, URL; NULL if unset */
+    int64_t (*conf_int)(const struct steward_conf *conf,
+                        const char *key); /* INT, BOOL, DURATION, RATE */
     /** The i-th text of a list, NULL past the end. */
     const char *(*conf_item)(const struct steward_conf *conf, const char *key, size_t i);
 
     /* timers: one-shot; NULL handle never */
-    struct steward_handle *(*timer_new)(const struct steward_host *self, void (*fn)(void *ctx), void *ctx);
+    struct steward_handle *(*timer_new)(const struct steward_host *self, void (*fn)(void *ctx),
+                                        void *ctx);
     void (*timer_arm)(struct steward_handle *timer, int64_t ms);
     void (*timer_disarm)(struct steward_handle *timer);
 
     /* streams */
-    struct steward_handle *(*stream_open)(const struct steward_host *self, const struct steward_stream_opts *opts,
+    struct steward_handle *(*stream_open)(const struct steward_host *self,
+                                          const struct steward_stream_opts *opts,
                                           steward_stream_cb *cb, void *ctx);
     /** False when the peer does not read and too much is pending: the bytes were not taken. */
     bool (*stream_write)(struct steward_handle *stream, const void *data, size_t len);
@@ -236,14 +250,16 @@ struct steward_host {
     void (*count)(const struct steward_host *self, const char *name, uint64_t add);
 
     /* capabilities, registered in init */
-    int (*register_cti)(const struct steward_host *self, const struct steward_cti_ops *ops, void *ctx);
-    int (*register_gateway)(const struct steward_host *self, const struct steward_gateway_ops *ops, void *ctx);
+    int (*register_cti)(const struct steward_host *self, const struct steward_cti_ops *ops,
+                        void *ctx);
+    int (*register_gateway)(const struct steward_host *self, const struct steward_gateway_ops *ops,
+                            void *ctx);
 
     /* for CTI adapters */
     void (*cti_emit)(const struct steward_host *self, const struct steward_cti_event *ev);
     /** error: NULL or why it is down. can: STEWARD_CAN_* bits. */
-    void (*cti_state)(const struct steward_host *self, enum steward_source_state state, uint32_t can,
-                      const char *error);
+    void (*cti_state)(const struct steward_host *self, enum steward_source_state state,
+                      uint32_t can, const char *error);
     /**
      * Bracket a full snapshot after a (re)connect. Between begin and end the adapter emits events
      * for every live call; live calls of this source that got none are closed with `gap`.
@@ -252,22 +268,27 @@ struct steward_host {
     void (*cti_resync_end)(const struct steward_host *self);
     /** Name a call that is alive though nothing is to be said of it (within a resync). */
     void (*cti_alive)(const struct steward_host *self, const char *call);
-    /** Answer an action. ok false: code is a word such as "failed", "no_such_call"; text for a person. */
-    void (*action_done)(const struct steward_host *self, uint64_t token, bool ok, const char *code, const char *text);
+    /** Answer an action. ok false: code is a word such as "failed", "no_such_call"; text for a
+     * person. */
+    void (*action_done)(const struct steward_host *self, uint64_t token, bool ok, const char *code,
+                        const char *text);
 
     /* for gateways */
     void (*receipt)(const struct steward_host *self, const struct steward_receipt *r);
-    /** An inbound text: provider's id (unique per instance), from, to, text, at, reply_to_key or NULL. */
-    void (*inbound)(const struct steward_host *self, const char *id, const char *from, const char *to,
-                    const char *text, int64_t at, const char *reply_to_key);
-    /** The URL path under which this instance's receipts are accepted ("/hooks/sms/receipt"), with the
-     * site's public base when configured. */
+    /** An inbound text: provider's id (unique per instance), from, to, text, at, reply_to_key or
+     * NULL. */
+    void (*inbound)(const struct steward_host *self, const char *id, const char *from,
+                    const char *to, const char *text, int64_t at, const char *reply_to_key);
+    /** The URL path under which this instance's receipts are accepted ("/hooks/sms/receipt"), with
+     * the site's public base when configured. */
     const char *(*receipt_url)(const struct steward_host *self);
 
     /* small jobs that plugins would otherwise get wrong */
-    void (*hmac_sha256)(const void *key, size_t keylen, const void *data, size_t len, uint8_t out[32]);
+    void (*hmac_sha256)(const void *key, size_t keylen, const void *data, size_t len,
+                        uint8_t out[32]);
     void (*md5_hex)(const void *data, size_t len, char out[33]);
-    /** Standard base64; both return the length written (without NUL) or -1 when out is too small. */
+    /** Standard base64; both return the length written (without NUL) or -1 when out is too small.
+     */
     int (*base64_encode)(const void *data, size_t len, char *out, size_t cap);
     int (*base64_decode)(const char *text, void *out, size_t cap);
 
@@ -285,21 +306,27 @@ struct steward_plugin {
     const char *name, *version, *description;
     const struct steward_conf_key *conf_keys;
 
-    /** Pure validation of one instance, also run by `stewardd -t`; 0 or negative with why filled. May be NULL. */
-    int (*check)(const struct steward_host *host, const struct steward_conf *conf, char *why, size_t why_len);
-    /** Allocate, register capabilities, no I/O. Failing init cleans up after itself: fini is not called. */
+    /** Pure validation of one instance, also run by `stewardd -t`; 0 or negative with why filled.
+     * May be NULL. */
+    int (*check)(const struct steward_host *host, const struct steward_conf *conf, char *why,
+                 size_t why_len);
+    /** Allocate, register capabilities, no I/O. Failing init cleans up after itself: fini is not
+     * called. */
     int (*init)(const struct steward_host *host, const struct steward_conf *conf, void **ctx);
     /** May connect. */
     int (*start)(void *ctx);
-    /** New configuration: 0 taken, negative refused with why (the old one stays). NULL: restart needed. */
+    /** New configuration: 0 taken, negative refused with why (the old one stays). NULL: restart
+     * needed. */
     int (*reload)(void *ctx, const struct steward_conf *conf, char *why, size_t why_len);
-    /** Stop producing; call host->stopped when done (the host waits at most 3 s). NULL: stopped at once. */
+    /** Stop producing; call host->stopped when done (the host waits at most 3 s). NULL: stopped at
+     * once. */
     void (*stop)(void *ctx);
     void (*fini)(void *ctx);
 };
 
 /** Defines the one exported symbol. */
-#define STEWARD_PLUGIN_EXPORT __attribute__((visibility("default"))) extern const struct steward_plugin steward_plugin; \
+#define STEWARD_PLUGIN_EXPORT                                                                      \
+    __attribute__((visibility("default"))) extern const struct steward_plugin steward_plugin;      \
     __attribute__((visibility("default"))) const struct steward_plugin steward_plugin
 
 #endif

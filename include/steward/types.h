@@ -31,7 +31,12 @@ enum steward_event_kind {
     STEWARD_EV_COUNT
 };
 
-enum steward_direction { STEWARD_DIR_NONE, STEWARD_DIR_INBOUND, STEWARD_DIR_OUTBOUND, STEWARD_DIR_INTERNAL };
+enum steward_direction {
+    STEWARD_DIR_NONE,
+    STEWARD_DIR_INBOUND,
+    STEWARD_DIR_OUTBOUND,
+    STEWARD_DIR_INTERNAL
+};
 
 enum steward_cause {
     STEWARD_CAUSE_NONE,
@@ -67,44 +72,44 @@ enum steward_agent_state {
 struct steward_cti_event {
     uint32_t struct_size;
     enum steward_event_kind kind;
-    int64_t at;               /* when it happened, by the source's clock; 0: now */
-    const char *call;         /* names the call for its whole life within its source; 1 to 128 bytes */
+    int64_t at;       /* when it happened, by the source's clock; 0: now */
+    const char *call; /* names the call for its whole life within its source; 1 to 128 bytes */
     enum steward_direction direction; /* the site's view; the first event decides */
-    bool restricted;          /* the caller withholds the number, whatever `calling` holds */
-    const char *calling;      /* as the PBX shows it */
-    const char *called;       /* the number the caller dialled */
-    const char *device;       /* "1001" */
+    bool restricted;     /* the caller withholds the number, whatever `calling` holds */
+    const char *calling; /* as the PBX shows it */
+    const char *called;  /* the number the caller dialled */
+    const char *device;  /* "1001" */
     const char *queue;
     enum steward_cause cause;
-    const char *to;           /* device or number that a call goes to */
+    const char *to; /* device or number that a call goes to */
     enum steward_transfer transfer;
-    const char *other_call;   /* the call that ends in this one */
+    const char *other_call; /* the call that ends in this one */
     enum steward_by by;
     enum steward_agent_state agent_state;
-    const char *reason;       /* of not_ready */
-    const char *pbx_cause;    /* free text */
+    const char *reason;    /* of not_ready */
+    const char *pbx_cause; /* free text */
 };
 
 /** One message to send, as a gateway sees it. */
 struct steward_message {
     uint32_t struct_size;
     int64_t id;
-    const char *key;          /* idempotency key: the same on every attempt */
-    const char *channel;      /* "sms" or "email" */
+    const char *key;           /* idempotency key: the same on every attempt */
+    const char *channel;       /* "sms" or "email" */
     const char *message_class; /* "service", "marketing", "staff", "verification" */
     const char *to;
-    const char *from;         /* NULL: the gateway's own */
+    const char *from; /* NULL: the gateway's own */
     const char *text;
     const char *subject;
-    const char *ticket;       /* "T-000123" */
+    const char *ticket; /* "T-000123" */
     const char *template_name;
     const char *provider_template;
-    const char *params_json;  /* a JSON object, "{}" when empty */
+    const char *params_json; /* a JSON object, "{}" when empty */
     const char *language;
-    int64_t at;               /* when the row was made */
-    int attempt;              /* 1 for the first */
-    const char *event_type;   /* NULL for message.send; else an event such as "ticket.opened" */
-    const char *event_json;   /* the event's data */
+    int64_t at;             /* when the row was made */
+    int attempt;            /* 1 for the first */
+    const char *event_type; /* NULL for message.send; else an event such as "ticket.opened" */
+    const char *event_json; /* the event's data */
 };
 
 #endif

@@ -80,7 +80,7 @@ def sizes(root):
         text = lines(root, path)
         if len(text) > FILE_LINES + 1:
             yield f"{path}:{FILE_LINES}: file has {len(text)} lines, at most {FILE_LINES}"
-        if not path.endswith((".c", ".cc")) or path.endswith("pinyin_initials.c"):
+        if not path.endswith((".c", ".cc")) or path.startswith("tests/") or path.endswith("pinyin_initials.c"):
             continue
         start = None
         for n, line in enumerate(text, 1):
@@ -147,7 +147,7 @@ def partial_indexes(root):
     """The condition of a partial index is a literal: a bound one scans the whole table."""
     for path in sources(root):
         for n, line in enumerate(lines(root, path), 1):
-            if re.search(r"\bdone\s*=\s*\$", line):
+            if re.search(r"\b(WHERE|AND|OR)\s+done\s*=\s*\$", line):
                 yield f"{path}:{n}: write done = 0 as a literal, or the partial index is not used"
 
 
