@@ -256,14 +256,18 @@ static bool admit(struct http_req *req, struct http *h)
         http_problem(req, 404, "there is nothing at %s", req->path);
         return false;
     }
-    bool known = !h->opts.authenticate || h->opts.authenticate(h->opts.ctx, req);
-    int rc = http_route_may(req->route, req);
-    if (rc == E_OK && (known || req->route->may & MAY_ANYONE))
+    int known = h->opts.authenticate ? h->opts.authenticate(h->opts.ctx, req) : E_OK;
+    if (req->route->may & MAY_ANYONE)
         return true;
-    if (rc == E_DENIED)
+    int rc = known < 0 ? known : http_route_may(req->route, req);
+    if (rc == E_OK)
+        return true;
+    if (rc == E_DENIED && known < 0)
+        http_problem(req, 403, "a page of another origin sent this");
+    else if (rc == E_DENIED)
         http_problem(req, 403, "%s %s is not for your role", req->head.method, req->path);
     else
-        http_problem(req, 401, known ? "sign in, or send a token" : "that token is not valid");
+        http_problem(req, 401, known < 0 ? "that token is not valid" : "sign in, or send a token");
     return false;
 }
 

@@ -90,8 +90,9 @@ struct http_opts {
     struct loop *loop;
     const struct http_route *const *routes; /* NULL-terminated list of tables */
     void *ctx;                              /* for handlers and authenticate */
-    /** Says who asks (edge/auth.c); false: the credentials given are wrong. NULL: nobody. */
-    bool (*authenticate)(void *ctx, struct http_req *req);
+    /** Says who asks with http_set_actor() (edge/auth.c): 0, E_UNAUTHORIZED for wrong credentials,
+     * E_DENIED for a request that a foreign page made a browser send. NULL: nobody is known. */
+    int (*authenticate)(void *ctx, struct http_req *req);
     size_t max_connections; /* 0: 20,000, or half of the descriptors that the process may have */
 };
 
@@ -177,6 +178,8 @@ void http_reply(struct http_req *req, int status, const char *content_type, cons
 void http_problem(struct http_req *req, int status, const char *fmt, ...) PRINTF_LIKE(3, 4);
 /** The same for one field that is wrong (422). */
 void http_invalid(struct http_req *req, const char *field, const char *fmt, ...) PRINTF_LIKE(3, 4);
+/** The same with a member "code" for machines: "not_supported". */
+void http_problem_code(struct http_req *req, int status, const char *code, const char *detail);
 /** From an error code of ours; out (may be NULL) adds field, state, allowed, responder; why (may
  * be NULL) is the detail where out has none. */
 void http_fail(struct http_req *req, int rc, const struct verb_out *out, const struct errmsg *why);

@@ -354,6 +354,22 @@ void http_invalid(struct http_req *req, const char *field, const char *fmt, ...)
     send_problem(req, 422, v.text, &v);
 }
 
+void http_problem_code(struct http_req *req, int status, const char *code, const char *detail)
+{
+    struct buf out = BUF_INIT(PROBLEM_MAX);
+    struct jw w;
+    jw_init(&w, &out);
+    jw_obj(&w);
+    jw_kstr(&w, "type", "about:blank");
+    jw_kstr(&w, "title", http_status_text(status));
+    jw_kint(&w, "status", status);
+    jw_kstr(&w, "code", code);
+    jw_kstr(&w, "detail", detail);
+    jw_end_obj(&w);
+    http_reply(req, status, "application/problem+json", out.data, out.len);
+    buf_free(&out);
+}
+
 static const struct {
     int code, status;
     const char *text; /* where the cause is not known better */

@@ -1,0 +1,306 @@
+/*
+ * api.c - jobs: what a handler asks of a reader or of the ledger, and the answer.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/hash.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "edge/edge_priv.h"
+
+#define KEY_MAX 255
+
+struct api_job *api_job(struct http_req *req, struct edge *e)
+{
+    struct api_job *job = xcalloc(1, sizeof(*job));
+    job->req = req;
+    job->e = e;
+    job->site = site_ref(e->o.site);
+    job->actor = *http_actor(req);
+    job->now = clock_now_ms();
+    job->status = 200;
+    buf_init(&job->out, API_OUT_MAX);
+    jw_init(&job->w, &job->out);
+    return job;
+}
+
+void api_job_free(struct api_job *job)
+{
+    if (job->free_arg)
+        job->free_arg(job->arg);
+    site_unref(&job->site);
+    buf_free(&job->out);
+    free(job->key);
+    free(job->seen);
+    free(job);
+}
+
+void api_answer(struct api_job *job, int rc, const struct errmsg *why)
+{
+    if (rc == E_OK && job->out.overflow)
+        rc = E_TOOBIG;
+    if (rc == E_OK && job->after && !job->replayed)
+        job->after(job);
+    if (rc == E_OK)
+        http_reply_json(job->req, job->status, job->out.data, job->out.len);
+    else
+        http_fail(job->req, rc, &job->verb, why);
+    api_job_free(job);
+}
+
+/* Both run functions may be called again for the same job: begin afresh. */
+static void restart(struct api_job *job)
+{
+    buf_reset(&job->out);
+    jw_init(&job->w, &job->out);
+    job->status = 200;
+    job->seen_n = 0;
+    job->replayed = false;
+    memset(&job->verb, 0, sizeof(job->verb));
+}
+
+/* ---- reading ---- */
+
+static void see(struct api_job *job, const json_t *owner)
+{
+    int64_t id = json_integer_value(json_object_get(owner, "id"));
+    if (!id)
+        return;
+    job->seen = xrealloc(job->seen, (job->seen_n + 1) * sizeof(*job->seen));
+    job->seen[job->seen_n++] = id;
+}
+
+/* The persons of an answer: it is one itself, or has items that are, or that hold an "owner". */
+static void find_persons(struct api_job *job)
+{
+    json_t *root = json_loadb(buf_str(&job->out), job->out.len, 0, NULL);
+    json_t *items = json_object_get(root, "items"), *item;
+    size_t i;
+    if (!items)
+        see(job, root);
+    json_array_foreach(items, i, item)
+    {
+        json_t *owner = json_object_get(item, "owner");
+        see(job, owner ? owner : item);
+    }
+    json_decref(root);
+}
+
+static int run_read(struct db *db, void *arg)
+{
+    struct api_job *job = arg;
+    restart(job);
+    int rc = job->read(db, job);
+    if (rc == E_OK && job->audited)
+        find_persons(job);
+    if (rc == E_OK && job->actor.role == ROLE_AUDITOR)
+        mask_json(&job->out);
+    return rc;
+}
+
+static int run_audit(struct ledger_tx *tx, void *arg)
+{
+    struct api_job *job = arg;
+    char object[32];
+    struct buf data = BUF_INIT(4096);
+    struct jw w;
+    jw_init(&w, &data);
+    jw_obj(&w);
+    jw_kstr(&w, "by", http_path(job->req));
+    jw_end_obj(&w);
+    int rc = E_OK;
+    for (size_t i = 0; i < job->seen_n && rc == E_OK; i++) {
+        snprintf(object, sizeof(object), "person:%lld", (long long)job->seen[i]);
+        rc = api_audit(tx, job->actor.name, "person.read", object, buf_str(&data));
+    }
+    buf_free(&data);
+    return rc;
+}
+
+static void audit_done(void *arg, int rc, const struct errmsg *why)
+{
+    api_answer(arg, rc, why);
+}
+
+/* Nobody reads a record that is not in the log: what cannot be logged is not answered. */
+static void read_done(void *arg, int rc)
+{
+    struct api_job *job = arg;
+    struct ledger_cmd cmd = {
+        .name = "audit_read", .run = run_audit, .done = audit_done, .arg = job};
+    if (rc == E_OK && job->seen_n) {
+        rc = ledger_submit(job->e->o.ledger, &cmd);
+        if (rc == E_OK)
+            return;
+    }
+    api_answer(job, rc, NULL);
+}
+
+void api_read(struct api_job *job, const char *name, api_read_fn *fn)
+{
+    struct ledger_read read = {.name = name, .run = run_read, .done = read_done, .arg = job};
+    job->read = fn;
+    int rc = ledger_read(job->e->o.ledger, &read, false);
+    if (rc < 0)
+        api_answer(job, rc, NULL);
+}
+
+void api_read_persons(struct api_job *job, const char *name, api_read_fn *fn)
+{
+    job->audited = true;
+    api_read(job, name, fn);
+}
+
+/* ---- writing ---- */
+
+/* The answer kept under the key: 1, with job->out filled; 0 if there is none. */
+static int recall(struct db *db, struct api_job *job)
+{
+    struct db_q *q = db_query(db, "SELECT digest, status, body FROM idempotency "
+                                  "WHERE account = $1 AND route = $2 AND key = $3");
+    db_bind_text(q, 1, job->actor.name);
+    db_bind_text(q, 2, http_path(job->req));
+    db_bind_text(q, 3, job->key);
+    int found = 0;
+    bool same = true;
+    if (db_row(q)) {
+        found = 1;
+        same = text_eq(db_str(q, 0), job->digest);
+        job->status = (int)db_int(q, 1);
+        buf_adds(&job->out, db_str(q, 2));
+    }
+    int rc = db_end(q);
+    if (rc < 0)
+        return rc;
+    if (!same)
+        return api_bad(job, "Idempotency-Key", "that key was used with another body");
+    return found;
+}
+
+static int remember(struct db *db, struct api_job *job)
+{
+    struct db_q *q =
+        db_query(db, "INSERT INTO idempotency (account, route, key, digest, status, body, at) "
+                     "VALUES ($1, $2, $3, $4, $5, $6, $7)");
+    db_bind_text(q, 1, job->actor.name);
+    db_bind_text(q, 2, http_path(job->req));
+    db_bind_text(q, 3, job->key);
+    db_bind_text(q, 4, job->digest);
+    db_bind_int(q, 5, job->status);
+    db_bind_textn(q, 6, buf_str(&job->out), job->out.len);
+    db_bind_int(q, 7, job->now);
+    return db_run(q);
+}
+
+static int run_write(struct ledger_tx *tx, void *arg)
+{
+    struct api_job *job = arg;
+    restart(job);
+    job->now = ledger_now(tx);
+    if (job->key) {
+        int rc = recall(ledger_db(tx), job);
+        job->replayed = rc == 1;
+        if (rc != 0)
+            return rc < 0 ? rc : E_OK;
+    }
+    int rc = job->write(tx, job);
+    return rc == E_OK && job->key ? remember(ledger_db(tx), job) : rc;
+}
+
+static void write_done(void *arg, int rc, const struct errmsg *why)
+{
+    api_answer(arg, rc, why);
+}
+
+/* The path is part of the row's key; the digest covers the body. */
+static bool take_key(struct api_job *job)
+{
+    const char *key = http_header(job->req, "Idempotency-Key");
+    if (!key || !(http_route(job->req)->flags & HTTP_ONCE))
+        return true;
+    size_t len;
+    const char *body = http_body_text(job->req, &len);
+    if (!*key || strlen(key) > KEY_MAX)
+        return false;
+    uint8_t hash[SHA256_LEN];
+    sha256(body, len, hash);
+    hex_encode(hash, sizeof(hash), job->digest);
+    job->key = xstrdup(key);
+    return true;
+}
+
+void api_write(struct api_job *job, const char *name, api_write_fn *fn)
+{
+    struct ledger_cmd cmd = {.name = name, .run = run_write, .done = write_done, .arg = job};
+    job->write = fn;
+    int rc = E_OK;
+    if (!take_key(job))
+        rc = api_bad(job, "Idempotency-Key", "the key must have 1 to %d bytes", KEY_MAX);
+    else
+        rc = ledger_submit(job->e->o.ledger, &cmd);
+    if (rc < 0)
+        api_answer(job, rc, NULL);
+}
+
+/* ---- helpers ---- */
+
+void api_items(struct api_job *job)
+{
+    jw_obj(&job->w);
+    jw_key(&job->w, "items");
+    jw_arr(&job->w);
+}
+
+void api_items_end(struct api_job *job, int64_t next)
+{
+    char cursor[24];
+    snprintf(cursor, sizeof(cursor), "%lld", (long long)next);
+    jw_end_arr(&job->w);
+    jw_kstr(&job->w, "next", next ? cursor : NULL);
+    jw_end_obj(&job->w);
+}
+
+int api_audit(struct ledger_tx *tx, const char *by, const char *what, const char *object,
+              const char *data_json)
+{
+    struct db_q *q = db_query(ledger_db(tx), "INSERT INTO audit (at, by, what, object, data_json) "
+                                             "VALUES ($1, $2, $3, $4, $5)");
+    db_bind_int(q, 1, ledger_now(tx));
+    db_bind_text(q, 2, by);
+    db_bind_text(q, 3, what);
+    db_bind_text(q, 4, object);
+    db_bind_text(q, 5, data_json);
+    return db_run(q);
+}
+
+int api_bad(struct api_job *job, const char *field, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(job->verb.text, sizeof(job->verb.text), fmt, ap);
+    va_end(ap);
+    text_copy(job->verb.field, sizeof(job->verb.field), field);
+    return E_INVALID;
+}
+
+int api_text_opt(struct api_job *job, const char *field, size_t max, const char **out)
+{
+    struct errmsg why;
+    *out = NULL;
+    int rc = json_get_str(http_body(job->req), field, max, out, &why);
+    return rc < 0 ? api_bad(job, field, "%s", why.text) : E_OK;
+}
+
+const char *api_text(struct api_job *job, const char *field, size_t max)
+{
+    const char *text;
+    if (api_text_opt(job, field, max, &text) < 0)
+        return NULL;
+    if (text && *text)
+        return text;
+    (void)api_bad(job, field, "%s is missing", field);
+    return NULL;
+}

@@ -1,0 +1,128 @@
+/*
+ * edge_priv.h - what the API's handlers see: the services, and jobs that read or write and answer.
+ *
+ * A handler checks its parameters on the loop, puts what it needs into a struct api_job and hands
+ * it to api_read() (a reader thread runs it in a read transaction) or api_write() (the ledger runs
+ * it as one command). The job's function writes its answer's JSON to job->out; the rest is done
+ * here: masking, the audit of reading persons, Idempotency-Key, problems, the answer itself.
+ */
+#pragma once
+#include "base/json.h"
+#include "base/log.h"
+#include "base/worker.h"
+#include "domain/site.h"
+#include "edge/edge.h"
+#include "edge/http.h"
+
+struct auth;
+struct sse;
+
+struct edge {
+    struct edge_opts o; /* o.site is ours: a reference */
+    struct http *http;
+    struct auth *auth;
+    struct sse *sse;
+    struct worker *chores; /* backup, import, verification: one at a time, off every other thread */
+    int64_t started_at;
+    struct log_ctx log;
+};
+
+#define API_OUT_MAX (64u << 20)
+
+struct api_job;
+typedef int api_read_fn(struct db *db, struct api_job *job);
+typedef int api_write_fn(struct ledger_tx *tx, struct api_job *job);
+
+struct api_job {
+    struct http_req *req; /* parameters and body may be read on any thread */
+    struct edge *e;       /* its fields are the loop's; services say which of theirs are not */
+    struct site *site;    /* a reference, for readers */
+    struct actor actor;
+    int64_t now;
+
+    /* What the handler found in the request. */
+    int64_t id, version, before;
+    int limit;
+    const char *cursor, *word;
+
+    /* What the function answers. */
+    struct buf out;
+    struct jw w; /* writes to out */
+    int status;  /* of success; 200 */
+    struct verb_out verb;
+
+    /* A handler's own. */
+    void *arg;
+    void (*free_arg)(void *arg);
+    /** Called on the loop after success, before the answer; may be NULL. */
+    void (*after)(struct api_job *job);
+
+    /* Of api.c alone. */
+    api_read_fn *read;
+    api_write_fn *write;
+    const char *name;
+    bool audited, replayed;
+    char *key; /* Idempotency-Key */
+    char digest[65];
+    int64_t *seen; /* persons whose record is in the answer */
+    size_t seen_n;
+};
+
+struct api_job *api_job(struct http_req *req, struct edge *e);
+/** Frees a job whose request was answered otherwise. */
+void api_job_free(struct api_job *job);
+/** Run on a reader and answer. Owns job. name is a literal. */
+void api_read(struct api_job *job, const char *name, api_read_fn *fn);
+/** The same; every person in the answer gets a row in the audit log first ("owner" objects and
+ * their ids are found in the JSON). */
+void api_read_persons(struct api_job *job, const char *name, api_read_fn *fn);
+/** Run as a ledger command and answer. HTTP_ONCE routes obey Idempotency-Key. Owns job. */
+void api_write(struct api_job *job, const char *name, api_write_fn *fn);
+/** Answer what is in job->out now, on the loop. Owns job. */
+void api_answer(struct api_job *job, int rc, const struct errmsg *why);
+
+/** Opens {"items":[ and closes it with the cursor, a number that is 0 at the end. */
+void api_items(struct api_job *job);
+void api_items_end(struct api_job *job, int64_t next);
+/** A row of the audit log, inside a command. data_json may be NULL. */
+int api_audit(struct ledger_tx *tx, const char *by, const char *what, const char *object,
+              const char *data_json) MUST_CHECK;
+/** E_INVALID with the field named in job->verb, for functions of jobs. */
+int api_bad(struct api_job *job, const char *field, const char *fmt, ...) PRINTF_LIKE(3, 4);
+/** Required text of the body; NULL after naming the field in job->verb. */
+const char *api_text(struct api_job *job, const char *field, size_t max);
+/** Optional text: *out NULL if absent. E_INVALID after naming the field. */
+int api_text_opt(struct api_job *job, const char *field, size_t max, const char **out) MUST_CHECK;
+
+/* The tables of routes, one a resource. */
+extern const struct http_route api_session_routes[], api_events_routes[], api_health_routes[],
+    api_owner_routes[], api_ticket_routes[], api_call_routes[], api_message_routes[],
+    api_staff_routes[], api_site_routes[], api_admin_routes[], api_hook_routes[];
+
+/* ---- auth.c ---- */
+
+struct auth *auth_new(struct edge *e);
+void auth_free(struct auth **a);
+/** http_opts.authenticate */
+int auth_identify(void *ctx, struct http_req *req);
+/** The bounded worker for passwords. */
+struct passwords *auth_passwords(struct auth *a);
+/** Too many wrong passwords of late from there, or for that name? Counts nothing. */
+bool auth_too_many(struct auth *a, const char *user, const char *peer);
+
+/* ---- sse.c ---- */
+
+struct sse *sse_new(struct edge *e);
+void sse_free(struct sse **s);
+
+/* ---- mask.c ---- */
+
+/** Hide the middle of numbers and addresses in a JSON text, in place of it: for an auditor. */
+void mask_json(struct buf *json);
+/** "+86138****8000", "w***@example.com" into out. */
+void mask_text(const char *s, char *out, size_t cap);
+
+/* ---- health.c, openapi.c ---- */
+
+void health_register(struct edge *e);
+void openapi_write(struct edge *e, struct buf *out);
