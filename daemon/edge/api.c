@@ -9,6 +9,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "domain/number.h"
 #include "edge/edge_priv.h"
 
 #define KEY_MAX 255
@@ -303,4 +304,39 @@ const char *api_text(struct api_job *job, const char *field, size_t max)
         return text;
     (void)api_bad(job, field, "%s is missing", field);
     return NULL;
+}
+
+/* "phones[0]: not a number" names its field. */
+int api_why(struct api_job *job, int rc, const struct errmsg *why)
+{
+    size_t n = strspn(why->text, "abcdefghijklmnopqrstuvwxyz_.[]0123456789");
+    text_copy(job->verb.text, sizeof(job->verb.text), why->text);
+    if (rc == E_INVALID && n > 0 && why->text[n] == ':')
+        text_copyn(job->verb.field, sizeof(job->verb.field), why->text, n);
+    return rc;
+}
+
+void api_job_keep(struct api_job *job, const void *values, size_t size)
+{
+    job->arg = xmalloc(size);
+    memcpy(job->arg, values, size);
+    job->free_arg = free;
+}
+
+/* A '+' that was not escaped arrives as a blank. */
+const char *api_number(struct api_job *job, const char *query)
+{
+    const char *raw = http_query(job->req, query);
+    struct number_rules rules;
+    struct number number;
+    if (!raw)
+        return NULL;
+    text_copy(job->number, sizeof(job->number), raw);
+    if (job->number[0] == ' ')
+        job->number[0] = '+';
+    number_rules_of(job->site, &rules);
+    number_normalise(&rules, job->number, &number);
+    if (number.value[0])
+        text_copy(job->number, sizeof(job->number), number.value);
+    return job->number;
 }

@@ -64,7 +64,8 @@ struct api_job {
     bool audited, replayed;
     char *key; /* Idempotency-Key */
     char digest[65];
-    int64_t *seen; /* persons whose record is in the answer */
+    char number[64]; /* api_number() */
+    int64_t *seen;   /* persons whose record is in the answer */
     size_t seen_n;
 };
 
@@ -93,6 +94,13 @@ int api_bad(struct api_job *job, const char *field, const char *fmt, ...) PRINTF
 const char *api_text(struct api_job *job, const char *field, size_t max);
 /** Optional text: *out NULL if absent. E_INVALID after naming the field. */
 int api_text_opt(struct api_job *job, const char *field, size_t max, const char **out) MUST_CHECK;
+
+/** The same from what a service said, "field: what is wrong" naming the field; returns rc. */
+int api_why(struct api_job *job, int rc, const struct errmsg *why);
+/** A copy of a handler's own values, as job->arg. */
+void api_job_keep(struct api_job *job, const void *values, size_t size);
+/** The number in a query parameter as E.164, as it stands if it is none; NULL if absent. */
+const char *api_number(struct api_job *job, const char *query);
 
 /* The tables of routes, one a resource. */
 extern const struct http_route api_session_routes[], api_events_routes[], api_health_routes[],

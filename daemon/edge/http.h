@@ -127,6 +127,11 @@ const char *http_param(const struct http_req *req, const char *name);
 const char *http_query(const struct http_req *req, const char *name);
 /** A header by its name in any case; NULL if absent. */
 const char *http_header(const struct http_req *req, const char *name);
+/** Every header line, in order. */
+size_t http_header_count(const struct http_req *req);
+void http_header_at(const struct http_req *req, size_t i, const char **name, const char **value);
+/** The query as sent, without '?'; "" if none. For plugins: use http_query(). */
+const char *http_query_text(const struct http_req *req);
 /** A cookie of the Cookie header into out; false if absent or longer. */
 bool http_cookie(const struct http_req *req, const char *name, char *out, size_t cap);
 /** The body's object; {} when there was no body. NULL for HTTP_RAW routes. */

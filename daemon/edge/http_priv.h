@@ -48,6 +48,7 @@ struct http_req {
     size_t params_n, queries_n;
     char *segments; /* the path cut up and decoded: what params point into */
     char *path;     /* decoded as a whole */
+    char *query;    /* as sent */
     struct buf body;
     struct http_chunks chunks;
     json_t *json;

@@ -57,6 +57,22 @@ const char *http_header(const struct http_req *req, const char *name)
     return http_head_get(&req->head, name);
 }
 
+size_t http_header_count(const struct http_req *req)
+{
+    return req->head.fields_n;
+}
+
+void http_header_at(const struct http_req *req, size_t i, const char **name, const char **value)
+{
+    *name = req->head.fields[i].name;
+    *value = req->head.fields[i].value;
+}
+
+const char *http_query_text(const struct http_req *req)
+{
+    return req->query ? req->query : "";
+}
+
 bool http_cookie(const struct http_req *req, const char *name, char *out, size_t cap)
 {
     const char *p = http_header(req, "Cookie");
@@ -130,6 +146,7 @@ void http_set_actor(struct http_req *req, const struct actor *actor, int64_t acc
 /* "a=1&b=x%20y": name and value, decoded in place. */
 bool http_req_queries(struct http_req *req)
 {
+    req->query = xstrdup(req->head.query);
     for (char *p = req->head.query; p && *p;) {
         char *pair = p;
         p = strchrnul(p, '&');
@@ -250,6 +267,7 @@ void http_req_free(struct http_req *req)
     free(req->head_text);
     free(req->segments);
     free(req->path);
+    free(req->query);
     free(req->token);
     buf_free(&req->body);
     buf_free(&req->headers);

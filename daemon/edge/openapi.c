@@ -29,10 +29,9 @@ static const struct {
                 "provider_template params:object language text! segments:int state! attempts:int "
                 "not_before queued_at! sent_at delivered_at failed_at error provider_id "
                 "resend_of:int"},
-    {"Card",
-     "id:int! name! language phone_label tenures:list household:list vehicles:list "
-     "membership:object segment flags:list steward:object consent:object open_tickets:list "
-     "recent:list satisfaction:object phones:list emails:list version:int"},
+    {"Card", "id:int! name! language phone_label tenures:list household:list vehicles:list "
+             "membership:object segment flags:list steward:object consent:object open_tickets:list "
+             "recent:list satisfaction:object phones:list emails:list version:int"},
     {"Owners", "match items:list! next"},
     {"Unit", "id:int! estate! building! unit! name area_m2:number delivered_on steward"},
     {"Estate", "id:int! name! buildings:list"},
@@ -63,8 +62,8 @@ struct word {
 static const struct {
     const char *suffix, *type;
 } types[] = {
-    {"int", "integer"}, {"bool", "boolean"}, {"number", "number"},
-    {"object", "object"}, {"list", "array"}, {"", "string"},
+    {"int", "integer"},   {"bool", "boolean"}, {"number", "number"},
+    {"object", "object"}, {"list", "array"},   {"", "string"},
 };
 
 static const char *type_of(const char *suffix, size_t n)
@@ -269,7 +268,8 @@ static const struct {
     enum http_method method;
     const char *word;
 } words[] = {
-    {HTTP_GET, "get"}, {HTTP_POST, "post"}, {HTTP_PATCH, "patch"}, {HTTP_PUT, "put"}, {HTTP_DELETE, "delete"},
+    {HTTP_GET, "get"}, {HTTP_POST, "post"},     {HTTP_PATCH, "patch"},
+    {HTTP_PUT, "put"}, {HTTP_DELETE, "delete"},
 };
 
 /* "{verb...}" is "{verb}" in OpenAPI, which has no word for the rest of a path. */

@@ -1,0 +1,208 @@
+/*
+ * api_hooks.c - in from the world: receipts and texts from gateways, call events pushed over HTTP.
+ */
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/text.h"
+#include "edge/edge_priv.h"
+#include "service/outbox.h"
+#include "service/telephony.h"
+
+/* ---- gateways ---- */
+
+/* Headers as plugins see them: "name: value" with lower-case names. */
+static char **hook_headers(struct http_req *req)
+{
+    size_t n = http_header_count(req);
+    char **list = xcalloc(n + 1, sizeof(*list));
+    for (size_t i = 0; i < n; i++) {
+        const char *name, *value;
+        http_header_at(req, i, &name, &value);
+        list[i] = xasprintf("%s: %s", name, value);
+        for (char *p = list[i]; *p != ':'; p++)
+            *p = (char)tolower((unsigned char)*p);
+    }
+    return list;
+}
+
+static void free_headers(char **list)
+{
+    for (char **p = list; *p; p++)
+        free(*p);
+    free(list);
+}
+
+static void hook_done(void *ctx, int status, const char *detail)
+{
+    struct http_req *req = ctx;
+    if (status < 300)
+        http_reply_json(req, status, NULL, 0);
+    else
+        http_problem(req, status, "%s", detail ? detail : http_path(req));
+}
+
+static bool proven(const struct http_req *req)
+{
+    enum staff_kind kind = http_actor(req)->kind;
+    return http_proof(req) != HTTP_NOBODY && (kind == STAFF_INTEGRATION || kind == STAFF_DEV);
+}
+
+static void on_hook(struct http_req *req, void *ctx)
+{
+    struct edge *e = ctx;
+    size_t len;
+    const char *body = http_body_text(req, &len), *type = http_header(req, "Content-Type");
+    char **headers = hook_headers(req);
+    struct steward_hook hook = {.struct_size = sizeof(hook),
+                                .method = http_method(req) == HTTP_GET ? "GET" : "POST",
+                                .what = http_param(req, "what"),
+                                .query = http_query_text(req),
+                                .content_type = type ? type : "",
+                                .body = body,
+                                .body_len = len,
+                                .headers = (const char *const *)headers,
+                                .authenticated = proven(req)};
+    outbox_hook(e->o.outbox, http_param(req, "gateway"), &hook, hook.authenticated, hook_done, req);
+    free_headers(headers);
+}
+
+/* ---- call events ---- */
+
+#define BATCH_MAX 1000
+
+struct push {
+    struct http_req *req;
+    size_t events;
+};
+
+static void stored(void *ctx)
+{
+    struct push *push = ctx;
+    char out[64];
+    int n = snprintf(out, sizeof(out), "{\"ok\":true,\"events\":%zu}", push->events);
+    http_reply_json(push->req, 200, out, (size_t)n);
+    free(push);
+}
+
+/* A pbx pushes under its own name; integrations and dev under any. */
+static bool may_push(const struct http_req *req, const char *source)
+{
+    const struct actor *a = http_actor(req);
+    return a->kind != STAFF_PBX || text_eq(a->name, source);
+}
+
+struct seek {
+    const char *name;
+    bool spoken_for; /* by a link or a plugin */
+};
+
+static void seek_source(void *ctx, const struct telephony_source_info *info)
+{
+    struct seek *seek = ctx;
+    if (text_eq(info->name, seek->name))
+        seek->spoken_for = info->plugin && info->state != STEWARD_SOURCE_DOWN;
+}
+
+/* A source that only pushes is up from its first event on. */
+static struct telephony_source *open_source(struct edge *e, const char *name)
+{
+    struct telephony_source *s = telephony_source(e->o.telephony, name);
+    struct seek seek = {.name = name};
+    if (!s)
+        return NULL;
+    telephony_each_source(e->o.telephony, seek_source, &seek);
+    if (!seek.spoken_for) {
+        struct telephony_adapter adapter = {.plugin = "http", .ctx = e};
+        telephony_attach(s, &adapter);
+        telephony_source_state(s, STEWARD_SOURCE_UP, 0, NULL);
+    }
+    return s;
+}
+
+/* All or nothing as far as form goes: every event is read before the first one is applied. */
+static int take(struct telephony_source *s, json_t *const *events, size_t n, size_t *bad,
+                struct errmsg *why)
+{
+    struct steward_cti_event ev;
+    int64_t seq;
+    int rc = E_OK;
+    for (*bad = 0; *bad < n; (*bad)++)
+        if ((rc = telephony_event_parse(events[*bad], &ev, &seq, why)) < 0)
+            return rc;
+    for (*bad = 0; *bad < n; (*bad)++) {
+        rc = telephony_event_parse(events[*bad], &ev, &seq, why);
+        if (rc == E_OK)
+            rc = telephony_event(s, seq, &ev, why);
+        if (rc < 0)
+            return rc;
+    }
+    return E_OK;
+}
+
+/* One event, or a list of them. */
+static size_t collect(json_t *body, json_t **events)
+{
+    size_t n = json_is_array(body) ? json_array_size(body) : 1;
+    if (n > BATCH_MAX)
+        return 0;
+    for (size_t i = 0; i < n; i++)
+        events[i] = json_is_array(body) ? json_array_get(body, i) : body;
+    return n;
+}
+
+static void push_events(struct http_req *req, struct edge *e, json_t *body)
+{
+    json_t **events = xcalloc(BATCH_MAX, sizeof(json_t *));
+    size_t n = collect(body, events), bad = 0;
+    struct errmsg why = {""};
+    struct telephony_source *s = open_source(e, http_param(req, "source"));
+    if (!s) {
+        http_problem(req, 404, "there can be no source of that name");
+    } else if (!n) {
+        http_invalid(req, "events", "1 to %d events at a time", BATCH_MAX);
+    } else if (take(s, events, n, &bad, &why) < 0) {
+        http_invalid(req, "event", "event %zu: %s", bad + 1, why.text);
+    } else {
+        struct push *push = xcalloc(1, sizeof(*push));
+        *push = (struct push){req, n};
+        telephony_when_durable(s, stored, push);
+    }
+    free(events);
+}
+
+static void on_cti(struct http_req *req, void *ctx)
+{
+    size_t len;
+    const char *text = http_body_text(req, &len);
+    struct errmsg why = {""};
+    if (!may_push(req, http_param(req, "source"))) {
+        http_problem(req, 403, "that token is of another source");
+        return;
+    }
+    json_t *body = json_parse(text, len, &why);
+    if (body)
+        push_events(req, ctx, body);
+    else
+        http_problem(req, 400, "the body is not JSON: %s", why.text);
+    json_decref(body);
+}
+
+const struct http_route api_hook_routes[] = {
+    ROUTE(POST, "/hooks/{gateway}/{what}", MAY_ANYONE, on_hook,
+          "receipt or inbound, from a gateway; an integration token or the instance's signature "
+          "proves it",
+          .flags = HTTP_RAW),
+    ROUTE(GET, "/hooks/{gateway}/{what}", MAY_ANYONE, on_hook,
+          "The same, for providers that ask with GET", .flags = HTTP_RAW),
+    ROUTE(
+        POST, "/cti/{source}", MAY_INTEGRATION | MAY_PBX, on_cti,
+        "Call events as the line protocol has them, one or a list; answered once they are on disk",
+        .body = "event! call! seq:int at direction calling called device queue cause to kind "
+                "other_call by state reason presentation pbx_cause",
+        .answer = "Done", .flags = HTTP_RAW),
+    {.path = NULL},
+};
