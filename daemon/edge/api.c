@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <utlist.h>
 
 #include "base/clock.h"
 #include "base/hash.h"
@@ -213,7 +214,28 @@ static int run_write(struct ledger_tx *tx, void *arg)
 
 static void write_done(void *arg, int rc, const struct errmsg *why)
 {
-    api_answer(arg, rc, why);
+    struct api_job *job = arg;
+    if (rc == E_OK && job->then && !job->replayed)
+        job->then(job);
+    else
+        api_answer(job, rc, why);
+}
+
+static int run_forget(struct ledger_tx *tx, void *arg)
+{
+    struct api_job *job = arg;
+    struct db_q *q = db_query(ledger_db(tx), "DELETE FROM idempotency "
+                                             "WHERE account = $1 AND route = $2 AND key = $3");
+    db_bind_text(q, 1, job->actor.name);
+    db_bind_text(q, 2, http_path(job->req));
+    db_bind_text(q, 3, job->key);
+    return db_run(q);
+}
+
+bool api_forget_key(struct api_job *job, void (*done)(void *job, int rc, const struct errmsg *why))
+{
+    struct ledger_cmd cmd = {.name = "forget_key", .run = run_forget, .done = done, .arg = job};
+    return job->key && ledger_submit(job->e->o.ledger, &cmd) == E_OK;
 }
 
 /* The path is part of the row's key; the digest covers the body. */
@@ -244,6 +266,40 @@ void api_write(struct api_job *job, const char *name, api_write_fn *fn)
         rc = ledger_submit(job->e->o.ledger, &cmd);
     if (rc < 0)
         api_answer(job, rc, NULL);
+}
+
+/* ---- chores ---- */
+
+static void run_chore(void *arg, void *local)
+{
+    struct api_job *job = arg;
+    job->rc = job->chore(job, &job->why);
+}
+
+static void chore_done(void *arg)
+{
+    struct api_job *job = arg;
+    DL_DELETE(job->e->chores, job);
+    api_answer(job, job->rc, &job->why);
+}
+
+void api_chore(struct api_job *job, api_chore_fn *fn)
+{
+    struct worker_job work = {.run = run_chore, .done = chore_done, .arg = job};
+    job->chore = fn;
+    job->rc = E_CANCELLED; /* until it has run */
+    DL_APPEND(job->e->chores, job);
+    int rc = worker_submit(job->e->worker, &work, false);
+    if (rc < 0) {
+        job->rc = rc;
+        chore_done(job);
+    }
+}
+
+void api_chores_end(struct edge *e)
+{
+    while (e->chores)
+        chore_done(e->chores);
 }
 
 /* ---- helpers ---- */

@@ -77,12 +77,8 @@ static void get_message(struct http_req *req, void *ctx)
 
 static int run_send(struct ledger_tx *tx, struct api_job *job)
 {
-    struct outbox_message m = {0};
     struct errmsg why = {""};
-    int rc = outbox_message_from_json(http_body(job->req), &m, &why);
-    if (rc == E_OK)
-        rc = outbox_enqueue(job->e->o.outbox, tx, &m, &job->id, &why);
-    outbox_message_clear(&m);
+    int rc = outbox_create(job->e->o.outbox, tx, http_body(job->req), &job->id, &why);
     if (rc < 0)
         return api_why(job, rc, &why);
     job->status = 201;

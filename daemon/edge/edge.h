@@ -48,8 +48,8 @@ struct edge_opts {
 };
 
 struct edge *edge_new(const struct edge_opts *opts);
-/** Listen on TCP addresses and the control socket as the site says. tls may be NULL; it outlives
- * the edge. */
+/** Listen on the TCP address and the control socket as the site says. tls is what HTTP speaks on
+ * TCP; NULL: plain. It outlives the edge. */
 int edge_listen(struct edge *e, struct tls *tls, struct errmsg *why) MUST_CHECK;
 /** The port of the TCP listener; 0 if there is none. */
 uint16_t edge_port(const struct edge *e);

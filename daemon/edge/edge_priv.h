@@ -22,7 +22,8 @@ struct edge {
     struct http *http;
     struct auth *auth;
     struct sse *sse;
-    struct worker *chores; /* backup, import, verification: one at a time, off every other thread */
+    struct worker *worker;  /* for chores: backup, import, verification, one at a time */
+    struct api_job *chores; /* not answered yet */
     int64_t started_at;
     struct log_ctx log;
 };
@@ -32,6 +33,7 @@ struct edge {
 struct api_job;
 typedef int api_read_fn(struct db *db, struct api_job *job);
 typedef int api_write_fn(struct ledger_tx *tx, struct api_job *job);
+typedef int api_chore_fn(struct api_job *job, struct errmsg *why);
 
 struct api_job {
     struct http_req *req; /* parameters and body may be read on any thread */
@@ -56,10 +58,17 @@ struct api_job {
     void (*free_arg)(void *arg);
     /** Called on the loop after success, before the answer; may be NULL. */
     void (*after)(struct api_job *job);
+    /** Instead of the answer after a successful api_write() that was no repeat: goes on with the
+     * job and answers later. */
+    void (*then)(struct api_job *job);
 
     /* Of api.c alone. */
     api_read_fn *read;
     api_write_fn *write;
+    api_chore_fn *chore;
+    int rc;
+    struct errmsg why;
+    struct api_job *prev, *next;
     const char *name;
     bool audited, replayed;
     char *key; /* Idempotency-Key */
@@ -79,8 +88,17 @@ void api_read(struct api_job *job, const char *name, api_read_fn *fn);
 void api_read_persons(struct api_job *job, const char *name, api_read_fn *fn);
 /** Run as a ledger command and answer. HTTP_ONCE routes obey Idempotency-Key. Owns job. */
 void api_write(struct api_job *job, const char *name, api_write_fn *fn);
+/** Run on the chores' thread, which may take minutes and opens its own database, and answer. Owns
+ * job. */
+void api_chore(struct api_job *job, api_chore_fn *fn);
+/** The chores' thread has ended: what it did not answer is answered as cancelled. */
+void api_chores_end(struct edge *e);
 /** Answer what is in job->out now, on the loop. Owns job. */
 void api_answer(struct api_job *job, int rc, const struct errmsg *why);
+
+/** What was to be done after the commit has failed: the Idempotency-Key may be used again. False:
+ * there is none; else done(job, …) is called once it is forgotten. */
+bool api_forget_key(struct api_job *job, void (*done)(void *job, int rc, const struct errmsg *why));
 
 /** Opens {"items":[ and closes it with the cursor, a number that is 0 at the end. */
 void api_items(struct api_job *job);

@@ -163,23 +163,10 @@ static void collect_timers(void *ctx, struct metrics_out *out)
                   "Worst lateness of a step since start", s.late_ms_max, NULL, NULL);
 }
 
-static void collect_gateway(void *ctx, const struct outbox_gateway_state *g)
-{
-    struct metrics_out *out = ctx;
-    metrics_int(out, "steward_messages_sent_total", METRIC_COUNTER, "Messages taken by the gateway",
-                (int64_t)g->sent, "gateway", g->name);
-    metrics_int(out, "steward_messages_retried_total", METRIC_COUNTER, "Attempts that failed",
-                (int64_t)g->retried, "gateway", g->name);
-    metrics_int(out, "steward_messages_failed_total", METRIC_COUNTER, "Messages given up",
-                (int64_t)g->failed, "gateway", g->name);
-    metrics_int(out, "steward_messages_in_flight", METRIC_GAUGE, "Messages on their way",
-                g->in_flight, "gateway", g->name);
-}
-
-static void collect_gateways(void *ctx, struct metrics_out *out)
+static void collect_outbox(void *ctx, struct metrics_out *out)
 {
     struct edge *e = ctx;
-    outbox_each_gateway(e->o.outbox, collect_gateway, out);
+    outbox_write_metrics(e->o.outbox, out);
 }
 
 static void collect_process(void *ctx, struct metrics_out *out)
@@ -201,7 +188,7 @@ static const struct {
     {offsetof(struct edge_opts, telephony), collect_sources},
     {offsetof(struct edge_opts, pops), collect_pops},
     {offsetof(struct edge_opts, timers), collect_timers},
-    {offsetof(struct edge_opts, outbox), collect_gateways},
+    {offsetof(struct edge_opts, outbox), collect_outbox},
 };
 
 static const struct {
