@@ -1,0 +1,437 @@
+/*
+ * calendar.c - open stretches of UTC with running sums, and binary searches over them.
+ *
+ * The table is made by walking the stretches of constant UTC offset: within one, local hours are
+ * UTC hours shifted, so a day on which the clocks change is cut exactly where they do. Stretches
+ * that touch are joined. Local days keep their first opening's index and their close for `wd`.
+ */
+#include "domain/calendar.h"
+#include "domain/calendar_priv.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/text.h"
+#include "domain/site.h"
+#include "domain/zone.h"
+
+#define MINUTE_MS INT64_C(60000)
+#define DAY_MS    INT64_C(86400000)
+
+struct stretch {
+    int64_t from, to;
+    int64_t before; /* working time of all earlier stretches */
+};
+
+struct calendar {
+    char *name;
+    struct zone *zone;         /* NULL: always, in UTC */
+    struct stretch *stretches; /* ascending, apart */
+    size_t n, cap;
+    int64_t end;        /* where the table ends; open after it */
+    int64_t *close;     /* per local day: its last open moment, 0 if it is none of work */
+    int32_t *work_days; /* per local day: working days before it; one more than days */
+};
+
+/* ---- making the table ---- */
+
+static void add_stretch(struct calendar *c, int64_t from, int64_t to)
+{
+    struct stretch *last = c->n ? &c->stretches[c->n - 1] : NULL;
+
+    if (last && last->to >= from) {
+        if (to > last->to)
+            last->to = to;
+        return;
+    }
+    if (c->n == c->cap) {
+        c->cap = c->cap ? c->cap * 2 : 4096;
+        c->stretches = xrealloc(c->stretches, c->cap * sizeof(*c->stretches));
+    }
+    c->stretches[c->n++] = (struct stretch){.from = from, .to = to};
+}
+
+/* The hours of a make-up working day: those of Monday, or of the first day that has any. */
+static const struct site_day *make_up_hours(const struct site_calendar *def)
+{
+    for (int i = 0; i < 7; i++)
+        if (def->days[i].spans_n)
+            return &def->days[i];
+    return &def->days[0];
+}
+
+static const struct site_day *hours_of(const struct site_calendar *def, const uint8_t *marks,
+                                       int day)
+{
+    static const struct site_day none = {0};
+
+    if (marks[day] == DAY_OFF)
+        return &none;
+    /* 2000-01-01 was a Saturday. */
+    const struct site_day *plain = &def->days[(day + 5) % 7];
+    return marks[day] == DAY_WORK && !plain->spans_n ? make_up_hours(def) : plain;
+}
+
+/* One local day under one offset, cut to [from, to) of UTC. */
+static void add_day(struct calendar *c, const struct site_day *hours, int day, int64_t offset,
+                    int64_t from, int64_t to)
+{
+    int64_t midnight = (CALENDAR_FIRST_DAY + (int64_t)day) * DAY_MS - offset;
+
+    for (size_t i = 0; i < hours->spans_n; i++) {
+        int64_t a = midnight + hours->spans[i].from * MINUTE_MS;
+        int64_t b = midnight + hours->spans[i].to * MINUTE_MS;
+        a = a < from ? from : a;
+        b = b > to ? to : b;
+        if (a >= b)
+            continue;
+        add_stretch(c, a, b);
+        if (c->close[day] < b)
+            c->close[day] = b;
+    }
+}
+
+/* The moment within (lo, hi] from which on the offset is that of hi. */
+static int64_t change_between(const struct zone *z, int64_t lo, int64_t hi)
+{
+    int32_t before = zone_offset(z, lo);
+
+    while (hi - lo > 1) {
+        int64_t mid = lo + (hi - lo) / 2;
+        if (zone_offset(z, mid) == before)
+            lo = mid;
+        else
+            hi = mid;
+    }
+    return hi;
+}
+
+/* Every local day that the stretch [from, to) of constant offset touches. */
+static void add_constant(struct calendar *c, const struct site_calendar *def, const uint8_t *marks,
+                         int64_t offset, int64_t from, int64_t to)
+{
+    int64_t day = (from + offset) / DAY_MS - CALENDAR_FIRST_DAY;
+    int64_t last = (to - 1 + offset) / DAY_MS - CALENDAR_FIRST_DAY;
+
+    for (day = day < 0 ? 0 : day; day <= last && day < CALENDAR_DAYS; day++)
+        add_day(c, hours_of(def, marks, (int)day), (int)day, offset, from, to);
+}
+
+static void fill(struct calendar *c, const struct site_calendar *def, const uint8_t *marks)
+{
+    int64_t start = zone_moment(c->zone, CALENDAR_FIRST_DAY, 0);
+    int64_t from = start;
+
+    c->end = zone_moment(c->zone, CALENDAR_FIRST_DAY + CALENDAR_DAYS, 0);
+    for (int64_t at = start; at < c->end; at += DAY_MS) {
+        int64_t next = at + DAY_MS < c->end ? at + DAY_MS : c->end;
+        if (zone_offset(c->zone, at) == zone_offset(c->zone, next))
+            continue;
+        int64_t change = change_between(c->zone, at, next);
+        add_constant(c, def, marks, zone_offset(c->zone, from) * INT64_C(1000), from, change);
+        from = change;
+    }
+    add_constant(c, def, marks, zone_offset(c->zone, from) * INT64_C(1000), from, c->end);
+}
+
+static void sum_up(struct calendar *c)
+{
+    int64_t sum = 0;
+
+    for (size_t i = 0; i < c->n; i++) {
+        c->stretches[i].before = sum;
+        sum += c->stretches[i].to - c->stretches[i].from;
+    }
+    for (int d = 0; d < CALENDAR_DAYS; d++)
+        c->work_days[d + 1] = c->work_days[d] + (c->close[d] != 0);
+}
+
+struct calendar *calendar_new(const struct site_calendar *def, struct errmsg *why)
+{
+    uint8_t *marks = xcalloc(CALENDAR_DAYS, 1);
+    struct calendar *c = xcalloc(1, sizeof(*c));
+    int rc = 0;
+
+    c->name = xstrdup(def->name);
+    c->close = xcalloc(CALENDAR_DAYS, sizeof(*c->close));
+    c->work_days = xcalloc(CALENDAR_DAYS + 1, sizeof(*c->work_days));
+    c->zone = zone_load(def->timezone, why);
+    if (!c->zone)
+        rc = E_INVALID;
+    for (size_t i = 0; !rc && i < def->holidays.n; i++)
+        rc = calendar_read_holidays(def->holidays.items[i], marks, why);
+    if (!rc) {
+        fill(c, def, marks);
+        sum_up(c);
+        if (c->n == 0)
+            rc = errmsg_set(why, E_INVALID, "has no working time");
+    }
+    free(marks);
+    if (rc)
+        calendar_free(&c);
+    return c;
+}
+
+struct calendar *calendar_new_always(void)
+{
+    struct calendar *c = xcalloc(1, sizeof(*c));
+
+    c->name = xstrdup("always");
+    return c;
+}
+
+void calendar_free(struct calendar **c)
+{
+    if (!*c)
+        return;
+    zone_free(&(*c)->zone);
+    free((*c)->name);
+    free((*c)->stretches);
+    free((*c)->close);
+    free((*c)->work_days);
+    free(*c);
+    *c = NULL;
+}
+
+const char *calendar_name(const struct calendar *c)
+{
+    return c->name;
+}
+
+/* ---- asking it ---- */
+
+static bool always(const struct calendar *c)
+{
+    return c->zone == NULL;
+}
+
+/* Index of the first stretch that ends after `at`; n if none. */
+static size_t find(const struct calendar *c, int64_t at)
+{
+    size_t lo = 0, hi = c->n;
+
+    while (lo < hi) {
+        size_t mid = (lo + hi) / 2;
+        if (c->stretches[mid].to <= at)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo;
+}
+
+/* Outside of the table's years every moment is open. */
+static bool outside(const struct calendar *c, int64_t at)
+{
+    return always(c) || at >= c->end || at < CALENDAR_FIRST_DAY * DAY_MS - DAY_MS;
+}
+
+bool calendar_is_open(const struct calendar *c, int64_t at)
+{
+    size_t i = outside(c, at) ? 0 : find(c, at);
+    return outside(c, at) || (i < c->n && c->stretches[i].from <= at);
+}
+
+int64_t calendar_next_open(const struct calendar *c, int64_t at)
+{
+    if (outside(c, at))
+        return at;
+    size_t i = find(c, at);
+    if (i == c->n)
+        return c->end;
+    return c->stretches[i].from > at ? c->stretches[i].from : at;
+}
+
+/* Working time from the table's start to `at`; what lies after its end counts whole. */
+static int64_t worked(const struct calendar *c, int64_t at)
+{
+    size_t i = find(c, at);
+
+    if (i == c->n) {
+        const struct stretch *last = &c->stretches[c->n - 1];
+        return last->before + (last->to - last->from) + (at > c->end ? at - c->end : 0);
+    }
+    const struct stretch *s = &c->stretches[i];
+    return s->before + (at > s->from ? at - s->from : 0);
+}
+
+int64_t calendar_between(const struct calendar *c, int64_t from, int64_t to)
+{
+    if (to <= from)
+        return 0;
+    return always(c) ? to - from : worked(c, to) - worked(c, from);
+}
+
+int64_t calendar_add(const struct calendar *c, int64_t from, int64_t work)
+{
+    if (always(c) || work <= 0)
+        return from + (work > 0 ? work : 0);
+    int64_t target = worked(c, from) + work;
+    size_t lo = 0, hi = c->n;
+
+    /* The first stretch by whose end the target is reached. */
+    while (lo < hi) {
+        size_t mid = (lo + hi) / 2;
+        const struct stretch *s = &c->stretches[mid];
+        if (s->before + (s->to - s->from) < target)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    if (lo == c->n) {
+        const struct stretch *last = &c->stretches[c->n - 1];
+        return c->end + target - last->before - (last->to - last->from);
+    }
+    return c->stretches[lo].from + target - c->stretches[lo].before;
+}
+
+/* ---- spans ---- */
+
+static int64_t offset_at(const struct calendar *c, int64_t at)
+{
+    return always(c) ? 0 : zone_offset(c->zone, at) * INT64_C(1000);
+}
+
+static int64_t floor_days(int64_t ms)
+{
+    return ms / DAY_MS - (ms % DAY_MS < 0);
+}
+
+/* The same local time on another day, or the next opening. */
+static int64_t at_local(const struct calendar *c, int64_t from, int64_t day)
+{
+    int64_t local = from + offset_at(c, from);
+    int64_t rest = local - floor_days(local) * DAY_MS;
+    int64_t minute = rest / MINUTE_MS;
+
+    if (always(c))
+        return day * DAY_MS + rest;
+    int64_t at = zone_moment(c->zone, (int32_t)day, (int)minute);
+    return calendar_next_open(c, at + rest - minute * MINUTE_MS);
+}
+
+static int days_in_month(int year, int month)
+{
+    static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    return days[month - 1] + (month == 2 && leap);
+}
+
+/* Days since 1970 of the date n months after that day, on its last day if it has too few. */
+static int64_t add_months(int64_t days, int64_t n)
+{
+    int64_t z = days + 719468, era = z / 146097, doe = z - era * 146097;
+    int64_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
+    int64_t doy = doe - (365 * yoe + yoe / 4 - yoe / 100), mp = (5 * doy + 2) / 153;
+    int64_t day = doy - (153 * mp + 2) / 5 + 1, month = mp < 10 ? mp + 3 : mp - 9;
+    int64_t months = (yoe + era * 400 + (month <= 2)) * 12 + month - 1 + n;
+    int64_t year = months / 12, m = months % 12 + 1;
+
+    if (day > days_in_month((int)year, (int)m))
+        day = days_in_month((int)year, (int)m);
+    int64_t y = year - (m <= 2);
+    era = y / 400;
+    yoe = y - era * 400;
+    doy = (153 * (m + (m > 2 ? -3 : 9)) + 2) / 5 + day - 1;
+    return era * 146097 + yoe * 365 + yoe / 4 - yoe / 100 + doy - 719468;
+}
+
+static int64_t working_days(const struct calendar *c, int64_t from, int64_t n)
+{
+    int64_t day = floor_days(from + offset_at(c, from)) - CALENDAR_FIRST_DAY;
+
+    if (always(c)) /* every day works, until midnight */
+        return (floor_days(from) + n + 1) * DAY_MS;
+    if (day < 0 || day >= CALENDAR_DAYS)
+        return from + n * DAY_MS;
+    int64_t target = c->work_days[day + 1] + n; /* working days up to and with the one wanted */
+    int lo = (int)day, hi = CALENDAR_DAYS;
+    while (lo < hi) {
+        int mid = lo + (hi - lo) / 2;
+        if (c->work_days[mid + 1] < target)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo < CALENDAR_DAYS ? c->close[lo] : c->end;
+}
+
+int64_t calendar_due(const struct calendar *c, int64_t from, const struct span *span)
+{
+    int64_t ms = 0;
+    int64_t day = floor_days(from + offset_at(c, from));
+    int64_t n = span->n > CALENDAR_DAYS ? CALENDAR_DAYS : span->n;
+
+    if (span_fixed_ms(span, &ms))
+        return calendar_add(c, from, ms);
+    switch (span->unit) {
+    case SPAN_DAY:
+        return at_local(c, from, day + n);
+    case SPAN_MONTH:
+        return at_local(c, from, add_months(day, n));
+    case SPAN_WORKING_DAY:
+        return working_days(c, from, n);
+    default:
+        return from;
+    }
+}
+
+/* ---- all calendars of a site ---- */
+
+struct calendars {
+    atomic_int refs;
+    struct calendar **items;
+    size_t n;
+    struct calendar *always;
+};
+
+struct calendars *calendars_new(const struct site *site, struct errmsg *why)
+{
+    struct calendars *all = xcalloc(1, sizeof(*all));
+    struct errmsg cause = {""};
+
+    atomic_init(&all->refs, 1);
+    all->always = calendar_new_always();
+    all->items = xcalloc(site->calendars_n + 1, sizeof(struct calendar *));
+    for (size_t i = 0; i < site->calendars_n; i++) {
+        struct calendar *c = calendar_new(&site->calendars[i], &cause);
+        if (!c) {
+            errmsg_set(why, E_INVALID, "calendar '%s': %.400s", site->calendars[i].name,
+                       cause.text);
+            calendars_unref(&all);
+            return NULL;
+        }
+        all->items[all->n++] = c;
+    }
+    return all;
+}
+
+struct calendars *calendars_ref(struct calendars *c)
+{
+    atomic_fetch_add(&c->refs, 1);
+    return c;
+}
+
+void calendars_unref(struct calendars **c)
+{
+    struct calendars *all = *c;
+
+    *c = NULL;
+    if (!all || atomic_fetch_sub(&all->refs, 1) > 1)
+        return;
+    for (size_t i = 0; i < all->n; i++)
+        calendar_free(&all->items[i]);
+    calendar_free(&all->always);
+    free(all->items);
+    free(all);
+}
+
+const struct calendar *calendars_get(const struct calendars *c, const char *name)
+{
+    for (size_t i = 0; i < c->n; i++)
+        if (text_eq(c->items[i]->name, name))
+            return c->items[i];
+    return c->always;
+}
