@@ -61,6 +61,7 @@ CREATE TABLE signon (                          -- one row a person: where they s
 CREATE TABLE shift (
     id INTEGER PRIMARY KEY, user TEXT NOT NULL, from_at INTEGER NOT NULL, to_at INTEGER NOT NULL,
     kind TEXT NOT NULL, UNIQUE (user, from_at, kind)) STRICT;
+CREATE INDEX shift_until ON shift (to_at);
 
 -- ---- calls ------------------------------------------------------------------------------------
 CREATE TABLE source (                          -- a PBX by name; last_seq: the highest durable event
@@ -92,8 +93,8 @@ CREATE INDEX callback_open ON callback (number) WHERE ended_at IS NULL;
 
 -- ---- tickets ----------------------------------------------------------------------------------
 CREATE TABLE policy_version (                  -- a policy as it was when clocks started under it
-    id INTEGER PRIMARY KEY, name TEXT NOT NULL, digest TEXT NOT NULL UNIQUE, -- SHA-256 of json
-    json TEXT NOT NULL, created_at INTEGER NOT NULL) STRICT;
+    id INTEGER PRIMARY KEY,                    -- the first 63 bits of the SHA-256 of json
+    name TEXT NOT NULL, json TEXT NOT NULL, created_at INTEGER NOT NULL) STRICT;
 CREATE TABLE ticket (
     id INTEGER PRIMARY KEY, version INTEGER NOT NULL, state TEXT NOT NULL, kind TEXT NOT NULL,
     subject TEXT NOT NULL, category TEXT, priority INTEGER NOT NULL,
@@ -111,6 +112,7 @@ CREATE INDEX ticket_person ON ticket (person_id, opened_at);
 CREATE INDEX ticket_caller ON ticket (caller) WHERE closed_at IS NULL;
 CREATE INDEX ticket_responder ON ticket (responder, closed_at);
 CREATE INDEX ticket_unit ON ticket (unit_id);
+CREATE INDEX ticket_live ON ticket (id) WHERE closed_at IS NULL;
 CREATE TABLE ticket_event (                    -- the history: append-only, hash-chained (docs/history.md)
     ticket_id INTEGER NOT NULL REFERENCES ticket(id), seq INTEGER NOT NULL,
     at INTEGER NOT NULL, by TEXT NOT NULL, kind TEXT NOT NULL,
@@ -135,7 +137,7 @@ CREATE TABLE clock (
     extra_ms INTEGER NOT NULL DEFAULT 0,       -- working time added by approved extensions
     started_at INTEGER NOT NULL, due_at INTEGER, ended_at INTEGER,
     paused_reason TEXT, resume_at INTEGER,     -- resume_at: the pause ends by itself (a visit begins)
-    breached INTEGER NOT NULL DEFAULT 0,
+    breached INTEGER NOT NULL DEFAULT 0, segments INTEGER NOT NULL DEFAULT 0, -- segments: 1 if it has any
     fired TEXT NOT NULL DEFAULT '',            -- how often each step of the ladder was carried out: "1,1,0"
     next_at INTEGER, done INTEGER NOT NULL DEFAULT 0) STRICT;
 CREATE INDEX clock_due ON clock (next_at) WHERE done = 0;

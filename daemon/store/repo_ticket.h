@@ -1,0 +1,130 @@
+/*
+ * repo_ticket.h - rows of tickets: ticket, ticket_event, dispatch, clock, clock_segment, alert.
+ *
+ * Plain structs in, plain structs out; no rule lives here. Text columns that may be NULL are ""
+ * in fixed fields and NULL in `char *` ones; ids and moments are 0 for NULL.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "domain/history.h"
+#include "domain/ticket_rule.h"
+#include "store/db.h"
+
+#define NAME_MAX_TEXT 65
+
+/* ---- ticket ---- */
+
+struct ticket_row {
+    int64_t id, version;
+    enum ticket_state state;
+    char kind[16], channel[16], close_kind[16], caller[32];
+    char category[NAME_MAX_TEXT], responder[NAME_MAX_TEXT], about[NAME_MAX_TEXT];
+    char *subject, *close_reason, *handover_json, *calls_json; /* owned */
+    int priority, cycle, urges, refusals, attempts;
+    int64_t person_id, unit_id, call_id, incident_id, policy_id;
+    int64_t opened_at, resolved_at, awaiting_at, closed_at, urged_at;
+    unsigned was_set;
+    int64_t last_seq;
+    char last_hash[HISTORY_HEX];
+};
+
+/** Frees what the row owns; the struct itself is the caller's. */
+void ticket_row_clear(struct ticket_row *r);
+int repo_ticket_load(struct db *db, int64_t id, struct ticket_row *out) MUST_CHECK;
+/** Under its own id. */
+int repo_ticket_insert(struct db *db, const struct ticket_row *r) MUST_CHECK;
+int repo_ticket_update(struct db *db, const struct ticket_row *r) MUST_CHECK;
+/** The highest id so far, 0 if none. */
+int repo_ticket_last_id(struct db *db, int64_t *id) MUST_CHECK;
+/** The newest ticket that is neither closed nor cancelled, of that caller or of a person who now
+ * shares a unit with person_id; *id is 0 if there is none. number may be NULL, person_id 0. */
+int repo_ticket_open_of(struct db *db, int64_t person_id, const char *number, int32_t today,
+                        int64_t *id) MUST_CHECK;
+
+/* ---- history ---- */
+
+struct event_row {
+    int64_t ticket_id, seq, at;
+    const char *by, *kind, *data, *salt, *digest, *hash;
+};
+int repo_event_insert(struct db *db, const struct event_row *e) MUST_CHECK;
+
+/* ---- dispatches ---- */
+
+struct dispatch_row {
+    int64_t id, ticket_id, n;
+    char department[NAME_MAX_TEXT], assignee[NAME_MAX_TEXT], accepted_by[NAME_MAX_TEXT];
+    char state[16]; /* sent, accepted, done, refused, withdrawn */
+    int64_t visit_from, visit_to, sent_at, ended_at;
+    bool final;
+    char *note, *report; /* owned */
+    bool dirty;          /* for the service: to be written */
+};
+void dispatch_row_clear(struct dispatch_row *r);
+/** All of a ticket, by n; *out is allocated (each row to be cleared, then the array freed). */
+int repo_dispatches_load(struct db *db, int64_t ticket_id, struct dispatch_row **out,
+                         size_t *n) MUST_CHECK;
+/** Inserts when id is 0 (and sets it), else updates. */
+int repo_dispatch_save(struct db *db, struct dispatch_row *r) MUST_CHECK;
+
+/* ---- clocks ---- */
+
+enum clock_state { CLOCK_RUNNING, CLOCK_PAUSED, CLOCK_KEPT, CLOCK_BREACHED, CLOCK_CANCELLED };
+const char *clock_state_name(enum clock_state s);
+
+struct clock_row {
+    int64_t id, ticket_id, callback_id;
+    char name[NAME_MAX_TEXT], calendar[NAME_MAX_TEXT], span[32];
+    int64_t dispatch; /* n of the dispatch, 0 if none */
+    int cycle, share;
+    enum clock_state state;
+    int64_t policy_id, extra_ms;
+    int64_t started_at, due_at, ended_at, resume_at, next_at;
+    char paused_reason[NAME_MAX_TEXT];
+    bool breached;
+    bool segments; /* it has rows in clock_segment */
+    char fired[384];
+    bool dirty; /* for the service: to be written */
+};
+enum clocks_of { CLOCKS_LIVE, CLOCKS_ALL };
+/** Of a ticket, or of a callback where ticket_id is 0, in the order in which they started. *out is
+ * allocated; the caller frees it. */
+int repo_clocks_load(struct db *db, int64_t ticket_id, int64_t callback_id, enum clocks_of which,
+                     struct clock_row **out, size_t *n) MUST_CHECK;
+int repo_clock_load(struct db *db, int64_t id, struct clock_row *out) MUST_CHECK;
+/** Inserts when id is 0 (and sets it), else updates. */
+int repo_clock_save(struct db *db, struct clock_row *r) MUST_CHECK;
+/** Ids of clocks due at `now`, the most overdue first; *n of at most max. */
+int repo_clocks_due(struct db *db, int64_t now, int64_t *ids, int max, int *n) MUST_CHECK;
+/** The nearest next_at, 0 if none. */
+int repo_clocks_nearest(struct db *db, int64_t *at) MUST_CHECK;
+/** Nothing more is to happen to this clock (it could not be carried out). */
+int repo_clock_park(struct db *db, int64_t id) MUST_CHECK;
+
+struct segment_row {
+    int64_t id, clock_id, from_at, to_at; /* to_at 0: under way */
+    bool running;
+    char calendar[NAME_MAX_TEXT], reason[NAME_MAX_TEXT];
+};
+#define SEGMENTS_MAX 256
+/** In order; at most SEGMENTS_MAX, the rest is E_TOOBIG. */
+int repo_segments_load(struct db *db, int64_t clock_id, struct segment_row *out,
+                       size_t *n) MUST_CHECK;
+int repo_segment_add(struct db *db, const struct segment_row *s) MUST_CHECK;
+/** End the one that is under way. */
+int repo_segment_end(struct db *db, int64_t clock_id, int64_t at) MUST_CHECK;
+
+/* ---- frozen policies ---- */
+
+/** Write that policy text under its id, unless it is there. */
+int repo_policy_put(struct db *db, int64_t id, const char *name, const char *json,
+                    int64_t now) MUST_CHECK;
+/** Its text; the caller frees. NULL if there is none. */
+char *repo_policy_get(struct db *db, int64_t id);
+
+/* ---- alerts ---- */
+
+int repo_alert_add(struct db *db, int64_t at, const char *kind, const char *text,
+                   const char *data_json, int64_t *id) MUST_CHECK;
