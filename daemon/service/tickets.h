@@ -38,7 +38,7 @@ struct tickets_opts {
     struct outbox *outbox; /* takes messages; may be NULL in tests: then none is written */
 };
 
-/** The service; it starts nothing by itself. */
+/** The service; it starts nothing by itself. Free it after ledger_free(): commands refer to it. */
 struct tickets *tickets_new(const struct tickets_opts *opts);
 void tickets_free(struct tickets **t);
 /**

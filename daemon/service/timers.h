@@ -3,7 +3,7 @@
  * for the nearest of them. When it fires, ledger commands claim due rows, 64 a round, and carry
  * out what is due, each in the transaction that marks it done.
  *
- * Wall time may jump: the loop looks again at least once a second, and a step's place in its
+ * Wall time may jump: the loop looks again four times a second, and a step's place in its
  * ladder only ever counts up, so that nothing happens twice.
  */
 #pragma once
@@ -16,7 +16,7 @@ struct timers;
 struct timers *timers_new(struct tickets *tickets, struct ledger *ledger, struct loop *loop);
 /** Looks for the nearest due moment (with a ledger read) and goes on from there. Loop thread. */
 int timers_start(struct timers *timers) MUST_CHECK;
-/** Loop thread; a round under way ends by itself. */
+/** After ledger_free(), which delivers a round under way. Loop thread. */
 void timers_free(struct timers **timers);
 /** Look now: after the wall clock was moved by hand (tests). Loop thread. */
 void timers_poke(struct timers *timers);

@@ -1,0 +1,21 @@
+/*
+ * callback_priv.h - the row of a callback, for callbacks.c and its steps.
+ */
+#pragma once
+#include "service/ticket_priv.h"
+
+struct callback_row {
+    int64_t id;
+    char number[32], reason[16], state[16], claimed_by[NAME_MAX_TEXT];
+    int64_t person_id, due_at, ticket_id, created_at, ended_at;
+    int attempts;
+    char *calls_json, *outcome, *note; /* owned */
+};
+void callback_row_clear(struct callback_row *r);
+int callback_load(struct db *db, int64_t id, struct callback_row *out) MUST_CHECK;
+/** After the commit every desk sees it. */
+int callback_publish(struct tickets *t, struct ledger_tx *tx,
+                     const struct callback_row *r) MUST_CHECK;
+/** Carry out everything of a callback's clock that is due; *steps counts it. */
+int callback_clock_run(struct tickets *t, struct ledger_tx *tx, struct clock_row *c,
+                       int *steps) MUST_CHECK;

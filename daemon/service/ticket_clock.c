@@ -1,0 +1,304 @@
+/*
+ * ticket_clock.c - clocks of tickets: started, kept, paused, re-based. Each is a row whose next_at
+ * is the next moment at which timers.c must look at it.
+ */
+#include <string.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "base/text.h"
+#include "service/ticket_priv.h"
+#include "service/timers.h"
+
+bool clock_is_standard(const char *name)
+{
+    static const char *const names[] = {"claim",    "first_reply", "accept",
+                                        "progress", "resolve",     "feedback",
+                                        "confirm",  "handover",    "no_answer"};
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (text_eq(names[i], name))
+            return true;
+    return false;
+}
+
+/* ---- from a row to a promise ---- */
+
+int clock_promise_of(struct db *db, const struct calendars *calendars, const struct clock_row *c,
+                     struct clock_promise *out)
+{
+    struct segment_row *rows;
+    int rc;
+
+    out->promise = (struct promise){.calendar = calendars_get(calendars, c->calendar),
+                                    .share = c->share,
+                                    .extra_ms = c->extra_ms,
+                                    .started_at = c->started_at,
+                                    .segments = out->segments};
+    rc = span_parse(c->span, &out->promise.within);
+    if (rc || !c->segments)
+        return rc;
+    rows = xcalloc(SEGMENTS_MAX, sizeof(*rows));
+    rc = repo_segments_load(db, c->id, rows, &out->promise.n);
+    for (size_t i = 0; !rc && i < out->promise.n; i++)
+        out->segments[i] =
+            (struct promise_segment){.from = rows[i].from_at,
+                                     .to = rows[i].to_at,
+                                     .running = rows[i].running,
+                                     .calendar = calendars_get(calendars, rows[i].calendar)};
+    free(rows);
+    return rc;
+}
+
+void clock_row_arm(struct clock_row *c, const struct policy *p, const struct promise *promise)
+{
+    struct ladder_mark mark = {.breached = c->breached};
+    struct ladder_next next;
+
+    c->dirty = true;
+    c->due_at = promise_due(promise);
+    ladder_mark_parse(c->fired, &mark);
+    next = ladder_next(policy_ladder_of(p, c->name), promise, &mark);
+    c->next_at = next.what == LADDER_NOTHING ? c->resume_at : next.at;
+}
+
+void ticket_clock_arm(struct ticket *k, struct clock_row *c)
+{
+    struct clock_promise cp;
+    const struct policy *p = tickets_frozen(k->t, k->db, c->policy_id);
+
+    if (k->rc)
+        return;
+    k->rc = p ? clock_promise_of(k->db, k->t->calendars, c, &cp) : E_FATAL;
+    if (k->rc)
+        return;
+    clock_row_arm(c, p, &cp.promise);
+    if (c->next_at && k->t->timers)
+        timers_note(k->t->timers, k->tx, c->next_at);
+}
+
+/* ---- starting ---- */
+
+bool clock_row_fill(struct clock_row *c, const struct policy *p, int64_t policy_id, int cycle)
+{
+    const struct policy_clock *clock = policy_clock(p, c->name);
+    const struct policy_milestone *milestone = clock ? NULL : policy_milestone(p, c->name);
+    const struct span *within = clock ? &clock->within : milestone ? &milestone->within : NULL;
+
+    if (!within || !span_is_set(within))
+        return false;
+    text_copy(c->span, sizeof(c->span), within->text);
+    text_copy(c->calendar, sizeof(c->calendar), p->calendar);
+    c->policy_id = policy_id;
+    c->share = cycle > 1 && p->reopen.shrink ? (int)p->reopen.shrink : 100;
+    c->cycle = cycle;
+    return true;
+}
+
+/* "clock", "dispatch", "cycle": how every event names a clock. */
+static void say_clock(struct jw *w, const struct clock_row *c)
+{
+    jw_kstr(w, "clock", c->name);
+    jw_kid(w, "dispatch", c->dispatch);
+    jw_kint(w, "cycle", c->cycle);
+}
+
+static struct clock_row *add_row(struct ticket *k)
+{
+    if (k->clocks_n == k->clocks_cap) {
+        k->clocks_cap = k->clocks_cap ? k->clocks_cap * 2 : 8;
+        k->clocks = xrealloc(k->clocks, k->clocks_cap * sizeof(*k->clocks));
+    }
+    return &k->clocks[k->clocks_n++];
+}
+
+struct clock_row *ticket_clock_start(struct ticket *k, const char *name, int64_t dispatch)
+{
+    struct clock_row c = {.ticket_id = k->row.id, .dispatch = dispatch, .started_at = k->now};
+    struct clock_row *row;
+    struct jw *w;
+
+    text_copy(c.name, sizeof(c.name), name);
+    if (k->rc || !clock_row_fill(&c, k->policy, k->row.policy_id, k->row.cycle))
+        return NULL;
+    c.state = CLOCK_RUNNING;
+    row = add_row(k);
+    *row = c;
+    ticket_clock_arm(k, row);
+    w = ticket_say(k);
+    say_clock(w, row);
+    jw_kstr(w, "span", row->span);
+    jw_kstr(w, "calendar", row->calendar);
+    jw_kstr(w, "policy", k->policy->name);
+    jw_ktime(w, "due_at", row->due_at);
+    ticket_said(k, "clock_started");
+    return row;
+}
+
+struct clock_row *ticket_clock(struct ticket *k, const char *name, int64_t dispatch)
+{
+    for (size_t i = 0; i < k->clocks_n; i++) {
+        struct clock_row *c = &k->clocks[i];
+        if (!c->ended_at && c->dispatch == dispatch && text_eq(c->name, name))
+            return c;
+    }
+    return NULL;
+}
+
+/* ---- ending ---- */
+
+static void end_clock(struct ticket *k, struct clock_row *c, enum clock_state state)
+{
+    c->state = state;
+    c->ended_at = k->now;
+    c->next_at = c->resume_at = 0;
+    c->dirty = true;
+    if (c->segments && !k->rc)
+        k->rc = repo_segment_end(k->db, c->id, k->now);
+}
+
+void ticket_clock_keep(struct ticket *k, const char *name, int64_t dispatch)
+{
+    struct clock_row *c = ticket_clock(k, name, dispatch);
+    struct jw *w;
+
+    if (!c || k->rc)
+        return;
+    /* Late by a moment that no timer has seen yet: the breach comes first, whatever the ladder. */
+    if (!c->breached && c->state != CLOCK_PAUSED && c->due_at && k->now > c->due_at) {
+        c->breached = true;
+        w = ticket_say(k);
+        say_clock(w, c);
+        ticket_said(k, "clock_breached");
+    }
+    end_clock(k, c, CLOCK_KEPT);
+    w = ticket_say(k);
+    say_clock(w, c);
+    jw_kbool(w, "late", c->breached);
+    ticket_said(k, "clock_kept");
+}
+
+void ticket_clock_cancel(struct ticket *k, struct clock_row *c)
+{
+    if (c && !c->ended_at)
+        end_clock(k, c, CLOCK_CANCELLED);
+}
+
+void ticket_clocks_cancel(struct ticket *k)
+{
+    for (size_t i = 0; i < k->clocks_n; i++)
+        ticket_clock_cancel(k, &k->clocks[i]);
+}
+
+/* ---- pauses and re-basing: segments ---- */
+
+/* End the present segment, writing the one that a plain clock never had, and begin another. */
+static void turn_segment(struct ticket *k, struct clock_row *c, bool running, const char *calendar,
+                         const char *reason)
+{
+    struct segment_row s = {.from_at = c->started_at, .to_at = k->now, .running = true};
+
+    if (!c->id)
+        ticket_flush(k);
+    if (k->rc)
+        return;
+    s.clock_id = c->id;
+    text_copy(s.calendar, sizeof(s.calendar), c->calendar);
+    k->rc = c->segments ? repo_segment_end(k->db, c->id, k->now) : repo_segment_add(k->db, &s);
+    c->segments = c->dirty = true;
+    s.from_at = k->now;
+    s.to_at = 0;
+    s.running = running;
+    text_copy(s.calendar, sizeof(s.calendar), calendar);
+    text_copy(s.reason, sizeof(s.reason), reason ? reason : "");
+    if (!k->rc)
+        k->rc = repo_segment_add(k->db, &s);
+}
+
+void ticket_clock_pause(struct ticket *k, struct clock_row *c, const char *reason, int64_t until)
+{
+    struct jw *w;
+
+    turn_segment(k, c, false, c->calendar, reason);
+    c->state = CLOCK_PAUSED;
+    c->resume_at = until;
+    text_copy(c->paused_reason, sizeof(c->paused_reason), reason);
+    ticket_clock_arm(k, c);
+    w = ticket_say(k);
+    say_clock(w, c);
+    jw_kstr(w, "reason", reason);
+    if (until)
+        jw_ktime(w, "until", until);
+    ticket_said(k, "clock_paused");
+}
+
+void ticket_clock_resume(struct ticket *k, struct clock_row *c)
+{
+    struct jw *w;
+
+    turn_segment(k, c, true, c->calendar, NULL);
+    c->state = c->breached ? CLOCK_BREACHED : CLOCK_RUNNING;
+    c->resume_at = 0;
+    c->paused_reason[0] = 0;
+    ticket_clock_arm(k, c);
+    w = ticket_say(k);
+    say_clock(w, c);
+    jw_ktime(w, "due_at", c->due_at);
+    ticket_said(k, "clock_resumed");
+}
+
+/* Rungs of the new ladder that stand at the same place as one already climbed are climbed. */
+static void carry_marks(struct clock_row *c, const struct policy_ladder *old,
+                        const struct policy_ladder *fresh)
+{
+    struct ladder_mark was = {0}, now = {0};
+    char a[SPAN_TEXT_MAX + 2], b[SPAN_TEXT_MAX + 2];
+
+    ladder_mark_parse(c->fired, &was);
+    for (size_t i = 0; i < fresh->steps_n && i < LADDER_STEPS_MAX; i++)
+        for (size_t j = 0; j < old->steps_n && j < LADDER_STEPS_MAX; j++)
+            if (strcmp(ladder_at_text(&fresh->steps[i], a), ladder_at_text(&old->steps[j], b)) == 0)
+                now.fired[i] = was.fired[j];
+    ladder_mark_format(&now, fresh, c->fired);
+}
+
+static void rebase(struct ticket *k, struct clock_row *c, const char *why)
+{
+    const struct policy *old = tickets_frozen(k->t, k->db, c->policy_id);
+    struct clock_row fresh = *c;
+    struct clock_promise cp;
+    struct jw *w;
+
+    if (k->rc || !clock_row_fill(&fresh, k->policy, k->row.policy_id, c->cycle))
+        return;
+    if (!text_eq(fresh.calendar, c->calendar))
+        turn_segment(k, c, c->state != CLOCK_PAUSED, fresh.calendar, c->paused_reason);
+    text_copy(c->span, sizeof(c->span), fresh.span);
+    text_copy(c->calendar, sizeof(c->calendar), fresh.calendar);
+    c->policy_id = fresh.policy_id;
+    c->share = fresh.share;
+    if (old)
+        carry_marks(c, policy_ladder_of(old, c->name), policy_ladder_of(k->policy, c->name));
+    ticket_clock_arm(k, c);
+    if (!k->rc)
+        k->rc = clock_promise_of(k->db, k->t->calendars, c, &cp);
+    if (k->rc)
+        return;
+    w = ticket_say(k);
+    say_clock(w, c);
+    jw_kstr(w, "policy", k->policy->name);
+    jw_kstr(w, "span", c->span);
+    jw_kint(w, "used_s", promise_used(&cp.promise, k->now) / 1000);
+    jw_ktime(w, "due_at", c->due_at);
+    jw_kstr(w, "why", why);
+    ticket_said(k, "rebased");
+}
+
+void ticket_clocks_rebase(struct ticket *k, const char *why)
+{
+    size_t n = k->clocks_n;
+
+    for (size_t i = 0; i < n; i++)
+        if (!k->clocks[i].ended_at && k->clocks[i].policy_id != k->row.policy_id)
+            rebase(k, &k->clocks[i], why);
+}

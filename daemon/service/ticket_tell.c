@@ -1,0 +1,268 @@
+/*
+ * ticket_tell.c - who is meant by `tell`, at the moment of telling, and the messages to them.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/text.h"
+#include "service/hub.h"
+#include "service/outbox.h"
+#include "service/ticket_priv.h"
+
+void told_json(const struct told *told, struct jw *w)
+{
+    jw_key(w, "told");
+    jw_arr(w);
+    for (size_t i = 0; i < told->n; i++)
+        jw_str(w, told->names[i]);
+    jw_end_arr(w);
+    jw_key(w, "messages");
+    jw_arr(w);
+    for (size_t i = 0; i < told->messages_n; i++)
+        jw_int(w, told->messages[i]);
+    jw_end_arr(w);
+}
+
+static void add_name(const struct tell_scope *s, struct told *out, const char *name)
+{
+    if (!name || !*name || out->n == TOLD_MAX || text_eq(name, s->except))
+        return;
+    for (size_t i = 0; i < out->n; i++)
+        if (text_eq(out->names[i], name))
+            return;
+    text_copy(out->names[out->n++], NAME_MAX_TEXT, name);
+}
+
+/* ---- role words: each a query of names ---- */
+
+static int add_rows(const struct tell_scope *s, struct db_q *q, struct told *out)
+{
+    while (db_row(q))
+        add_name(s, out, db_text(q, 0));
+    return db_end(q);
+}
+
+static int by_name(const struct tell_scope *s, const char *name, struct told *out)
+{
+    struct db_q *q = db_query(ledger_db(s->tx), "SELECT name FROM account WHERE name=$1 AND "
+                                                "kind='person' AND disabled=0");
+    db_bind_text(q, 1, name);
+    return add_rows(s, q, out);
+}
+
+static int by_role(const struct tell_scope *s, const char *word, struct told *out)
+{
+    struct db_q *q = db_query(ledger_db(s->tx), "SELECT name FROM account WHERE role=$1 AND "
+                                                "kind='person' AND disabled=0 ORDER BY name");
+    db_bind_text(q, 1, word);
+    return add_rows(s, q, out);
+}
+
+static int responder(const struct tell_scope *s, const char *word, struct told *out)
+{
+    (void)word;
+    return s->responder && *s->responder ? by_name(s, s->responder, out) : 0;
+}
+
+static int department_head(const struct tell_scope *s, const char *word, struct told *out)
+{
+    const struct site_department *d =
+        s->department && *s->department ? site_department(s->t->site, s->department) : NULL;
+
+    (void)word;
+    return d && d->head ? by_name(s, d->head, out) : 0;
+}
+
+static int on_shift(const struct tell_scope *s, const char *word, struct told *out)
+{
+    struct db_q *q = db_query(ledger_db(s->tx),
+                              "SELECT DISTINCT a.name FROM shift s JOIN account a ON a.name=s.user "
+                              "WHERE s.to_at>$1 AND s.from_at<=$1 AND s.kind='on' "
+                              "AND a.kind='person' AND a.disabled=0 AND NOT EXISTS "
+                              "(SELECT 1 FROM shift l WHERE l.user=s.user AND l.kind='leave' "
+                              "AND l.from_at<=$1 AND l.to_at>$1) ORDER BY a.name");
+    (void)word;
+    db_bind_int(q, 1, ledger_now(s->tx));
+    return add_rows(s, q, out);
+}
+
+static int building_steward(const struct tell_scope *s, const char *word, struct told *out)
+{
+    struct db_q *q = db_query(ledger_db(s->tx),
+                              "SELECT a.name FROM unit u JOIN building b ON b.id=u.building_id "
+                              "JOIN account a ON a.name=b.steward WHERE u.id=$1 "
+                              "AND a.kind='person' AND a.disabled=0");
+    (void)word;
+    db_bind_int(q, 1, s->unit_id);
+    return add_rows(s, q, out);
+}
+
+static const struct {
+    const char *word;
+    int (*resolve)(const struct tell_scope *s, const char *word, struct told *out);
+} roles[] = {
+    {"responder", responder},
+    {"supervisor", by_role},
+    {"manager", by_role},
+    {"director", by_role},
+    {"department_head", department_head},
+    {"on_shift", on_shift},
+    {"building_steward", building_steward},
+};
+
+static int resolve_word(const struct tell_scope *s, const char *word, struct told *out)
+{
+    for (size_t i = 0; i < ARRAY_LEN(roles); i++)
+        if (text_eq(roles[i].word, word))
+            return roles[i].resolve(s, word, out);
+    return by_name(s, word, out);
+}
+
+int tell_resolve(const struct tell_scope *scope, const struct conf_texts *words, struct told *out)
+{
+    int rc = 0;
+
+    for (size_t i = 0; !rc && words && i < words->n; i++)
+        rc = resolve_word(scope, words->items[i], out);
+    return rc;
+}
+
+/* ---- messages ---- */
+
+/* Codes of outbox_enqueue() that mean "not this way", not "the store is broken". */
+static bool is_refusal(int rc)
+{
+    return rc == E_NOTFOUND || rc == E_DENIED || rc == E_INVALID;
+}
+
+static int send_one(struct tickets *t, struct ledger_tx *tx, const struct tell_message *m,
+                    const char *account, const char *channel, struct told *told)
+{
+    struct outbox_message msg = {.channel = channel,
+                                 .message_class = "staff",
+                                 .account = account,
+                                 .ticket_id = m->ticket_id,
+                                 .template_name = m->template_name,
+                                 .params = m->params,
+                                 .n_params = m->n_params};
+    int64_t id = 0;
+    int rc = outbox_enqueue(t->outbox, tx, &msg, &id, NULL);
+
+    if (!rc && told->messages_n < ARRAY_LEN(told->messages))
+        told->messages[told->messages_n++] = id;
+    return is_refusal(rc) ? 0 : rc;
+}
+
+int tell_send(struct tickets *t, struct ledger_tx *tx, const struct tell_message *m,
+              struct told *told)
+{
+    int rc = 0;
+
+    for (size_t i = 0; t->outbox && !rc && i < told->n; i++) {
+        if (!m->by || m->by->n == 0) {
+            rc = send_one(t, tx, m, told->names[i], NULL, told);
+            continue;
+        }
+        for (size_t j = 0; !rc && j < m->by->n; j++)
+            if (!text_eq(m->by->items[j], "desk"))
+                rc = send_one(t, tx, m, told->names[i], m->by->items[j], told);
+    }
+    return rc;
+}
+
+/* The department whose head is meant: the dispatch's, else the category's, else the newest open
+ * dispatch's. */
+static const char *department_of(struct ticket *k, int64_t dispatch)
+{
+    const struct site_category *c;
+    const char *open = NULL;
+
+    for (size_t i = 0; i < k->dispatches_n; i++) {
+        if (dispatch && k->dispatches[i].n == dispatch)
+            return k->dispatches[i].department;
+        if (!k->dispatches[i].ended_at)
+            open = k->dispatches[i].department;
+    }
+    c = *k->row.category ? site_category(k->t->site, k->row.category) : NULL;
+    return c && c->department ? c->department : open;
+}
+
+void ticket_tell(struct ticket *k, const struct conf_texts *words, int64_t dispatch,
+                 const struct tell_message *m, struct told *out)
+{
+    struct tell_scope scope = {.t = k->t,
+                               .tx = k->tx,
+                               .responder = k->row.responder,
+                               .department = department_of(k, dispatch),
+                               .unit_id = k->row.unit_id,
+                               .except = *k->row.about ? k->row.about : NULL};
+    struct tell_message msg = *m;
+
+    if (k->rc)
+        return;
+    if (words)
+        k->rc = tell_resolve(&scope, words, out);
+    if (!k->rc && out->n && k->t->outbox)
+        ticket_flush(k); /* the message's text is made from the row */
+    msg.ticket_id = k->row.id;
+    if (!k->rc)
+        k->rc = tell_send(k->t, k->tx, &msg, out);
+    for (size_t i = 0; i < out->n; i++)
+        ticket_concerns(k, out->names[i]);
+}
+
+int64_t ticket_tell_owner(struct ticket *k, const char *channel, const struct tell_message *m)
+{
+    struct outbox_message msg = {.channel = channel,
+                                 .message_class = "service",
+                                 .person_id = k->row.person_id,
+                                 .recipient = k->row.person_id ? NULL : k->row.caller,
+                                 .ticket_id = k->row.id,
+                                 .template_name = m->template_name,
+                                 .params = m->params,
+                                 .n_params = m->n_params,
+                                 .urgent = k->policy && k->policy->urgent};
+    int64_t id = 0;
+    int rc;
+
+    if (k->rc || !k->t->outbox || (!k->row.person_id && !*k->row.caller) || ticket_flush(k))
+        return 0;
+    if (!channel && !k->row.person_id)
+        msg.channel = "sms";
+    rc = outbox_enqueue(k->t->outbox, k->tx, &msg, &id, NULL);
+    if (rc && !is_refusal(rc))
+        k->rc = rc;
+    return rc ? 0 : id;
+}
+
+/* ---- alerts ---- */
+
+int tickets_alert(struct tickets *t, struct ledger_tx *tx, const char *kind, int64_t ticket_id,
+                  const char *text)
+{
+    struct buf data = BUF_INIT(4096), out = BUF_INIT(8192);
+    char id_text[TICKET_ID_TEXT];
+    int64_t id = 0;
+    struct jw w;
+    int rc;
+
+    jw_init(&w, &data);
+    jw_obj(&w);
+    jw_kstr(&w, "ticket", ticket_id ? ticket_id_format(ticket_id, id_text) : NULL);
+    jw_end_obj(&w);
+    rc = repo_alert_add(ledger_db(tx), ledger_now(tx), kind, text, buf_str(&data), &id);
+    jw_init(&w, &out);
+    jw_obj(&w);
+    jw_kid(&w, "id", id);
+    jw_ktime(&w, "at", ledger_now(tx));
+    jw_kstr(&w, "kind", kind);
+    jw_kstr(&w, "text", text);
+    jw_kraw(&w, "data", buf_str(&data));
+    jw_end_obj(&w);
+    if (!rc)
+        tickets_publish(t, tx, HUB_ALERT, buf_take(&out), NULL, NULL, true);
+    buf_free(&out);
+    buf_free(&data);
+    return rc;
+}
