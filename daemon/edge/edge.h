@@ -47,6 +47,7 @@ struct edge_opts {
     void *ctx;
 };
 
+/** Makes the door; it stays shut until edge_listen(). Never NULL. */
 struct edge *edge_new(const struct edge_opts *opts);
 /** Listen on the TCP address and the control socket as the site says. tls is what HTTP speaks on
  * TCP; NULL: plain. It outlives the edge. */

@@ -78,6 +78,7 @@ struct api_job {
     size_t seen_n;
 };
 
+/** A job for a request, with who asks and when; the request is answered through it. */
 struct api_job *api_job(struct http_req *req, struct edge *e);
 /** Frees a job whose request was answered otherwise. */
 void api_job_free(struct api_job *job);
@@ -127,7 +128,9 @@ extern const struct http_route api_session_routes[], api_events_routes[], api_he
 
 /* ---- auth.c ---- */
 
+/** Sign-in and its password worker. */
 struct auth *auth_new(struct edge *e);
+/** Whoever waits for a password is told that it failed. */
 void auth_free(struct auth **a);
 /** http_opts.authenticate */
 int auth_identify(void *ctx, struct http_req *req);
@@ -138,7 +141,9 @@ bool auth_too_many(struct auth *a, const char *user, const char *peer);
 
 /* ---- sse.c ---- */
 
+/** Event streams; their numbers go to the metrics. */
 struct sse *sse_new(struct edge *e);
+/** After http_free(), which closed the streams. */
 void sse_free(struct sse **s);
 
 /* ---- mask.c ---- */
@@ -150,5 +155,7 @@ void mask_text(const char *s, char *out, size_t cap);
 
 /* ---- health.c, openapi.c ---- */
 
+/** Adds the checks and numbers of the services that are there. */
 void health_register(struct edge *e);
+/** Appends the OpenAPI 3.1 document. */
 void openapi_write(struct edge *e, struct buf *out);

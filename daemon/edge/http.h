@@ -96,6 +96,7 @@ struct http_opts {
     size_t max_connections; /* 0: 20,000, or half of the descriptors that the process may have */
 };
 
+/** Makes a server that listens nowhere yet. The options are copied, the tables are not. */
 struct http *http_new(const struct http_opts *opts);
 /** Closes every connection; requests still being answered live on until they are. */
 void http_free(struct http **h);
@@ -118,6 +119,7 @@ const struct http_route *const *http_routes(const struct http *h);
 /* ---- reading a request: nothing of this changes, so any thread may until it is answered ---- */
 
 enum http_method http_method(const struct http_req *req);
+/** The row that the request matched. */
 const struct http_route *http_route(const struct http_req *req);
 /** The path as asked for, decoded, without query. */
 const char *http_path(const struct http_req *req);
@@ -167,6 +169,7 @@ bool http_if_match(struct http_req *req, int64_t *version);
 
 /* ---- for edge/auth.c ---- */
 
+/** Who asks: account is their row, token what they showed (NULL: none); both are copied. */
 void http_set_actor(struct http_req *req, const struct actor *actor, int64_t account,
                     enum http_proof proof, const char *token);
 

@@ -12,6 +12,7 @@
 
 struct passwords;
 
+/** Starts the worker; answers come on that loop. */
 struct passwords *passwords_new(struct loop *loop);
 /** Whoever still waits is told that it failed. */
 void passwords_free(struct passwords **p);
@@ -23,4 +24,5 @@ typedef void password_cb(void *ctx, bool ok, const char *hash);
  * wait (then cb is not called). */
 int password_check(struct passwords *p, const char *hash, const char *password, password_cb *cb,
                    void *ctx) MUST_CHECK;
+/** A crypt(3) text of the password, with a new salt. E_BUSY as above. */
 int password_make(struct passwords *p, const char *password, password_cb *cb, void *ctx) MUST_CHECK;

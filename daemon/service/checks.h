@@ -20,8 +20,11 @@ struct checks_out;
 /** Says how its part is, with check_say(), once or several times. */
 typedef void checks_cb(void *ctx, struct checks_out *out);
 
+/** An empty list of checks. */
 struct checks *checks_new(void);
+/** NULL is allowed. */
 void checks_free(struct checks **c);
+/** Ask cb(ctx, …) from now on, after those added before. */
 void checks_add(struct checks *c, checks_cb *cb, void *ctx);
 /** Forget what was added with this ctx. */
 void checks_remove(struct checks *c, void *ctx);

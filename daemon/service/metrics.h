@@ -15,8 +15,11 @@ struct metrics_out;
 /** Writes its part's numbers with metrics_int() and the like. */
 typedef void metrics_cb(void *ctx, struct metrics_out *out);
 
+/** An empty registry. */
 struct metrics *metrics_new(void);
+/** NULL is allowed. */
 void metrics_free(struct metrics **m);
+/** Ask cb(ctx, …) at every scrape from now on. */
 void metrics_add(struct metrics *m, metrics_cb *cb, void *ctx);
 /** Forget what was added with this ctx. */
 void metrics_remove(struct metrics *m, void *ctx);
