@@ -1,0 +1,82 @@
+/*
+ * site.c - verbs about the site that are more than one request: tokens by kind, backup to a path of the
+ * caller's, checking the configuration.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "ctl/ctl.h"
+
+/* One POST of body, shown as the verb says. Takes body over. */
+static int post(struct ctl *ctl, const struct ctl_verb *verb, json_t *body)
+{
+    char *text = json_dumps(body, JSON_COMPACT);
+    struct ctl_reply reply;
+    int code = CTL_REFUSED;
+    json_decref(body);
+    if (ctl_connect(ctl)) {
+        if (ctl_request(ctl, verb->method, verb->path, "application/json", text, strlen(text), &reply))
+            code = ctl_show(ctl, verb, &reply);
+        ctl_reply_free(&reply);
+    }
+    free(text);
+    return code;
+}
+
+int ctl_token_add(struct ctl *ctl, struct ctl_call *call)
+{
+    static const char *const options[] = {"user", "pbx", "monitor", "integration"};
+    const char *kind = NULL, *name = NULL;
+    int given = 0;
+    for (size_t i = 0; i < ARRAY_LEN(options); i++) {
+        if (!ctl_local(call, options[i]))
+            continue;
+        given++;
+        kind = options[i];
+        name = ctl_local(call, options[i]);
+    }
+    if (given != 1) {
+        (void)fprintf(stderr, "stewardctl token add: one of --user, --pbx, --monitor, --integration is needed\n");
+        return CTL_USAGE;
+    }
+    return post(ctl, call->verb, json_pack("{s:s}", kind, name));
+}
+
+/* The daemon writes the file, so its path must not depend on where this program stands. */
+int ctl_backup(struct ctl *ctl, struct ctl_call *call)
+{
+    const char *file = ctl_local(call, "file");
+    char here[PATH_MAX];
+    if (file[0] != '/' && !getcwd(here, sizeof(here))) {
+        (void)fprintf(stderr, "stewardctl backup: the current folder is unknown: %s\n", strerror(errno));
+        return CTL_REFUSED;
+    }
+    char *path = file[0] == '/' ? xstrdup(file) : xasprintf("%s/%s", here, file);
+    int code = post(ctl, call->verb, json_pack("{s:s}", "file", path));
+    free(path);
+    return code;
+}
+
+/* stewardd knows the tables: it stands beside this program, or in the PATH. */
+int ctl_config_check(struct ctl *ctl, struct ctl_call *call)
+{
+    char self[PATH_MAX], *slash;
+    const char *config = ctl_find_config(ctl);
+    ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+    if (!config)
+        return CTL_REFUSED;
+    self[n > 0 ? n : 0] = '\0';
+    slash = strrchr(self, '/');
+    char *beside = slash ? xasprintf("%.*s/stewardd", (int)(slash - self), self) : xstrdup("stewardd");
+    (void)fflush(stdout);
+    (void)execl(beside, "stewardd", "-t", "-c", config, (char *)NULL);
+    (void)execlp("stewardd", "stewardd", "-t", "-c", config, (char *)NULL);
+    (void)fprintf(stderr, "stewardctl: stewardd is neither beside this program nor in the PATH: %s\n", strerror(errno));
+    free(beside);
+    return CTL_REFUSED;
+}
