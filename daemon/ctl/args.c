@@ -1,5 +1,6 @@
 /*
- * args.c - the arguments of a verb: options and positionals into the path, query or body of its request.
+ * args.c - the arguments of a verb: options and positionals into the path, query or body of its
+ * request.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -33,8 +34,9 @@ bool ctl_global(struct ctl *ctl, int argc, char **argv, int *i, bool *bad)
         const char **text;
         bool *flag;
     } options[] = {
-        {"-c", &ctl->config, NULL},  {"--config", &ctl->config, NULL}, {"--url", &ctl->url, NULL},
-        {"--token", &ctl->token, NULL}, {"--json", NULL, &ctl->json},     {"--help", NULL, &ctl->help},
+        {"-c", &ctl->config, NULL},   {"--config", &ctl->config, NULL},
+        {"--url", &ctl->url, NULL},   {"--token", &ctl->token, NULL},
+        {"--json", NULL, &ctl->json}, {"--help", NULL, &ctl->help},
         {"-h", NULL, &ctl->help},
     };
     for (size_t k = 0; k < sizeof(options) / sizeof(options[0]); k++) {
@@ -42,7 +44,8 @@ bool ctl_global(struct ctl *ctl, int argc, char **argv, int *i, bool *bad)
         const char *s = argv[*i];
         if (options[k].flag && strcmp(s, options[k].name) == 0) {
             *options[k].flag = true;
-        } else if (options[k].text && strncmp(s, options[k].name, len) == 0 && s[len] == '=' && s[1] == '-') {
+        } else if (options[k].text && strncmp(s, options[k].name, len) == 0 && s[len] == '=' &&
+                   s[1] == '-') {
             *options[k].text = s + len + 1;
         } else if (options[k].text && strcmp(s, options[k].name) == 0) {
             *bad = *i + 1 >= argc;
@@ -96,7 +99,8 @@ static json_t *ticket_value(const char *text)
 {
     char id[32];
     int64_t n;
-    const char *digits = strncmp(text, "T-", 2) == 0 || strncmp(text, "t-", 2) == 0 ? text + 2 : text;
+    const char *digits =
+        strncmp(text, "T-", 2) == 0 || strncmp(text, "t-", 2) == 0 ? text + 2 : text;
     if (text_int(digits, 1, INT64_MAX, &n) < 0)
         return NULL;
     (void)snprintf(id, sizeof(id), "T-%06lld", (long long)n);
@@ -124,7 +128,9 @@ static json_t *value_of(const struct ctl_arg *a, const char *text)
     case ARG_LIST:
         return list_value(text);
     case ARG_YES_NO:
-        return strcmp(text, "yes") == 0 ? json_true() : strcmp(text, "no") == 0 ? json_false() : NULL;
+        return strcmp(text, "yes") == 0  ? json_true()
+               : strcmp(text, "no") == 0 ? json_false()
+                                         : NULL;
     case ARG_TICKET:
         return ticket_value(text);
     case ARG_STDIN:
@@ -136,10 +142,14 @@ static json_t *value_of(const struct ctl_arg *a, const char *text)
 
 static const char *expected(enum ctl_type type)
 {
-    static const char *const words[] = {
-        [ARG_TEXT] = "text in UTF-8",  [ARG_WORDS] = "text in UTF-8",    [ARG_INT] = "a whole number",
-        [ARG_FLAG] = "nothing",        [ARG_LIST] = "a,b",               [ARG_YES_NO] = "yes or no",
-        [ARG_TICKET] = "a ticket such as T-000123", [ARG_STDIN] = "a line of standard input"};
+    static const char *const words[] = {[ARG_TEXT] = "text in UTF-8",
+                                        [ARG_WORDS] = "text in UTF-8",
+                                        [ARG_INT] = "a whole number",
+                                        [ARG_FLAG] = "nothing",
+                                        [ARG_LIST] = "a,b",
+                                        [ARG_YES_NO] = "yes or no",
+                                        [ARG_TICKET] = "a ticket such as T-000123",
+                                        [ARG_STDIN] = "a line of standard input"};
     return words[type];
 }
 
@@ -157,8 +167,10 @@ static json_t *as_text(json_t *v)
 
 static int take(struct ctl_call *call, const struct ctl_arg *a, const char *text)
 {
-    json_t *const places[] = {
-        [IN_PATH] = call->path, [IN_QUERY] = call->query, [IN_BODY] = call->body, [LOCAL] = call->local};
+    json_t *const places[] = {[IN_PATH] = call->path,
+                              [IN_QUERY] = call->query,
+                              [IN_BODY] = call->body,
+                              [LOCAL] = call->local};
     json_t *v = value_of(a, text);
     if (!v)
         return usage(call->verb, "%s: expected %s", a->name, expected(a->type));
@@ -215,8 +227,10 @@ static const struct ctl_arg *positional(const struct ctl_verb *verb, int n)
 
 static bool given(const struct ctl_call *call, const struct ctl_arg *a)
 {
-    const json_t *const places[] = {
-        [IN_PATH] = call->path, [IN_QUERY] = call->query, [IN_BODY] = call->body, [LOCAL] = call->local};
+    const json_t *const places[] = {[IN_PATH] = call->path,
+                                    [IN_QUERY] = call->query,
+                                    [IN_BODY] = call->body,
+                                    [LOCAL] = call->local};
     char head[64];
     (void)text_copyn(head, sizeof(head), a->field, strcspn(a->field, "."));
     return json_object_get(places[a->where], head) != NULL;
@@ -248,7 +262,8 @@ static int take_positional(struct ctl_call *call, const char *s, int n, struct r
     return CTL_DONE;
 }
 
-int ctl_parse(struct ctl *ctl, const struct ctl_verb *verb, int argc, char **argv, struct ctl_call *call)
+int ctl_parse(struct ctl *ctl, const struct ctl_verb *verb, int argc, char **argv,
+              struct ctl_call *call)
 {
     struct rest rest = {.text = BUF_INIT(65536)};
     int code = CTL_DONE, n = 0, i = 0;

@@ -1,6 +1,6 @@
 /*
- * client.c - requests to the daemon over libcurl: through its Unix socket, found by the configuration file,
- * or to --url with --token.
+ * client.c - requests to the daemon over libcurl: through its Unix socket, found by the
+ * configuration file, or to --url with --token.
  */
 #include <curl/curl.h>
 #include <errno.h>
@@ -27,13 +27,15 @@ static char *socket_path, *base_url;
 
 const char *ctl_find_config(const struct ctl *ctl)
 {
-    static const char *const places[] = {"./steward.yaml", "./config/steward.yaml", "/etc/steward/steward.yaml"};
+    static const char *const places[] = {"./steward.yaml", "./config/steward.yaml",
+                                         "/etc/steward/steward.yaml"};
     if (ctl->config)
         return ctl->config;
     for (size_t i = 0; i < ARRAY_LEN(places); i++)
         if (access(places[i], R_OK) == 0)
             return places[i];
-    (void)fprintf(stderr, "stewardctl: no configuration found: give -c FILE, or --url and --token\n");
+    (void)fprintf(stderr,
+                  "stewardctl: no configuration found: give -c FILE, or --url and --token\n");
     return NULL;
 }
 
@@ -59,10 +61,12 @@ static char *socket_of(const char *config)
     struct conf_node *root = conf_node_read_file(config, &faults, NULL);
     char *path = NULL, real[PATH_MAX];
     if (!root) {
-        (void)fprintf(stderr, "stewardctl: %s %s\n", config, faults.n ? faults.items[0].text : "cannot be read");
+        (void)fprintf(stderr, "stewardctl: %s %s\n", config,
+                      faults.n ? faults.items[0].text : "cannot be read");
     } else {
         const struct conf_node *n = conf_node_get(conf_node_get(root, "listen"), "control");
-        const char *text = n && n->kind == CONF_SCALAR && !conf_node_is_null(n) ? n->text : "steward.sock";
+        const char *text =
+            n && n->kind == CONF_SCALAR && !conf_node_is_null(n) ? n->text : "steward.sock";
         char *slash = realpath(config, real) ? strrchr(real, '/') : NULL;
         if (slash)
             *slash = '\0';
@@ -76,7 +80,8 @@ static char *socket_of(const char *config)
 static bool take_url(const struct ctl *ctl)
 {
     if (!text_starts(ctl->url, "http://") && !text_starts(ctl->url, "https://")) {
-        (void)fprintf(stderr, "stewardctl: --url: '%s' is no http:// or https:// address\n", ctl->url);
+        (void)fprintf(stderr, "stewardctl: --url: '%s' is no http:// or https:// address\n",
+                      ctl->url);
         return false;
     }
     base_url = xstrdup(ctl->url);
@@ -119,7 +124,8 @@ void ctl_escape(struct buf *out, const char *s)
 {
     for (; *s; s++) {
         unsigned char c = (unsigned char)*s;
-        bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || strchr("-._~", c);
+        bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                     strchr("-._~", c);
         if (plain)
             buf_addc(out, *s);
         else
@@ -157,11 +163,12 @@ static void say_unreachable(const struct ctl *ctl, const char *why)
     if (ctl->url)
         (void)fprintf(stderr, "stewardctl: no answer from %s: %s\n", base_url, why);
     else
-        (void)fprintf(stderr, "stewardctl: no answer from stewardd at %s: %s (is it running?)\n", socket_path, why);
+        (void)fprintf(stderr, "stewardctl: no answer from stewardd at %s: %s (is it running?)\n",
+                      socket_path, why);
 }
 
-bool ctl_request(struct ctl *ctl, const char *method, const char *path, const char *type, const char *body,
-                 size_t len, struct ctl_reply *reply)
+bool ctl_request(struct ctl *ctl, const char *method, const char *path, const char *type,
+                 const char *body, size_t len, struct ctl_reply *reply)
 {
     char why[CURL_ERROR_SIZE] = "";
     *reply = (struct ctl_reply){.body = BUF_INIT(REPLY_MAX)};
@@ -188,7 +195,7 @@ bool ctl_request(struct ctl *ctl, const char *method, const char *path, const ch
     if (rc == CURLE_OK)
         (void)curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &reply->status);
     else
-        say_unreachable(ctl, *why ? why : curl_easy_strerror(rc));
+        say_unreachable(ctl, ctl->url && *why ? why : curl_easy_strerror(rc));
     curl_slist_free_all(headers);
     free(url);
     return rc == CURLE_OK;

@@ -1,6 +1,6 @@
 /*
- * ctl.h - what the parts of stewardctl share: a verb as a row of a table, its arguments, the request it
- * makes and how its answer is shown.
+ * ctl.h - what the parts of stewardctl share: a verb as a row of a table, its arguments, the
+ * request it makes and how its answer is shown.
  */
 #pragma once
 #include <jansson.h>
@@ -16,9 +16,9 @@
 
 /** What stands before or after any verb. */
 struct ctl {
-    const char *config; /* -c FILE, STEWARD_CONFIG, or NULL: the usual places */
-    const char *url;    /* --url, or NULL: the Unix socket */
-    const char *token;  /* --token; NULL: STEWARD_TOKEN beside --url, else none */
+    const char *config;  /* -c FILE, STEWARD_CONFIG, or NULL: the usual places */
+    const char *url;     /* --url, or NULL: the Unix socket */
+    const char *token;   /* --token; NULL: STEWARD_TOKEN beside --url, else none */
     const char *program; /* argv[0], to find stewardd beside it */
     bool json, help;
 };
@@ -28,7 +28,7 @@ struct ctl {
 enum ctl_where { IN_PATH, IN_QUERY, IN_BODY, LOCAL };
 enum ctl_type {
     ARG_TEXT,
-    ARG_WORDS,  /* the last positional: everything that is left, joined by blanks */
+    ARG_WORDS, /* the last positional: everything that is left, joined by blanks */
     ARG_INT,
     ARG_FLAG,   /* an option without value: true */
     ARG_LIST,   /* "a,b": an array */
@@ -68,14 +68,14 @@ enum ctl_shape {
 struct ctl_call;
 
 struct ctl_verb {
-    const char *words;  /* "ticket claim" */
-    const char *help;   /* one line */
-    const char *more;   /* paragraphs, examples; may be NULL */
+    const char *words; /* "ticket claim" */
+    const char *help;  /* one line */
+    const char *more;  /* paragraphs, examples; may be NULL */
     const struct ctl_arg *args;
     const char *method, *path; /* under /api/v1; "{ticket}" takes an argument */
     enum ctl_shape shape;
     const struct ctl_column *columns;
-    const char *done;   /* said when the answer is empty */
+    const char *done; /* said when the answer is empty */
     /** Instead of the one request. Returns an exit code. */
     int (*run)(struct ctl *ctl, struct ctl_call *call);
 };
@@ -92,10 +92,11 @@ const struct ctl_verb *ctl_next_verb(const struct ctl_verb *v);
 /** The text of a local argument; NULL if it was not given. */
 const char *ctl_local(const struct ctl_call *call, const char *field);
 /** Reads argv into call. CTL_DONE, or CTL_USAGE with the reason on stderr. */
-int ctl_parse(struct ctl *ctl, const struct ctl_verb *verb, int argc, char **argv, struct ctl_call *call);
+int ctl_parse(struct ctl *ctl, const struct ctl_verb *verb, int argc, char **argv,
+              struct ctl_call *call);
 void ctl_call_clear(struct ctl_call *call);
-/** Options that any verb takes: true when argv[*i] was one (*i is moved past its value); *bad tells of one
- * without its value. */
+/** Options that any verb takes: true when argv[*i] was one (*i is moved past its value); *bad tells
+ * of one without its value. */
 bool ctl_global(struct ctl *ctl, int argc, char **argv, int *i, bool *bad);
 
 /* ---- the daemon ---- */
@@ -105,16 +106,17 @@ struct ctl_reply {
     struct buf body;
 };
 
-/** The configuration file: -c, STEWARD_CONFIG or the first of the usual places; NULL with a word on stderr. */
+/** The configuration file: -c, STEWARD_CONFIG or the first of the usual places; NULL with a word on
+ * stderr. */
 const char *ctl_find_config(const struct ctl *ctl);
 /** Finds the socket or takes --url; on failure says why on stderr and returns false. */
 bool ctl_connect(struct ctl *ctl);
 /**
- * One request; path begins with "/" under /api/v1, with its query. body NULL: none. False when there was
- * no answer: the reason is on stderr. Free the reply either way.
+ * One request; path begins with "/" under /api/v1, with its query. body NULL: none. False when
+ * there was no answer: the reason is on stderr. Free the reply either way.
  */
-bool ctl_request(struct ctl *ctl, const char *method, const char *path, const char *type, const char *body,
-                 size_t len, struct ctl_reply *reply);
+bool ctl_request(struct ctl *ctl, const char *method, const char *path, const char *type,
+                 const char *body, size_t len, struct ctl_reply *reply);
 void ctl_reply_free(struct ctl_reply *reply);
 void ctl_disconnect(void);
 /** s with what is not a letter, digit or one of "-._~" as %XX. */
@@ -130,7 +132,8 @@ void ctl_show_problem(const struct ctl *ctl, const struct ctl_reply *reply);
 void ctl_table(const json_t *items, const struct ctl_column *columns);
 /** Columns that a terminal takes for s; control characters count as one. */
 int ctl_width(const char *s);
-/** Print s cut to max columns (0: no limit), control characters as '?'; returns the columns used. */
+/** Print s cut to max columns (0: no limit), control characters as '?'; returns the columns used.
+ */
 int ctl_put(const char *s, int max);
 
 void ctl_help_all(void);

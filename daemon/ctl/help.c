@@ -8,7 +8,8 @@
 
 static const char options[] =
     "Before or after any verb:\n"
-    "  -c, --config FILE   the site's steward.yaml; its Unix socket is used (default: STEWARD_CONFIG,\n"
+    "  -c, --config FILE   the site's steward.yaml; its Unix socket is used (default: "
+    "STEWARD_CONFIG,\n"
     "                      ./steward.yaml, ./config/steward.yaml, /etc/steward/steward.yaml)\n"
     "  --url URL           talk to http(s)://host:port instead\n"
     "  --token TEXT        the token to show (default beside --url: STEWARD_TOKEN)\n"
@@ -35,7 +36,7 @@ static void lines(const char *group)
     size_t len = group ? strlen(group) : 0;
     for (const struct ctl_verb *v = ctl_next_verb(NULL); v; v = ctl_next_verb(v))
         if (!group || (strncmp(v->words, group, len) == 0 && v->words[len] == ' '))
-            (void)printf("  %-19s %s\n", v->words, v->help);
+            (void)printf("  %-23s %s\n", v->words, v->help);
 }
 
 void ctl_help_all(void)
@@ -44,10 +45,11 @@ void ctl_help_all(void)
                  "Usage: stewardctl [OPTIONS] VERB [ARGUMENTS]\n\n");
     lines(NULL);
     (void)printf("\n%s", options);
-    (void)printf("\nFirst steps:\n"
-                 "  stewardctl init site --line 127.0.0.1:7070 --http 127.0.0.1:8080 --token dev-token\n"
-                 "  stewardd -c site/steward.yaml &\n"
-                 "  stewardctl -c site/steward.yaml user add li.na --role agent --device 1001\n");
+    (void)printf(
+        "\nFirst steps:\n"
+        "  stewardctl init site --line 127.0.0.1:7070 --http 127.0.0.1:8080 --token dev-token\n"
+        "  stewardd -c site/steward.yaml &\n"
+        "  stewardctl -c site/steward.yaml user add li.na --role agent --device 1001\n");
 }
 
 void ctl_help_group(const char *group)
@@ -68,7 +70,8 @@ void ctl_help_verb(const struct ctl_verb *v)
         (void)fputc('\n', stdout);
     for (const struct ctl_arg *a = v->args; a && a->name; a++) {
         char left[64];
-        (void)snprintf(left, sizeof(left), "%s%s%s", a->name, a->value ? " " : "", a->value ? a->value : "");
+        (void)snprintf(left, sizeof(left), "%s%s%s", a->name, a->value ? " " : "",
+                       a->value ? a->value : "");
         (void)printf("  %-24s %s%s\n", left, a->help, a->required ? " (required)" : "");
     }
     (void)printf("\n%s", options);

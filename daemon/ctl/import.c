@@ -1,7 +1,8 @@
 /*
- * import.c - stewardctl import: the daemon reads the folder itself when it is reached through its socket; over
- * --url the files are sent in pieces. Either way jobs are followed with a progress bar, and refused rows are
- * listed as file:line: reason.
+ * import.c - stewardctl import: the daemon reads the folder itself when it is reached through its
+ * socket; over
+ * --url the files are sent in pieces. Either way jobs are followed with a progress bar, and refused
+ * rows are listed as file:line: reason.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -27,10 +28,13 @@
 static const char *const files[] = {"units.csv",   "buildings.csv", "persons.csv",
                                     "tenures.csv", "vehicles.csv",  "shifts.csv"};
 
-static const struct ctl_column file_columns[] = {
-    {"file", "file", AS_TEXT, 0}, {"rows", "rows", AS_TEXT, 0},       {"added", "added", AS_TEXT, 0},
-    {"changed", "changed", AS_TEXT, 0}, {"same", "same", AS_TEXT, 0}, {"refused", "refused", AS_TEXT, 0},
-    {0}};
+static const struct ctl_column file_columns[] = {{"file", "file", AS_TEXT, 0},
+                                                 {"rows", "rows", AS_TEXT, 0},
+                                                 {"added", "added", AS_TEXT, 0},
+                                                 {"changed", "changed", AS_TEXT, 0},
+                                                 {"same", "same", AS_TEXT, 0},
+                                                 {"refused", "refused", AS_TEXT, 0},
+                                                 {0}};
 
 /* What all jobs of this run said. */
 struct outcome {
@@ -61,8 +65,9 @@ static void bar(const struct ctl *ctl, const json_t *job)
     }
     int full = bytes > 0 ? (int)(read * BAR_WIDTH / bytes) : 0;
     full = full > BAR_WIDTH ? BAR_WIDTH : full;
-    (void)fprintf(stderr, "\r[%.*s%*s] %3d%% %" PRId64 " rows ", full, "==============================",
-                  BAR_WIDTH - full, "", full * 100 / BAR_WIDTH, rows);
+    (void)fprintf(stderr, "\r[%.*s%*s] %3d%% %" PRId64 " rows ", full,
+                  "==============================", BAR_WIDTH - full, "", full * 100 / BAR_WIDTH,
+                  rows);
 }
 
 static void end_bar(const struct ctl *ctl)
@@ -72,7 +77,8 @@ static void end_bar(const struct ctl *ctl)
 }
 
 /* One answer as an object; NULL when it was refused or none came (said on stderr). */
-static json_t *ask(struct ctl *ctl, const char *method, const char *path, const char *type, const char *body, size_t len)
+static json_t *ask(struct ctl *ctl, const char *method, const char *path, const char *type,
+                   const char *body, size_t len)
 {
     struct ctl_reply reply;
     struct errmsg why;
@@ -159,7 +165,8 @@ static void import_folder(struct ctl *ctl, struct outcome *out, const char *dir,
 
 /* ---- files that are sent ---- */
 
-/* The end of the last whole row within len bytes; 0 if there is none. A newline in quotes ends no row. */
+/* The end of the last whole row within len bytes; 0 if there is none. A newline in quotes ends no
+ * row. */
 static size_t whole_rows(const char *data, size_t len, int64_t *lines)
 {
     size_t end = 0;
@@ -176,8 +183,8 @@ static size_t whole_rows(const char *data, size_t len, int64_t *lines)
     return end;
 }
 
-static void send_piece(struct ctl *ctl, struct outcome *out, const char *file, int64_t line, bool dry_run,
-                       const struct buf *text)
+static void send_piece(struct ctl *ctl, struct outcome *out, const char *file, int64_t line,
+                       bool dry_run, const struct buf *text)
 {
     char path[160];
     (void)snprintf(path, sizeof(path), "/import?file=%s&line=%" PRId64 "&dry_run=%s", file, line,
@@ -186,9 +193,11 @@ static void send_piece(struct ctl *ctl, struct outcome *out, const char *file, i
 }
 
 /* head: the line of names, which every piece repeats. */
-static void send_pieces(struct ctl *ctl, struct outcome *out, const char *file, FILE *f, bool dry_run)
+static void send_pieces(struct ctl *ctl, struct outcome *out, const char *file, FILE *f,
+                        bool dry_run)
 {
-    struct buf head = BUF_INIT(65536), rest = BUF_INIT(2 * PIECE_MAX), piece = BUF_INIT(2 * PIECE_MAX);
+    struct buf head = BUF_INIT(65536), rest = BUF_INIT(2 * PIECE_MAX),
+               piece = BUF_INIT(2 * PIECE_MAX);
     char *part = xmalloc(PIECE_MAX);
     int64_t line = 2;
     char *first = NULL;
@@ -242,8 +251,9 @@ static void import_files(struct ctl *ctl, struct outcome *out, const char *dir, 
 static void report(const struct ctl *ctl, const struct outcome *out, const char *dir)
 {
     if (ctl->json) {
-        json_t *v = json_pack("{s:b, s:O, s:I, s:O}", "ok", !out->failed && out->refused_total == 0, "files", out->files,
-                              "refused_total", (json_int_t)out->refused_total, "refused", out->refused);
+        json_t *v = json_pack("{s:b, s:O, s:I, s:O}", "ok", !out->failed && out->refused_total == 0,
+                              "files", out->files, "refused_total", (json_int_t)out->refused_total,
+                              "refused", out->refused);
         char *text = json_dumps(v, JSON_COMPACT);
         (void)printf("%s\n", text);
         free(text);
@@ -252,11 +262,12 @@ static void report(const struct ctl *ctl, const struct outcome *out, const char 
     }
     for (size_t i = 0; i < json_array_size(out->refused); i++) {
         const json_t *r = json_array_get(out->refused, i);
-        (void)printf("%s:%" PRId64 ": %s\n", json_string_value(json_object_get(r, "file")), number(r, "line"),
-                     json_string_value(json_object_get(r, "reason")));
+        (void)printf("%s:%" PRId64 ": %s\n", json_string_value(json_object_get(r, "file")),
+                     number(r, "line"), json_string_value(json_object_get(r, "reason")));
     }
     if (out->refused_total > (int64_t)json_array_size(out->refused))
-        (void)printf("… and %" PRId64 " more\n", out->refused_total - (int64_t)json_array_size(out->refused));
+        (void)printf("… and %" PRId64 " more\n",
+                     out->refused_total - (int64_t)json_array_size(out->refused));
     if (json_array_size(out->files))
         ctl_table(out->files, file_columns);
     else if (!out->failed)

@@ -1,8 +1,9 @@
 /*
  * init.c - stewardctl init: a folder with a configuration that runs at once.
  *
- * The file is block style with every section once at column 0, and departments, categories and policies are
- * named in their own three sections alone, so that a script can replace a section by its name.
+ * The file is block style with every section once at column 0, and departments, categories and
+ * policies are named in their own three sections alone, so that a script can replace a section by
+ * its name.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,7 +22,8 @@
 
 static const char before[] =
     "# A steward site. Every key, with its default and bounds: docs/configuration.md.\n"
-    "# `stewardd -t -c FILE` checks this file and shows every fault; `stewardctl reload` takes changes.\n"
+    "# `stewardd -t -c FILE` checks this file and shows every fault; `stewardctl reload` takes "
+    "changes.\n"
     "\n"
     "site:\n"
     "  name: steward\n"
@@ -33,53 +35,52 @@ static const char before[] =
     "  path: steward.db\n"
     "\n";
 
-static const char after[] =
-    "\n"
-    "numbering:\n"
-    "  country: CN\n"
-    "\n"
-    "calendars:\n"
-    "  office:\n"
-    "    hours:\n"
-    "      mon-fri:\n"
-    "        - \"08:30-12:00\"\n"
-    "        - \"13:30-18:00\"\n"
-    "\n"
-    "departments:\n"
-    "  # engineering:\n"
-    "  #   name:\n"
-    "  #     zh: 工程部\n"
-    "  #     en: Engineering\n"
-    "  #   head: zhao.gang\n"
-    "\n"
-    "categories:\n"
-    "  # leak:\n"
-    "  #   name:\n"
-    "  #     zh: 漏水\n"
-    "  #     en: Water leak\n"
-    "  #   department: engineering\n"
-    "  #   policy: urgent\n"
-    "\n"
-    "policies:\n"
-    "  # urgent:\n"
-    "  #   clocks:\n"
-    "  #     claim: 2m\n"
-    "  #     resolve: 24h\n"
-    "\n"
-    "tickets:\n"
-    "  open_on: answered\n"
-    "\n"
-    "messages:\n"
-    "  sms:\n"
-    "    gateway: sms\n"
-    "  email:\n"
-    "    gateway: mail\n"
-    "\n"
-    "callbacks:\n"
-    "  tries: 3\n"
-    "\n"
-    "calls:\n"
-    "  forget_after: 6h\n";
+static const char after[] = "\n"
+                            "numbering:\n"
+                            "  country: CN\n"
+                            "\n"
+                            "calendars:\n"
+                            "  office:\n"
+                            "    hours:\n"
+                            "      mon-fri:\n"
+                            "        - \"08:30-12:00\"\n"
+                            "        - \"13:30-18:00\"\n"
+                            "\n"
+                            "departments:\n"
+                            "  # engineering:\n"
+                            "  #   name:\n"
+                            "  #     zh: 工程部\n"
+                            "  #     en: Engineering\n"
+                            "  #   head: zhao.gang\n"
+                            "\n"
+                            "categories:\n"
+                            "  # leak:\n"
+                            "  #   name:\n"
+                            "  #     zh: 漏水\n"
+                            "  #     en: Water leak\n"
+                            "  #   department: engineering\n"
+                            "  #   policy: urgent\n"
+                            "\n"
+                            "policies:\n"
+                            "  # urgent:\n"
+                            "  #   clocks:\n"
+                            "  #     claim: 2m\n"
+                            "  #     resolve: 24h\n"
+                            "\n"
+                            "tickets:\n"
+                            "  open_on: answered\n"
+                            "\n"
+                            "messages:\n"
+                            "  sms:\n"
+                            "    gateway: sms\n"
+                            "  email:\n"
+                            "    gateway: mail\n"
+                            "\n"
+                            "callbacks:\n"
+                            "  tries: 3\n"
+                            "\n"
+                            "calls:\n"
+                            "  forget_after: 6h\n";
 
 #define TOKEN_FILE "dev.token"
 
@@ -94,7 +95,8 @@ static bool is_address(const char *s)
 {
     const char *colon = strrchr(s, ':');
     int64_t port;
-    return colon && colon > s && text_int(colon + 1, 0, 65535, &port) == E_OK && !strpbrk(s, " \t\r\n\"'#");
+    return colon && colon > s && text_int(colon + 1, 0, 65535, &port) == E_OK &&
+           !strpbrk(s, " \t\r\n\"'#");
 }
 
 /* The folder and those above it. */
@@ -135,13 +137,20 @@ static char *make_token(void)
     return xstrdup(text);
 }
 
+/* "[::1]:7070" would begin a list. */
+static const char *quote(const char *address)
+{
+    return address[0] == '[' ? "\"" : "";
+}
+
 static int write_site(const char *dir, const char *line, const char *http, const char *token)
 {
     struct buf text = BUF_INIT(65536);
     char *secret = xasprintf("%s\n", token);
     buf_adds(&text, before);
-    buf_printf(&text, "listen:\n  line: \"%s\"\n  http: \"%s\"\n  control: steward.sock\n  dev_token_file: %s\n", line,
-               http, TOKEN_FILE);
+    buf_printf(&text, "listen:\n  line: %s%s%s\n", quote(line), line, quote(line));
+    buf_printf(&text, "  http: %s%s%s\n", quote(http), http, quote(http));
+    buf_adds(&text, "  control: steward.sock\n  dev_token_file: " TOKEN_FILE "\n");
     buf_adds(&text, after);
     char *plugins = xasprintf("%s/plugins.d", dir);
     int code = write_new(dir, TOKEN_FILE, 0600, secret);
@@ -158,7 +167,8 @@ static int write_site(const char *dir, const char *line, const char *http, const
 static void say_done(const struct ctl *ctl, const char *dir, const char *token)
 {
     if (ctl->json) {
-        json_t *v = json_pack("{s:o, s:s}", "config", json_sprintf("%s/steward.yaml", dir), "token", token);
+        json_t *v =
+            json_pack("{s:o, s:s}", "config", json_sprintf("%s/steward.yaml", dir), "token", token);
         char *text = json_dumps(v, JSON_COMPACT);
         (void)printf("%s\n", text);
         free(text);
@@ -172,7 +182,8 @@ static void say_done(const struct ctl *ctl, const char *dir, const char *token)
 
 int ctl_init(struct ctl *ctl, struct ctl_call *call)
 {
-    const char *dir = ctl_local(call, "dir"), *line = ctl_local(call, "line"), *http = ctl_local(call, "http");
+    const char *dir = ctl_local(call, "dir"), *line = ctl_local(call, "line"),
+               *http = ctl_local(call, "http");
     line = line ? line : "127.0.0.1:7070";
     http = http ? http : "127.0.0.1:8080";
     if (!is_address(line) || !is_address(http)) {
@@ -180,14 +191,18 @@ int ctl_init(struct ctl *ctl, struct ctl_call *call)
                       is_address(line) ? http : line);
         return CTL_USAGE;
     }
-    if (ctl->token && (!*ctl->token || strlen(ctl->token) > 256 || strpbrk(ctl->token, " \t\r\n"))) {
-        (void)fprintf(stderr, "stewardctl init: --token must be 1 to 256 characters without blanks\n");
+    if (ctl->token &&
+        (!*ctl->token || strlen(ctl->token) > 256 || strpbrk(ctl->token, " \t\r\n"))) {
+        (void)fprintf(stderr,
+                      "stewardctl init: --token must be 1 to 256 characters without blanks\n");
         return CTL_USAGE;
     }
     if (!make_folder(dir))
         return refuse(dir, "no such folder, and it cannot be made");
-    char *config = xasprintf("%s/steward.yaml", dir), *token = ctl->token ? xstrdup(ctl->token) : make_token();
-    int code = access(config, F_OK) == 0 ? refuse(config, "is there already") : write_site(dir, line, http, token);
+    char *config = xasprintf("%s/steward.yaml", dir),
+         *token = ctl->token ? xstrdup(ctl->token) : make_token();
+    int code = access(config, F_OK) == 0 ? refuse(config, "is there already")
+                                         : write_site(dir, line, http, token);
     if (code == CTL_DONE)
         say_done(ctl, dir, token);
     free(config);

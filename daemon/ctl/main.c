@@ -1,6 +1,6 @@
 /*
- * main.c - stewardctl: finds the verb in the table, reads its arguments, makes its request and shows the
- * answer. Exit codes: 0 done, 1 refused, 2 usage.
+ * main.c - stewardctl: finds the verb in the table, reads its arguments, makes its request and
+ * shows the answer. Exit codes: 0 done, 1 refused, 2 usage.
  */
 #include <locale.h>
 #include <stdio.h>
@@ -77,12 +77,13 @@ static int run_request(struct ctl *ctl, const struct ctl_call *call)
 {
     struct buf path = BUF_INIT(16384);
     struct ctl_reply reply;
-    bool sends = strcmp(call->verb->method, "GET") != 0 && strcmp(call->verb->method, "DELETE") != 0;
+    bool sends =
+        strcmp(call->verb->method, "GET") != 0 && strcmp(call->verb->method, "DELETE") != 0;
     char *body = sends ? json_dumps(call->body, JSON_COMPACT) : NULL;
     int code = CTL_REFUSED;
     build_path(call, &path);
-    if (ctl_request(ctl, call->verb->method, buf_str(&path), "application/json", body, body ? strlen(body) : 0,
-                    &reply))
+    if (ctl_request(ctl, call->verb->method, buf_str(&path), "application/json", body,
+                    body ? strlen(body) : 0, &reply))
         code = ctl_show(ctl, call->verb, &reply);
     ctl_reply_free(&reply);
     buf_free(&path);
@@ -109,14 +110,15 @@ static int run_verb(struct ctl *ctl, const struct ctl_verb *verb, int argc, char
 static int no_verb(const struct ctl *ctl, int argc, char **argv)
 {
     if (argc > 0 && is_group(argv[0])) {
-        bool asked = ctl->help && argc == 1;
-        if (argc > 1)
+        bool asked = ctl->help;
+        if (argc > 1 && !asked)
             (void)fprintf(stderr, "stewardctl: '%s' has no verb '%s'\n", argv[0], argv[1]);
         ctl_help_group(argv[0]);
         return asked ? CTL_DONE : CTL_USAGE;
     }
     if (argc > 0)
-        (void)fprintf(stderr, "stewardctl: there is no verb '%s' (stewardctl --help lists them)\n", argv[0]);
+        (void)fprintf(stderr, "stewardctl: there is no verb '%s' (stewardctl --help lists them)\n",
+                      argv[0]);
     else
         ctl_help_all();
     return ctl->help && argc == 0 ? CTL_DONE : CTL_USAGE;
@@ -143,7 +145,8 @@ int main(int argc, char **argv)
     const struct ctl_verb *verb = find_verb(argc - i, argv + i, &used);
     for (int k = i + 1; k < argc && !verb; k++)
         ctl.help |= strcmp(argv[k], "--help") == 0 || strcmp(argv[k], "-h") == 0;
-    int code = verb ? run_verb(&ctl, verb, argc - i - used, argv + i + used) : no_verb(&ctl, argc - i, argv + i);
+    int code = verb ? run_verb(&ctl, verb, argc - i - used, argv + i + used)
+                    : no_verb(&ctl, argc - i, argv + i);
     ctl_disconnect();
     if (fflush(stdout) != 0 && code == CTL_DONE)
         code = CTL_REFUSED;

@@ -221,7 +221,8 @@ void ctl_show_problem(const struct ctl *ctl, const struct ctl_reply *reply)
         detail = json_string_value(json_object_get(v, "title"));
     if (ctl->json && v)
         (void)printf("%s\n", buf_str(&reply->body));
-    (void)fprintf(stderr, "stewardctl: refused (%ld): %s", reply->status, detail ? detail : "no reason was given");
+    (void)fprintf(stderr, "stewardctl: refused (%ld): %s", reply->status,
+                  detail ? detail : "no reason was given");
     for (size_t i = 0; i < ARRAY_LEN(extras); i++) {
         char text[VALUE_MAX];
         const json_t *extra = json_object_get(v, extras[i]);

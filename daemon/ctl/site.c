@@ -1,6 +1,6 @@
 /*
- * site.c - verbs about the site that are more than one request: tokens by kind, backup to a path of the
- * caller's, checking the configuration.
+ * site.c - verbs about the site that are more than one request: tokens by kind, backup to a path of
+ * the caller's, checking the configuration.
  */
 #include <errno.h>
 #include <limits.h>
@@ -20,7 +20,8 @@ static int post(struct ctl *ctl, const struct ctl_verb *verb, json_t *body)
     int code = CTL_REFUSED;
     json_decref(body);
     if (ctl_connect(ctl)) {
-        if (ctl_request(ctl, verb->method, verb->path, "application/json", text, strlen(text), &reply))
+        if (ctl_request(ctl, verb->method, verb->path, "application/json", text, strlen(text),
+                        &reply))
             code = ctl_show(ctl, verb, &reply);
         ctl_reply_free(&reply);
     }
@@ -41,7 +42,9 @@ int ctl_token_add(struct ctl *ctl, struct ctl_call *call)
         name = ctl_local(call, options[i]);
     }
     if (given != 1) {
-        (void)fprintf(stderr, "stewardctl token add: one of --user, --pbx, --monitor, --integration is needed\n");
+        (void)fprintf(
+            stderr,
+            "stewardctl token add: one of --user, --pbx, --monitor, --integration is needed\n");
         return CTL_USAGE;
     }
     return post(ctl, call->verb, json_pack("{s:s}", kind, name));
@@ -53,7 +56,8 @@ int ctl_backup(struct ctl *ctl, struct ctl_call *call)
     const char *file = ctl_local(call, "file");
     char here[PATH_MAX];
     if (file[0] != '/' && !getcwd(here, sizeof(here))) {
-        (void)fprintf(stderr, "stewardctl backup: the current folder is unknown: %s\n", strerror(errno));
+        (void)fprintf(stderr, "stewardctl backup: the current folder is unknown: %s\n",
+                      strerror(errno));
         return CTL_REFUSED;
     }
     char *path = file[0] == '/' ? xstrdup(file) : xasprintf("%s/%s", here, file);
@@ -72,11 +76,14 @@ int ctl_config_check(struct ctl *ctl, struct ctl_call *call)
         return CTL_REFUSED;
     self[n > 0 ? n : 0] = '\0';
     slash = strrchr(self, '/');
-    char *beside = slash ? xasprintf("%.*s/stewardd", (int)(slash - self), self) : xstrdup("stewardd");
+    char *beside =
+        slash ? xasprintf("%.*s/stewardd", (int)(slash - self), self) : xstrdup("stewardd");
     (void)fflush(stdout);
     (void)execl(beside, "stewardd", "-t", "-c", config, (char *)NULL);
     (void)execlp("stewardd", "stewardd", "-t", "-c", config, (char *)NULL);
-    (void)fprintf(stderr, "stewardctl: stewardd is neither beside this program nor in the PATH: %s\n", strerror(errno));
+    (void)fprintf(stderr,
+                  "stewardctl: stewardd is neither beside this program nor in the PATH: %s\n",
+                  strerror(errno));
     free(beside);
     return CTL_REFUSED;
 }
