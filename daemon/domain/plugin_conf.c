@@ -276,7 +276,7 @@ void plugin_conf_document(const struct steward_conf_key *keys, struct buf *out)
                        k->kind == STEWARD_CONF_DURATION ? " ms" : "");
         buf_printf(out, " | %s", k->help ? k->help : "");
         if (k->kind == STEWARD_CONF_SECRET)
-            buf_printf(out, " Also `%s_file` and `%s_env`.", k->name, k->name);
+            buf_printf(out, " (also `%s_file` and `%s_env`)", k->name, k->name);
         buf_adds(out, " |\n");
     }
 }

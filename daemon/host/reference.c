@@ -6,11 +6,14 @@
 
 #include <dirent.h>
 #include <dlfcn.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <steward/plugin.h>
 
 #include "base/conf_table.h"
+#include "base/mem.h"
 #include "domain/plugin_conf.h"
 #include "domain/site.h"
 
@@ -31,9 +34,19 @@ static void module_write(const char *path, struct buf *out)
     buf_addc(out, '\n');
 }
 
+static char *default_dir(void)
+{
+    char self[PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+    self[n > 0 ? n : 0] = '\0';
+    char *slash = strrchr(self, '/');
+    return slash ? xasprintf("%.*s/../lib/steward", (int)(slash - self), self) : xstrdup(".");
+}
+
 void reference_write(const char *plugin_dir, struct buf *out)
 {
     struct dirent **found = NULL;
+    char *dir = plugin_dir ? xstrdup(plugin_dir) : default_dir();
     site_document(out);
     buf_adds(
         out,
@@ -41,14 +54,15 @@ void reference_write(const char *plugin_dir, struct buf *out)
         "`.yaml`.\n`plugin` is the module, `name` the instance (`[a-z0-9][a-z0-9_-]{0,63}`, "
         "unique); the "
         "rest is the module's:\n\n");
-    int n = scandir(plugin_dir, &found, modules_only, alphasort);
+    int n = scandir(dir, &found, modules_only, alphasort);
     for (int i = 0; i < n; i++) {
-        char *path = conf_path_join(plugin_dir, found[i]->d_name);
+        char *path = conf_path_join(dir, found[i]->d_name);
         module_write(path, out);
         free(path);
         free(found[i]);
     }
     free(found);
+    free(dir);
     while (out->len > 1 && out->data[out->len - 1] == '\n' && out->data[out->len - 2] == '\n')
         out->data[--out->len] = '\0';
 }

@@ -5,6 +5,6 @@
 #pragma once
 #include "base/buf.h"
 
-/** Append the page. plugin_dir: folder of the modules, in the order of their names; one that cannot
- * be loaded is left out. */
+/** Append the page. plugin_dir: folder of the modules (NULL: ../lib/steward beside the program), in
+ * the order of their names; one that cannot be loaded is left out. */
 void reference_write(const char *plugin_dir, struct buf *out);

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "host/reference.h"
 #include "main/daemon.h"
 
 #define DEFAULT_CONFIG "/etc/steward/steward.yaml"
@@ -35,7 +36,16 @@ struct command {
     bool check;
 };
 
-enum { OPT_TEST_CLOCK = 256 };
+enum { OPT_TEST_CLOCK = 256, OPT_REFERENCE };
+
+/* docs/configuration.md, from the tables of the site and of the modules beside this program. */
+static void print_reference(void)
+{
+    struct buf page = BUF_INIT(FAULT_TEXT_MAX);
+    reference_write(NULL, &page);
+    fputs(buf_str(&page), stdout);
+    buf_free(&page);
+}
 
 /* 0: go on. Otherwise the process ends with *status. */
 static bool read_command(int argc, char **argv, struct command *c, int *status)
@@ -46,6 +56,8 @@ static bool read_command(int argc, char **argv, struct command *c, int *status)
         {"version", no_argument, NULL, 'V'},
         {"help", no_argument, NULL, 'h'},
         {"test-clock", required_argument, NULL, OPT_TEST_CLOCK},
+        {"config-reference", no_argument, NULL,
+         OPT_REFERENCE}, /* for the docs, so not in the help */
         {NULL, 0, NULL, 0},
     };
     int opt;
@@ -60,6 +72,9 @@ static bool read_command(int argc, char **argv, struct command *c, int *status)
             return false;
         } else if (opt == 'h') {
             fputs(USAGE, stdout);
+            return false;
+        } else if (opt == OPT_REFERENCE) {
+            print_reference();
             return false;
         } else if (opt == OPT_TEST_CLOCK &&
                    text_int(optarg, 1, INT64_C(253402300799999), &c->opts.test_ms) == 0) {
