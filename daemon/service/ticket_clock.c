@@ -130,6 +130,7 @@ struct clock_row *ticket_clock_start(struct ticket *k, const char *name, int64_t
     jw_kstr(w, "span", row->span);
     jw_kstr(w, "calendar", row->calendar);
     jw_kstr(w, "policy", k->policy->name);
+    jw_kint(w, "policy_id", row->policy_id);
     jw_ktime(w, "due_at", row->due_at);
     ticket_said(k, "clock_started");
     return row;
@@ -287,6 +288,7 @@ static void rebase(struct ticket *k, struct clock_row *c, const char *why)
     w = ticket_say(k);
     say_clock(w, c);
     jw_kstr(w, "policy", k->policy->name);
+    jw_kint(w, "policy_id", c->policy_id);
     jw_kstr(w, "span", c->span);
     jw_kint(w, "used_s", promise_used(&cp.promise, k->now) / 1000);
     jw_ktime(w, "due_at", c->due_at);

@@ -139,6 +139,7 @@ void ticket_handover_ask(struct ticket *k, const char *to, const char *ground, c
     jw_kstr(w, "note", note);
     jw_kstr(w, "approved_by", approved_by);
     ticket_said(k, "handover_asked");
+    ticket_clock_cancel(k, ticket_clock(k, "handover", 0));
     (void)ticket_clock_start(k, "handover", 0);
     if (to)
         tell_successor(k, to, note);

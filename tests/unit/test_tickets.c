@@ -233,5 +233,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(stale_version, setup, teardown),
         cmocka_unit_test_setup_teardown(complaint_about_an_employee, setup, teardown),
     };
+    log_set_level(LOG_WARN);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

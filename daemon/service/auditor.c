@@ -1,0 +1,179 @@
+/*
+ * auditor.c - the background walk: a few histories a read, a pause, and an alert when one is wrong.
+ * A chain that does not hold is wrong at once; a step that seems to be missing is looked for again
+ * in the next pass first, for it may only be late.
+ */
+#include "service/auditor.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "service/ticket_priv.h"
+
+#define CHUNK    100  /* histories of one read */
+#define QUICK_MS 20   /* between reads of the first pass */
+#define SLOW_MS  1000 /* later */
+#define REST_MS  5000 /* between passes */
+
+struct auditor {
+    struct tickets *tickets;
+    struct ledger *ledger;
+    struct loop_timer *timer;
+    int64_t after;               /* the last ticket read of this pass */
+    bool first;                  /* pass */
+    struct audit_report found;   /* of this pass */
+    struct audit_report present; /* what /readyz says */
+    struct audit_report suspect; /* a missing step, seen once */
+    int64_t alarmed;             /* ticket that the last alert was about */
+};
+
+/* One read. */
+struct chunk {
+    struct auditor *auditor;
+    int64_t after, last, now;
+    struct audit_report report;
+};
+
+static int chunk_run(struct db *db, void *arg)
+{
+    struct chunk *c = arg;
+
+    return audit_tickets(db, c->auditor->tickets, c->now, c->after, CHUNK, &c->last, &c->report);
+}
+
+/* ---- the alert ---- */
+
+struct alarm {
+    struct tickets *tickets;
+    struct audit_report report;
+};
+
+static int alarm_run(struct ledger_tx *tx, void *arg)
+{
+    struct alarm *a = arg;
+    char text[320], id[TICKET_ID_TEXT];
+
+    snprintf(text, sizeof(text), "%s: %s", ticket_id_format(a->report.ticket_id, id),
+             a->report.text);
+    return tickets_alert(a->tickets, tx, a->report.broken ? "history_broken" : "step_missing",
+                         a->report.ticket_id, text);
+}
+
+static void alarm_done(void *arg, int rc, const struct errmsg *why)
+{
+    (void)rc;
+    (void)why;
+    free(arg);
+}
+
+static void raise_alarm(struct auditor *a, const struct audit_report *r)
+{
+    struct alarm *alarm;
+    char id[TICKET_ID_TEXT];
+
+    a->present = *r;
+    if (a->alarmed == r->ticket_id)
+        return;
+    a->alarmed = r->ticket_id;
+    log_error(NULL, "auditor: %s: %s", ticket_id_format(r->ticket_id, id), r->text);
+    alarm = xcalloc(1, sizeof(*alarm));
+    alarm->tickets = a->tickets;
+    alarm->report = *r;
+    struct ledger_cmd cmd = {
+        .name = "audit_alert", .run = alarm_run, .done = alarm_done, .arg = alarm};
+    if (ledger_submit(a->ledger, &cmd))
+        free(alarm);
+}
+
+/* ---- passes ---- */
+
+/* A missing step counts once it is missing in two passes. */
+static void judge(struct auditor *a, const struct audit_report *r)
+{
+    if (r->missing && a->suspect.ticket_id != r->ticket_id) {
+        a->suspect = *r;
+        return;
+    }
+    if (!a->found.broken && !a->found.missing)
+        a->found = *r;
+    raise_alarm(a, r);
+}
+
+static void end_pass(struct auditor *a)
+{
+    if (!a->found.broken && !a->found.missing) {
+        memset(&a->present, 0, sizeof(a->present));
+        a->alarmed = 0;
+    }
+    memset(&a->found, 0, sizeof(a->found));
+    a->after = 0;
+    a->first = false;
+    loop_timer_arm(a->timer, REST_MS);
+}
+
+static void chunk_done(void *arg, int rc)
+{
+    struct chunk *c = arg;
+    struct auditor *a = c->auditor;
+
+    if (!rc && (c->report.broken || c->report.missing))
+        judge(a, &c->report);
+    if (!rc)
+        a->after = c->last;
+    if (!rc && c->last == 0)
+        end_pass(a);
+    else
+        loop_timer_arm(a->timer, a->first ? QUICK_MS : SLOW_MS);
+    free(c);
+}
+
+static void look(void *arg)
+{
+    struct auditor *a = arg;
+    struct chunk *c = xcalloc(1, sizeof(*c));
+    struct ledger_read read = {.name = "audit", .run = chunk_run, .done = chunk_done, .arg = c};
+
+    c->auditor = a;
+    c->after = a->after;
+    c->now = clock_now_ms();
+    if (ledger_read(a->ledger, &read, false)) {
+        free(c);
+        loop_timer_arm(a->timer, SLOW_MS);
+    }
+}
+
+struct auditor *auditor_new(struct tickets *tickets, struct ledger *ledger, struct loop *loop)
+{
+    struct auditor *a = xcalloc(1, sizeof(*a));
+
+    a->tickets = tickets;
+    a->ledger = ledger;
+    a->first = true;
+    a->timer = loop_timer_new(loop, look, a);
+    return a;
+}
+
+void auditor_start(struct auditor *a)
+{
+    loop_timer_arm(a->timer, QUICK_MS);
+}
+
+void auditor_free(struct auditor **ap)
+{
+    if (!*ap)
+        return;
+    loop_timer_free(&(*ap)->timer);
+    free(*ap);
+    *ap = NULL;
+}
+
+bool auditor_degraded(const struct auditor *a, struct audit_report *report)
+{
+    if (report)
+        *report = a->present;
+    return a->present.broken || a->present.missing;
+}

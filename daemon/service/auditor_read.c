@@ -1,0 +1,430 @@
+/*
+ * auditor_read.c - one history at a time: the chain, then the clocks as its events tell of them.
+ */
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "service/auditor.h"
+#include "service/ticket_priv.h"
+
+#define GRACE_MS   INT64_C(60000) /* a step may be that late before it counts as missing */
+#define CLOCKS_MAX 256            /* open at once in one history */
+#define STEPS_MAX  32
+
+/* A clock as the events tell of it. */
+struct told_clock {
+    char name[NAME_MAX_TEXT], calendar[NAME_MAX_TEXT];
+    int64_t dispatch, cycle, policy_id, due_at;
+    bool open, paused, breached;
+    bool seen[STEPS_MAX]; /* rungs that were told */
+};
+
+/* One history being read. */
+struct reading {
+    struct db *db;
+    struct history_hasher *hasher;
+    const struct calendars *calendars;
+    int64_t now;
+    struct audit_report *report;
+    struct told_clock *clocks;
+    size_t n;
+    int64_t erased_from; /* seq of the first row whose data is gone; 0: none */
+    bool erased;         /* an `erased` event accounts for it */
+};
+
+static void fault(struct reading *r, bool *which, int64_t seq, const char *fmt, ...)
+    PRINTF_LIKE(4, 5);
+
+static void fault(struct reading *r, bool *which, int64_t seq, const char *fmt, ...)
+{
+    va_list args;
+
+    if (r->report->broken || r->report->missing)
+        return;
+    *which = true;
+    r->report->seq = seq;
+    va_start(args, fmt);
+    vsnprintf(r->report->text, sizeof(r->report->text), fmt, args);
+    va_end(args);
+}
+
+/* ---- the clocks that the events tell of ---- */
+
+static int64_t number_at(const json_t *o, const char *key)
+{
+    return json_integer_value(json_object_get(o, key));
+}
+
+static int64_t time_at(const json_t *o, const char *key)
+{
+    const char *s = json_string_value(json_object_get(o, key));
+    int64_t ms = 0;
+
+    return s && clock_parse(s, &ms) == 0 ? ms : 0;
+}
+
+static struct told_clock *find(struct reading *r, const json_t *o)
+{
+    const char *name = json_string_value(json_object_get(o, "clock"));
+    int64_t dispatch = number_at(o, "dispatch"), cycle = number_at(o, "cycle");
+
+    for (size_t i = r->n; name && i > 0; i--) {
+        struct told_clock *c = &r->clocks[i - 1];
+        if (c->open && c->dispatch == dispatch && c->cycle == cycle && text_eq(c->name, name))
+            return c;
+    }
+    return NULL;
+}
+
+static void end_named(struct reading *r, const char *name, int64_t dispatch)
+{
+    for (size_t i = 0; i < r->n; i++)
+        if (text_eq(r->clocks[i].name, name) && r->clocks[i].dispatch == dispatch)
+            r->clocks[i].open = false;
+}
+
+static void on_started(struct reading *r, const json_t *o)
+{
+    struct told_clock *c = NULL;
+
+    for (size_t i = 0; i < r->n && !c; i++)
+        if (!r->clocks[i].open)
+            c = &r->clocks[i];
+    if (!c && r->n < CLOCKS_MAX)
+        c = &r->clocks[r->n++];
+    if (!c)
+        return;
+    memset(c, 0, sizeof(*c));
+    text_copy(c->name, sizeof(c->name), json_string_value(json_object_get(o, "clock")));
+    text_copy(c->calendar, sizeof(c->calendar), json_string_value(json_object_get(o, "calendar")));
+    c->dispatch = number_at(o, "dispatch");
+    c->cycle = number_at(o, "cycle");
+    c->policy_id = number_at(o, "policy_id");
+    c->due_at = time_at(o, "due_at");
+    c->open = true;
+}
+
+static void on_moved(struct reading *r, const json_t *o)
+{
+    struct told_clock *c = find(r, o);
+
+    if (!c)
+        return;
+    if (time_at(o, "due_at"))
+        c->due_at = time_at(o, "due_at");
+    c->paused = c->paused && !time_at(o, "due_at");
+}
+
+/* The rungs of another ladder are not those that were told: the breach alone is looked for. */
+static void on_rebased(struct reading *r, const json_t *o)
+{
+    struct told_clock *c = find(r, o);
+
+    on_moved(r, o);
+    if (c)
+        c->policy_id = 0;
+}
+
+static void on_paused(struct reading *r, const json_t *o)
+{
+    struct told_clock *c = find(r, o);
+
+    if (c)
+        c->paused = true;
+}
+
+static void on_kept(struct reading *r, const json_t *o)
+{
+    struct told_clock *c = find(r, o);
+
+    if (c)
+        c->open = false;
+}
+
+static void on_breached(struct reading *r, const json_t *o)
+{
+    struct told_clock *c = find(r, o);
+
+    if (c)
+        c->breached = true;
+}
+
+static void on_escalated(struct reading *r, const json_t *o)
+{
+    struct told_clock *c = find(r, o);
+    int64_t step = number_at(o, "step");
+
+    if (c && step >= 1 && step <= STEPS_MAX)
+        c->seen[step - 1] = true;
+}
+
+static void on_end(struct reading *r, const json_t *o)
+{
+    (void)o;
+    for (size_t i = 0; i < r->n; i++)
+        r->clocks[i].open = false;
+}
+
+static void on_dispatched(struct reading *r, const json_t *o)
+{
+    (void)o;
+    end_named(r, "feedback", 0);
+}
+
+static void on_withdrawn(struct reading *r, const json_t *o)
+{
+    end_named(r, "accept", number_at(o, "n"));
+    end_named(r, "progress", number_at(o, "n"));
+}
+
+static void on_handover_refused(struct reading *r, const json_t *o)
+{
+    (void)o;
+    end_named(r, "handover", 0);
+}
+
+static void on_handover_asked(struct reading *r, const json_t *o)
+{
+    (void)o;
+    end_named(r, "handover", 0);
+}
+
+static void on_erased(struct reading *r, const json_t *o)
+{
+    (void)o;
+    r->erased = true;
+    on_end(r, o); /* what the removed data said of clocks cannot be known any more */
+}
+
+static const struct {
+    const char *kind;
+    void (*read)(struct reading *r, const json_t *o);
+} kinds[] = {
+    {"clock_started", on_started},
+    {"clock_kept", on_kept},
+    {"clock_breached", on_breached},
+    {"clock_paused", on_paused},
+    {"clock_resumed", on_moved},
+    {"extended", on_moved},
+    {"rebased", on_rebased},
+    {"escalated", on_escalated},
+    {"closed", on_end},
+    {"cancelled", on_end},
+    {"dispatched", on_dispatched},
+    {"withdrawn", on_withdrawn},
+    {"erased", on_erased},
+    {"handover_refused", on_handover_refused},
+    {"handover_asked", on_handover_asked},
+};
+
+static void read_event(struct reading *r, const char *kind, const char *data)
+{
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        if (!text_eq(kinds[i].kind, kind))
+            continue;
+        json_t *o = data ? json_parse(data, strlen(data), NULL) : NULL;
+        kinds[i].read(r, o);
+        json_decref(o);
+    }
+}
+
+/* ---- the chain ---- */
+
+static void check_row(struct reading *r, struct db_q *q, char previous[HISTORY_HEX])
+{
+    struct history_row row = {.seq = db_int(q, 0),
+                              .at = db_int(q, 1),
+                              .by = db_str(q, 2),
+                              .kind = db_str(q, 3),
+                              .data = db_text(q, 4),
+                              .salt = db_text(q, 5)};
+    const char *digest = db_str(q, 6), *hash = db_str(q, 7);
+    char expected[HISTORY_HEX];
+
+    if (row.data && row.salt) {
+        history_digest(r->hasher, row.salt, row.data, expected);
+        if (!text_eq(expected, digest))
+            fault(r, &r->report->broken, row.seq, "the data of event %" PRId64 " was changed",
+                  row.seq);
+    } else if (!r->erased_from) {
+        r->erased_from = row.seq;
+    }
+    history_hash(r->hasher, previous, &row, digest, expected);
+    if (!text_eq(expected, hash))
+        fault(r, &r->report->broken, row.seq, "the hash of event %" PRId64 " does not follow",
+              row.seq);
+    text_copy(previous, HISTORY_HEX, hash);
+    read_event(r, row.kind, row.data);
+}
+
+static int read_history(struct reading *r, int64_t id, int64_t last_seq, const char *last_hash)
+{
+    struct db_q *q = db_query(r->db, "SELECT seq,at,by,kind,data,salt,digest,hash FROM "
+                                     "ticket_event WHERE ticket_id=$1 ORDER BY seq");
+    char previous[HISTORY_HEX];
+    int64_t seq = 0;
+
+    ticket_id_format(id, previous);
+    db_bind_int(q, 1, id);
+    while (db_row(q)) {
+        if (db_int(q, 0) != seq + 1)
+            fault(r, &r->report->broken, seq + 1, "event %" PRId64 " is gone", seq + 1);
+        seq = db_int(q, 0);
+        check_row(r, q, previous);
+        r->report->events++;
+    }
+    int rc = db_end(q);
+    if (rc)
+        return rc;
+    if (seq != last_seq || !text_eq(previous, last_hash))
+        fault(r, &r->report->broken, seq + 1, "the history ends at %" PRId64 " of %" PRId64, seq,
+              last_seq);
+    if (r->erased_from && !r->erased)
+        fault(r, &r->report->broken, r->erased_from,
+              "the data of event %" PRId64 " is gone without an erasure", r->erased_from);
+    return 0;
+}
+
+/* ---- what should have happened ---- */
+
+static struct policy *policy_of(struct reading *r, int64_t id)
+{
+    char *json = repo_policy_get(r->db, id);
+    struct errmsg why;
+    struct policy *p = json ? policy_from_json(json, strlen(json), &why) : NULL;
+
+    free(json);
+    return p;
+}
+
+/* Rungs from 100% on hang on the due moment alone; those before it are found by their absence once
+ * that has come. */
+static int64_t expected_at(const struct policy_step *s, const struct told_clock *c,
+                           const struct calendar *calendar)
+{
+    if (s->at.percent || !span_is_set(&s->at.after))
+        return c->due_at;
+    return calendar_due(calendar, c->due_at, &s->at.after);
+}
+
+static void check_clock(struct reading *r, const struct told_clock *c)
+{
+    const struct calendar *calendar = calendars_get(r->calendars, c->calendar);
+    struct policy *p;
+
+    if (!c->open || c->paused || !c->due_at || c->due_at + GRACE_MS > r->now)
+        return;
+    if (!c->breached) {
+        fault(r, &r->report->missing, 0, "the clock '%s' ran out and no breach is recorded",
+              c->name);
+        return;
+    }
+    p = policy_of(r, c->policy_id);
+    if (!p)
+        return;
+    const struct policy_ladder *l = policy_ladder_of(p, c->name);
+    for (size_t i = 0; i < l->steps_n && i < STEPS_MAX; i++)
+        if (!c->seen[i] && expected_at(&l->steps[i], c, calendar) + GRACE_MS <= r->now)
+            fault(r, &r->report->missing, 0, "step %zu of the clock '%s' was due and is missing",
+                  i + 1, c->name);
+    policy_free(&p);
+}
+
+static int audit_one(struct reading *r, int64_t id, int64_t last_seq, const char *last_hash)
+{
+    r->n = 0;
+    r->erased_from = 0;
+    r->erased = false;
+    int rc = read_history(r, id, last_seq, last_hash);
+    for (size_t i = 0; !rc && i < r->n; i++)
+        check_clock(r, &r->clocks[i]);
+    r->report->tickets++;
+    if (r->report->broken || r->report->missing)
+        r->report->ticket_id = id;
+    return rc;
+}
+
+/* The heads of the next tickets. */
+struct head {
+    int64_t id, last_seq;
+    char last_hash[HISTORY_HEX];
+};
+
+static int read_heads(struct db *db, int64_t after, int max, struct head *out, int *n)
+{
+    struct db_q *q = db_query(db, "SELECT id,last_seq,last_hash FROM ticket WHERE id>$1 "
+                                  "ORDER BY id LIMIT $2");
+    *n = 0;
+    db_bind_int(q, 1, after);
+    db_bind_int(q, 2, max);
+    while (*n < max && db_row(q)) {
+        out[*n].id = db_int(q, 0);
+        out[*n].last_seq = db_int(q, 1);
+        text_copy(out[(*n)++].last_hash, HISTORY_HEX, db_str(q, 2));
+    }
+    return db_end(q);
+}
+
+int audit_tickets(struct db *db, struct tickets *t, int64_t now, int64_t after, int max,
+                  int64_t *last, struct audit_report *report)
+{
+    struct tickets_view view = tickets_view_of(t);
+    struct head *heads = xcalloc((size_t)max, sizeof(*heads));
+    struct reading r = {.db = db, .calendars = view.calendars, .now = now, .report = report};
+    int n = 0, rc = read_heads(db, after, max, heads, &n);
+
+    r.hasher = history_hasher_new();
+    r.clocks = xcalloc(CLOCKS_MAX, sizeof(*r.clocks));
+    *last = 0;
+    for (int i = 0; !rc && i < n && !report->broken && !report->missing; i++) {
+        rc = audit_one(&r, heads[i].id, heads[i].last_seq, heads[i].last_hash);
+        *last = heads[i].id;
+    }
+    history_hasher_free(&r.hasher);
+    free(r.clocks);
+    free(heads);
+    tickets_view_end(&view);
+    return rc;
+}
+
+int audit_all(struct db *db, struct tickets *t, int64_t now, struct audit_report *report)
+{
+    int64_t last = 0;
+    int rc;
+
+    do {
+        rc = audit_tickets(db, t, now, last, 256, &last, report);
+    } while (!rc && last && !report->broken && !report->missing);
+    return rc;
+}
+
+void audit_report_json(const struct audit_report *r, struct buf *out)
+{
+    char id[TICKET_ID_TEXT];
+    bool bad = r->broken || r->missing;
+    struct jw w;
+
+    jw_init(&w, out);
+    jw_obj(&w);
+    jw_kbool(&w, "ok", !bad);
+    jw_kint(&w, "tickets", r->tickets);
+    jw_kint(&w, "events", r->events);
+    jw_key(&w, "broken");
+    if (bad) {
+        jw_obj(&w);
+        jw_kstr(&w, "ticket", ticket_id_format(r->ticket_id, id));
+        jw_kid(&w, "seq", r->seq);
+        jw_kstr(&w, "kind", r->broken ? "changed" : "missing");
+        jw_kstr(&w, "text", r->text);
+        jw_end_obj(&w);
+    } else {
+        jw_null(&w);
+    }
+    jw_end_obj(&w);
+}

@@ -1,0 +1,146 @@
+/*
+ * test_auditor.c - the second reader finds every planted fault, and none where there is none.
+ */
+#include "rule_world.h"
+#include "service/auditor.h"
+
+static int setup(void **state)
+{
+    *state = world_new();
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    world_free(*state);
+    return 0;
+}
+
+static int audit_run(struct world *w, struct ledger_tx *tx, void *arg)
+{
+    return audit_all(ledger_db(tx), w->tickets, ledger_now(tx), arg);
+}
+
+static struct audit_report audit(struct world *w)
+{
+    struct audit_report r = {0};
+
+    assert_int_equal(world_run(w, audit_run, &r), 0);
+    return r;
+}
+
+/* Two tickets with long histories. */
+static void live(struct world *w)
+{
+    int64_t id = answer(w, "+8613800138000", 7, "li.na");
+
+    do_as(w, "li.na", id, "note", "{\"text\":\"真话\"}");
+    advance(w, 49 * HOUR);
+    do_as(w, "li.na", id, "resolve", "{}");
+    do_as(w, "li.na", id, "reply", "{}");
+    do_as(w, "li.na", id, "confirm", "{\"satisfied\":false}");
+    answer(w, NULL, 9, NULL);
+    advance(w, 30 * MINUTE);
+}
+
+static void nothing_is_wrong(void **state)
+{
+    struct world *w = *state;
+
+    live(w);
+    struct audit_report r = audit(w);
+    if (r.broken || r.missing)
+        fail_msg("T-%d %d: %s", (int)r.ticket_id, (int)r.seq, r.text);
+    assert_int_equal(r.tickets, 2);
+    assert_true(r.events > 10);
+}
+
+static void every_fault_is_found(void **state)
+{
+    static const struct {
+        const char *sql;
+        int64_t ticket, seq;
+    } rows[] = {
+        {"UPDATE ticket_event SET data=replace(data,'真话','假话') WHERE kind='noted'", 1, 5},
+        {"UPDATE ticket_event SET by='zhao.lei' WHERE ticket_id=1 AND seq=5", 1, 5},
+        {"UPDATE ticket_event SET at=at+1 WHERE ticket_id=1 AND seq=3", 1, 3},
+        {"UPDATE ticket_event SET kind='told' WHERE ticket_id=2 AND seq=1", 2, 1},
+        {"UPDATE ticket_event SET hash=digest WHERE ticket_id=1 AND seq=2", 1, 2},
+        {"UPDATE ticket_event SET digest=hash WHERE ticket_id=1 AND seq=2", 1, 2},
+        {"UPDATE ticket_event SET data=NULL,salt=NULL WHERE ticket_id=1 AND seq=4", 1, 4},
+        {"DELETE FROM ticket_event WHERE ticket_id=1 AND seq=4", 1, 4},
+        {"DELETE FROM ticket_event WHERE ticket_id=2 AND seq=(SELECT last_seq FROM ticket WHERE "
+         "id=2)",
+         2, 0},
+        {"UPDATE ticket SET last_hash='x' WHERE id=2", 2, 0},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct world *w = *state;
+        live(w);
+        world_sql(w, rows[i].sql);
+        struct audit_report r = audit(w);
+        if (!r.broken || r.ticket_id != rows[i].ticket || (rows[i].seq && r.seq != rows[i].seq))
+            fail_msg("%s: broken %d T-%d seq %d: %s", rows[i].sql, r.broken, (int)r.ticket_id,
+                     (int)r.seq, r.text);
+        world_free(w);
+        *state = world_new();
+    }
+}
+
+static void a_missing_step_is_found(void **state)
+{
+    struct world *w = *state;
+
+    answer(w, "+8613800138000", 7, NULL);
+    world_sql(w, "UPDATE clock SET done=1,next_at=NULL WHERE name='claim'");
+    clock_test_advance(30 * MINUTE);
+    struct audit_report r = audit(w);
+    assert_true(r.missing);
+    assert_int_equal(r.ticket_id, 1);
+    assert_non_null(strstr(r.text, "claim"));
+}
+
+static void data_gone_without_an_erasure(void **state)
+{
+    struct world *w = *state;
+    int64_t id = answer(w, "+8613800138000", 7, "li.na");
+
+    do_as(w, "li.na", id, "note", "{\"text\":\"电话\"}");
+    world_sql(w, "UPDATE ticket_event SET data=NULL,salt=NULL WHERE kind='noted'");
+    assert_true(audit(w).broken);
+}
+
+static void the_background_walk_alarms(void **state)
+{
+    struct world *w = *state;
+    struct audit_report r;
+
+    live(w);
+    struct auditor *a = auditor_new(w->tickets, w->ledger, w->loop);
+    world_sql(w, "UPDATE ticket_event SET data='{}' WHERE ticket_id=1 AND seq=5");
+    auditor_start(a);
+    for (int i = 0; i < 2000 && !auditor_degraded(a, &r); i++) {
+        loop_turn(w->loop);
+        usleep(1000);
+    }
+    assert_true(auditor_degraded(a, &r));
+    assert_int_equal(r.ticket_id, 1);
+    assert_int_equal(world_int(w, "SELECT count(*) FROM alert WHERE kind='history_broken'"), 1);
+    world_close(w);
+    auditor_free(&a);
+    world_open(w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(nothing_is_wrong, setup, teardown),
+        cmocka_unit_test_setup_teardown(every_fault_is_found, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_missing_step_is_found, setup, teardown),
+        cmocka_unit_test_setup_teardown(data_gone_without_an_erasure, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_background_walk_alarms, setup, teardown),
+    };
+    log_set_level(LOG_ERROR);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
