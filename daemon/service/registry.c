@@ -160,12 +160,24 @@ struct changed {
     int64_t ids[];
 };
 
+static void tell(struct registry *r, const int64_t *ids, size_t n)
+{
+    for (int i = 0; i < r->listeners_n; i++) {
+        r->listeners[i].fn(r->listeners[i].ctx, n ? ids : NULL, n);
+    }
+}
+
 static void changed_cb(void *ctx, void *arg)
 {
-    struct registry *r = ctx;
     struct changed *c = arg;
-    for (int i = 0; i < r->listeners_n; i++) {
-        r->listeners[i].fn(r->listeners[i].ctx, c->n ? c->ids : NULL, c->n);
+    tell(ctx, c->ids, c->n);
+}
+
+void registry_tell_everybody(struct registry *r, bool search)
+{
+    tell(r, NULL, 0);
+    if (search) {
+        registry_refresh(r, NULL, 0);
     }
 }
 
