@@ -136,14 +136,22 @@ int ctl_width(const char *s);
  */
 int ctl_put(const char *s, int max);
 
+/** Every verb on a line, the options, the first steps. */
 void ctl_help_all(void);
+/** The verbs that begin with that word. */
 void ctl_help_group(const char *group);
+/** One verb with all its arguments. */
 void ctl_help_verb(const struct ctl_verb *verb);
 
 /* ---- verbs with code of their own ---- */
 
+/** Writes a new site; needs no daemon. */
 int ctl_init(struct ctl *ctl, struct ctl_call *call);
+/** Starts an import job and follows it to its end. */
 int ctl_import(struct ctl *ctl, struct ctl_call *call);
+/** One of --user, --pbx, --monitor, --integration. */
 int ctl_token_add(struct ctl *ctl, struct ctl_call *call);
+/** The daemon writes the file: the path is made absolute. */
 int ctl_backup(struct ctl *ctl, struct ctl_call *call);
+/** Becomes `stewardd -t -c FILE`. */
 int ctl_config_check(struct ctl *ctl, struct ctl_call *call);

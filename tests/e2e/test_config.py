@@ -1,0 +1,104 @@
+"""Configuration from outside: stewardd -t shows every fault, a reload with a bad file changes nothing."""
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+
+import pytest
+
+import steward
+
+DATA = pathlib.Path(__file__).resolve().parents[1] / "data/conf"
+
+
+def check(config):
+    return subprocess.run([str(steward.BIN / "stewardd"), "-t", "-c", str(config)], capture_output=True, text=True, timeout=60)
+
+
+def faults(done, config):
+    """Lines and texts of the errors."""
+    found = re.findall(rf"^{re.escape(str(config))}:(\d+):\d+: (?!warning)(.*)$", done.stdout + done.stderr, re.M)
+    return {int(line): text for line, text in found}
+
+
+def test_the_specification_s_example_is_good(tmp_path):
+    for name in ("example.yaml", "holidays-cn-2026.ics"):
+        shutil.copy(DATA / name, tmp_path)
+    done = check(tmp_path / "example.yaml")
+    assert done.returncode == 0, done
+    assert not faults(done, tmp_path / "example.yaml")
+
+
+def test_twenty_faults_in_one_run(tmp_path):
+    config = pathlib.Path(shutil.copy(DATA / "twenty.yaml", tmp_path))
+    done = check(config)
+    assert done.returncode == 1
+    lines = [line for line in (done.stdout + done.stderr).split("\n") if str(config) in line and "warning" not in line]
+    assert len(lines) >= 20
+    found = faults(done, config)
+    assert found[7] == "unknown key 'htpt' (did you mean 'http'?)"
+    assert found[12].endswith("a calendar without working time never ends a clock")
+
+
+@pytest.mark.parametrize("name, text, line", [
+    ("tab", "site:\n\tname: x\n", 2),
+    ("bracket", "site:\n  name: [x\nlisten:\n  line: 127.0.0.1:7070\n", 2),
+    ("utf8", b"site:\n  name: \xff\xfe\n", 2),
+    ("nul", b"site:\n  name: a\x00b\n", 2),
+    ("escaped nul", 'site:\n  name: "a\\0b"\n', 2),
+    ("anchor", "site: &s\n  name: *s\n", 2),
+    ("repeated", "site:\n  name: a\nsite:\n  name: b\n", 3),
+    ("depth", "site: " + "[" * 100000 + "\n", 1),
+    ("documents", "site:\n  name: a\n---\nsite:\n  name: b\n", 3),
+    ("root", "- a\n", 1),
+])
+def test_what_is_no_configuration(tmp_path, name, text, line):
+    config = tmp_path / "steward.yaml"
+    config.write_bytes(text if isinstance(text, bytes) else text.encode())
+    done = check(config)
+    assert done.returncode == 1, done
+    assert line in faults(done, config), done.stderr
+
+
+def test_files_that_cannot_be_read(tmp_path):
+    big = tmp_path / "big.yaml"
+    big.write_text("#" * (1 << 20) + "\n")
+    for config in (tmp_path / "missing.yaml", tmp_path, big):
+        done = check(config)
+        assert done.returncode == 1 and str(config) in done.stderr, done
+
+
+def test_instances_are_checked_too(make):
+    site = make(start=False)
+    site.plugin("one", "plugin: gw_webhook\nname: Sms\n")
+    site.plugin("two", "plugin: gw_webhook\nname: sms\nurl: http://127.0.0.1:9/\n")
+    site.plugin("three", "plugin: gw_webhook\nname: sms\nurl: http://127.0.0.1:9/\n")
+    done = check(site.config)
+    assert done.returncode == 1
+    assert "one.yaml:2:7: name: must match" in done.stderr
+    assert "two.yaml:2:7: name: 'sms' is the instance of" in done.stderr
+
+
+def test_reload_takes_good_and_refuses_bad(site):
+    site.section("departments", "\n  engineering:\n    name: Works\n")
+    site.ctl("reload")
+    assert [d["key"] for d in site.get("/departments")["items"]] == ["engineering"]
+
+    site.allow_log.append("reload refused")
+    good = site.config.read_text()
+    site.section("tickets", "\n  open_on: answred\n")
+    refused = site.ctl("reload", ok=False)
+    assert refused.returncode == 1 and "answred" in refused.stderr
+    site.process.send_signal(signal.SIGHUP)
+    site.logged("answred")
+    assert [d["key"] for d in site.get("/departments")["items"]] == ["engineering"]
+
+    site.config.write_text(good)
+    site.section("store", "\n  path: other.db\n")
+    site.process.send_signal(signal.SIGHUP)
+    site.logged(r"restart.*store\.path")
+
+
+def test_secrets_are_never_shown(site):
+    assert steward.TOKEN not in site.ctl("config", "show", "--json").stdout
