@@ -15,6 +15,7 @@
 #include "service/staff.h"
 
 struct edge;
+struct importer;
 struct outbox;
 struct registry;
 struct screenpop;
@@ -36,6 +37,7 @@ struct edge_opts {
     struct timers *timers;
     struct outbox *outbox;
     struct registry *registry;
+    struct importer *importer;
     struct telephony *telephony;
     struct screenpop *pops;
 

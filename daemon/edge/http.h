@@ -139,6 +139,8 @@ bool http_cookie(const struct http_req *req, const char *name, char *out, size_t
 /** The body's object; {} when there was no body. NULL for HTTP_RAW routes. */
 const json_t *http_body(const struct http_req *req);
 const char *http_body_text(const struct http_req *req, size_t *len);
+/** Hands the body over to *out (large ones are not copied); the request has none after. Loop. */
+void http_take_body(struct http_req *req, struct buf *out);
 const struct actor *http_actor(const struct http_req *req);
 /** The account's row number; 0 for nobody and for the control socket. */
 int64_t http_account(const struct http_req *req);

@@ -98,6 +98,12 @@ const char *http_body_text(const struct http_req *req, size_t *len)
     return buf_str(&req->body);
 }
 
+void http_take_body(struct http_req *req, struct buf *out)
+{
+    *out = req->body;
+    buf_init(&req->body, out->max);
+}
+
 const struct actor *http_actor(const struct http_req *req)
 {
     return &req->actor;
