@@ -280,7 +280,18 @@ static void chore_done(void *arg)
 {
     struct api_job *job = arg;
     DL_DELETE(job->e->chores, job);
-    api_answer(job, job->rc, &job->why);
+    job->waiting = false;
+    if (job->rc == E_OK && job->then)
+        job->then(job);
+    else
+        api_answer(job, job->rc, &job->why);
+}
+
+void api_chore_wait(struct api_job *job)
+{
+    job->rc = E_CANCELLED;
+    job->waiting = true;
+    DL_APPEND(job->e->chores, job);
 }
 
 void api_chore(struct api_job *job, api_chore_fn *fn)
@@ -288,7 +299,9 @@ void api_chore(struct api_job *job, api_chore_fn *fn)
     struct worker_job work = {.run = run_chore, .done = chore_done, .arg = job};
     job->chore = fn;
     job->rc = E_CANCELLED; /* until it has run */
-    DL_APPEND(job->e->chores, job);
+    if (!job->waiting)
+        DL_APPEND(job->e->chores, job);
+    job->waiting = false;
     int rc = worker_submit(job->e->worker, &work, false);
     if (rc < 0) {
         job->rc = rc;
@@ -298,8 +311,11 @@ void api_chore(struct api_job *job, api_chore_fn *fn)
 
 void api_chores_end(struct edge *e)
 {
-    while (e->chores)
+    while (e->chores) {
+        e->chores->then = NULL;
+        e->chores->rc = E_CANCELLED;
         chore_done(e->chores);
+    }
 }
 
 /* ---- helpers ---- */

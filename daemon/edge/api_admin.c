@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "edge/edge_priv.h"
+#include "service/auditor.h"
 #include "service/timers.h"
 
 #define REPORT_MAX (1u << 20)
@@ -115,6 +116,66 @@ static void list_audit(struct http_req *req, void *ctx)
     api_read(job, "audit", read_audit);
 }
 
+#define AGAIN_MS 400 /* a step that is missing may just be under way: look again */
+#define TRIES    5
+
+struct verify {
+    struct audit_report report;
+    struct loop_timer *timer;
+    int tries;
+};
+
+static void free_verify(void *arg)
+{
+    struct verify *v = arg;
+    loop_timer_free(&v->timer);
+    free(v);
+}
+
+/* Reads the whole history, which takes a while if it is long, on the chores' thread. */
+static int run_verify(struct api_job *job, struct errmsg *why)
+{
+    struct verify *v = job->arg;
+    struct db *db = NULL;
+    int rc = db_open(&db_sqlite, job->site->store.path, DB_READER, &db, why);
+    memset(&v->report, 0, sizeof(v->report));
+    if (rc == E_OK)
+        rc = audit_all(db, job->e->o.tickets, clock_now_ms(), &v->report);
+    db_close(&db);
+    return rc;
+}
+
+static void verify_again(void *arg)
+{
+    api_chore(arg, run_verify);
+}
+
+static void verified(struct api_job *job)
+{
+    struct verify *v = job->arg;
+    if (v->report.missing && !v->report.broken && ++v->tries < TRIES) {
+        loop_timer_arm(v->timer, AGAIN_MS);
+        api_chore_wait(job);
+        return;
+    }
+    audit_report_json(&v->report, &job->out);
+    api_answer(job, E_OK, NULL);
+}
+
+static void verify(struct http_req *req, void *ctx)
+{
+    struct edge *e = ctx;
+    struct api_job *job = api_job(req, e);
+    struct verify *v = xcalloc(1, sizeof(*v));
+    v->timer = loop_timer_new(e->o.loop, verify_again, job);
+    job->arg = v;
+    job->free_arg = free_verify;
+    job->then = verified;
+    if (e->o.timers)
+        timers_poke(e->o.timers);
+    api_chore(job, run_verify);
+}
+
 /* ---- doctor ---- */
 
 static void put_unknown_account(void *ctx, const char *where, const char *account)
@@ -180,6 +241,9 @@ const struct http_route api_admin_routes[] = {
     ROUTE(GET, "/api/v1/audit", MAY_ADMIN | MAY_ROLE(ROLE_AUDITOR), list_audit,
           "Who read or changed what, newest first", .query = "object by limit:int cursor",
           .answer = "[Audit]"),
+    ROUTE(GET, "/api/v1/audit/verify", MAY_SUPERVISE | MAY_ROLE(ROLE_AUDITOR), verify,
+          "Read the history again: whether it is what was written, and where it is not first",
+          .answer = "Object"),
     ROUTE(POST, "/api/v1/test/clock", MAY_ADMIN, set_clock, "Move the frozen clock of a test",
           .body = "set:int!", .flags = HTTP_HIDDEN),
     {.path = NULL},

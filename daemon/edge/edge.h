@@ -15,6 +15,7 @@
 #include "service/staff.h"
 
 struct edge;
+struct auditor;
 struct importer;
 struct outbox;
 struct registry;
@@ -38,6 +39,7 @@ struct edge_opts {
     struct outbox *outbox;
     struct registry *registry;
     struct importer *importer;
+    struct auditor *auditor; /* for the check "history" */
     struct telephony *telephony;
     struct screenpop *pops;
 

@@ -58,8 +58,8 @@ struct api_job {
     void (*free_arg)(void *arg);
     /** Called on the loop after success, before the answer; may be NULL. */
     void (*after)(struct api_job *job);
-    /** Instead of the answer after a successful api_write() that was no repeat: goes on with the
-     * job and answers later. */
+    /** Instead of the answer after a successful api_chore(), or api_write() that was no repeat:
+     * goes on with the job and answers later. */
     void (*then)(struct api_job *job);
 
     /* Of api.c alone. */
@@ -70,7 +70,7 @@ struct api_job {
     struct errmsg why;
     struct api_job *prev, *next;
     const char *name;
-    bool audited, replayed;
+    bool audited, replayed, waiting;
     char *key; /* Idempotency-Key */
     char digest[65];
     char number[64]; /* api_number() */
@@ -92,6 +92,9 @@ void api_write(struct api_job *job, const char *name, api_write_fn *fn);
 /** Run on the chores' thread, which may take minutes and opens its own database, and answer. Owns
  * job. */
 void api_chore(struct api_job *job, api_chore_fn *fn);
+/** A job's `then` starts the chore once more later, with api_chore(): until then it is kept here,
+ * so that it is answered when the daemon stops. */
+void api_chore_wait(struct api_job *job);
 /** The chores' thread has ended: what it did not answer is answered as cancelled. */
 void api_chores_end(struct edge *e);
 /** Answer what is in job->out now, on the loop. Owns job. */
