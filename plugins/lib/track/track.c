@@ -103,8 +103,8 @@ void track_call_add(struct track_call *c, struct track_leg *leg)
     }
     leg->call = c;
     DL_APPEND(c->legs, leg);
-    if (leg->outside)
-        c->had_outside = true;
+    c->had_outside = c->had_outside || leg->outside;
+    c->had_party = c->had_party || !leg->half;
 }
 
 void track_call_drop(struct track *t, struct track_call *c)
@@ -260,6 +260,15 @@ struct track_leg *track_leg_add(struct track *t, const struct track_leg_info *in
     return leg;
 }
 
+void track_leg_rename(struct track *t, struct track_leg *leg, const char *id)
+{
+    if (!*id || strlen(id) >= TRACK_ID_MAX || track_leg(t, id))
+        return;
+    HASH_DEL(t->legs, leg);
+    set_text(leg->id, sizeof leg->id, id);
+    HASH_ADD_STR(t->legs, id, leg);
+}
+
 void track_leg_device(struct track *t, struct track_leg *leg, const char *device)
 {
     (void)t;
@@ -402,9 +411,24 @@ static bool was_nobody(const struct track_call *c, const struct track_leg *last)
 
 static void end_call(struct track *t, struct track_call *c, const struct track_leg *last)
 {
-    if (!c->cleared && !(last->dials && was_nobody(c, last)))
+    if (!c->cleared && c->had_party && !(last->dials && was_nobody(c, last)))
         track_say_cleared(t, c);
     c->cleared = true;
+}
+
+/* The other end of the same call may still tell who hung up: it is waited for. */
+static void maybe_end_call(struct track *t, struct track_call *c, const struct track_leg *last)
+{
+    struct track_leg *leg;
+    bool waits = false;
+    DL_FOREACH (c->legs, leg)
+        waits = waits || !leg->half;
+    if (!c->cleared && !c->over_at)
+        c->over_at = t->now;
+    if (waits && c->by == STEWARD_BY_NONE && !c->cleared)
+        t->opts.settle_in(t->opts.ctx, TRACK_SETTLE_MS);
+    else
+        end_call(t, c, last);
 }
 
 void track_gone(struct track *t, struct track_leg *leg, enum steward_cause cause)
@@ -426,7 +450,7 @@ void track_gone(struct track *t, struct track_leg *leg, enum steward_cause cause
     struct track_leg copy = *leg;
     leg_free(t, leg);
     if (is_over(c)) {
-        end_call(t, c, &copy);
+        maybe_end_call(t, c, &copy);
     } else if (p && p->left_at) {
         track_flush_left(t, c, NULL);
         if (p->left_at)
@@ -451,7 +475,7 @@ void track_all_gone(struct track *t)
     struct track_call *c, *next;
     HASH_ITER (hh, t->calls, c, next) {
         c->by = STEWARD_BY_SYSTEM;
-        if (c->announced)
+        if (c->announced && !c->cleared)
             track_say_cleared(t, c);
     }
     track_forget(t);

@@ -48,8 +48,11 @@ struct track_opts {
     void *ctx;
 };
 
+/** A tracker of its own for each PBX; out of memory ends the process. */
 struct track *track_new(const struct track_opts *opts);
+/** Forgets everything without an event, and sets *t to NULL. */
 void track_free(struct track **t);
+
 /** Everything that follows happened at this moment (ms since 1970). */
 void track_now(struct track *t, int64_t at);
 
@@ -66,6 +69,8 @@ bool track_was_gone(const struct track *t, const char *id);
 struct track_leg *track_leg_add(struct track *t, const struct track_leg_info *info);
 /** The device changed (a channel was renamed by a pickup). */
 void track_leg_device(struct track *t, struct track_leg *leg, const char *device);
+/** The PBX names the leg anew. */
+void track_leg_rename(struct track *t, struct track_leg *leg, const char *id);
 /** Its group's name changed: two calls became one, explained by a transfer or within a moment. */
 void track_leg_group(struct track *t, struct track_leg *leg, const char *call);
 /** The party's number became known (used before the call is announced) or withheld (always). */
@@ -77,7 +82,10 @@ void track_pair(struct track *t, struct track_leg *one, struct track_leg *two);
 
 /** `from` (NULL: the PBX itself) rings `to`. */
 void track_dial(struct track *t, struct track_leg *from, struct track_leg *to);
+/** The phone rings. Its own ringing for a call that the PBX makes for it is not told. */
 void track_ringing(struct track *t, struct track_leg *leg);
+/** It will be ringing if nothing else is heard of it for ms: some PBXs are not asked to say. */
+void track_ring_soon(struct track *t, struct track_leg *leg, int64_t ms);
 /** The far end picked up; the conversation may follow later. */
 void track_up(struct track *t, struct track_leg *leg);
 /** The ringing of `leg`, asked for by `from`, ended in an answer. */
@@ -91,18 +99,23 @@ void track_asked_hangup(struct track *t, struct track_leg *leg);
 /** The leg is gone; cause as far as the PBX tells it. Frees the leg. */
 void track_gone(struct track *t, struct track_leg *leg, enum steward_cause cause);
 
+/** The device at this leg put its party on hold, or took it back; repeats change nothing. */
 void track_hold(struct track *t, struct track_leg *leg, bool held);
+/** The leg waits in a queue now. */
 void track_queued(struct track *t, struct track_leg *leg, const char *queue);
 /** The leg left its queue: answered, or going on in the dialplan. */
 void track_unqueued(struct track *t, struct track_leg *leg);
 
 /* ---- conversations (bridges) ---- */
 
+/** The leg is in this conversation now, and in no other. */
 void track_join(struct track *t, struct track_leg *leg, const char *bridge);
+/** The leg is in no conversation. */
 void track_leave(struct track *t, struct track_leg *leg);
 
 /* ---- transfers ---- */
 
+/** `who` gave the call away to a device or number. */
 void track_transfer_blind(struct track *t, struct track_leg *who, const char *to);
 /**
  * `who` (its leg in the first call) hands the call over to `target`, or whom `second` (its leg in
@@ -110,6 +123,14 @@ void track_transfer_blind(struct track *t, struct track_leg *who, const char *to
  */
 void track_transfer_attended(struct track *t, struct track_leg *who, struct track_leg *second,
                              struct track_leg *target);
+/**
+ * The PBX took `leg` out of its conversation with `other` (NULL: that leg is gone already) and sent
+ * it to a device or number: a transfer by whoever talked, unless that one hung up.
+ */
+void track_redirected(struct track *t, struct track_leg *leg, struct track_leg *other,
+                      const char *to);
+/** The PBX joined legs of two calls: the end of a consultation; nothing if they are of one. */
+void track_joined_calls(struct track *t, struct track_leg *one, struct track_leg *two);
 /** `picker` takes the call that rings `target`. */
 void track_pickup(struct track *t, struct track_leg *picker, struct track_leg *target);
 /** `who` (may be NULL) parks the call of `leg` at a place. */
@@ -128,6 +149,7 @@ void track_all_gone(struct track *t);
 void track_forget(struct track *t);
 /** A snapshot starts: legs neither mentioned nor changed until track_sync_end() are stale. */
 void track_sync_begin(struct track *t);
+/** The snapshot, or an event since, shows this leg. */
 void track_sync_mention(struct track *t, struct track_leg *leg);
 /** The PBX started anew: legs not changed since track_sync_begin() are gone, whatever their ids. */
 void track_restarted(struct track *t);
@@ -140,6 +162,7 @@ struct track_view {
     const char *id, *device, *call, *bridge; /* bridge NULL: in no conversation */
     bool outside, half, up, ringing, held;
 };
+/** What is known of a leg; text lives as long as it. */
 void track_view(const struct track_leg *leg, struct track_view *out);
 /** The leg of that device in that call: the talking one before the ringing one. NULL if none. */
 struct track_leg *track_find(const struct track *t, const char *call, const char *device);
@@ -147,6 +170,7 @@ struct track_leg *track_find(const struct track *t, const char *call, const char
 struct track_leg *track_party(const struct track *t, const char *call);
 /** True if a call of that name lives. */
 bool track_lives(const struct track *t, const char *call);
+/** How many legs and calls are followed. */
 void track_counts(const struct track *t, size_t *legs, size_t *calls);
 
 /**

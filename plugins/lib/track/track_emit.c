@@ -82,6 +82,7 @@ void track_say_cleared(struct track *t, struct track_call *c)
     if (quiet && c->end_cause != STEWARD_CAUSE_NONE)
         track_say_device(t, c, STEWARD_EV_FAILED, NULL, c->end_cause);
     struct steward_cti_event ev = {.kind = STEWARD_EV_CLEARED,
+                                   .at = c->over_at,
                                    .by = c->by != STEWARD_BY_NONE ? c->by : STEWARD_BY_SYSTEM};
     track_say(t, c, &ev);
     c->cleared = true;

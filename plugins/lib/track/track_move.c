@@ -80,6 +80,68 @@ void track_transfer_attended(struct track *t, struct track_leg *who, struct trac
     track_converse(t, keep);
 }
 
+void track_redirected(struct track *t, struct track_leg *leg, struct track_leg *other,
+                      const char *to)
+{
+    struct track_call *c = leg->call;
+    struct track_party *p;
+    if (other) {
+        if (other->call == c && !other->asked)
+            track_transfer_blind(t, other, to);
+        return;
+    }
+    LL_FOREACH (c->parties, p) {
+        if (!p->left_at || p->left_asked)
+            continue;
+        p->left_at = 0;
+        p->talking = p->held = false;
+        c->by = STEWARD_BY_NONE;
+        track_say_transferred(t, c, p->device, to, STEWARD_TRANSFER_BLIND, NULL);
+    }
+}
+
+/* Who handed the call over: whoever began the consultation, or talked last. */
+static const char *hands_over(const struct track_call *keep, const struct track_call *other)
+{
+    struct track_party *p;
+    if (other->device[0])
+        return other->device;
+    LL_FOREACH (keep->parties, p)
+        if (p->left_at || p->talking)
+            return p->device;
+    return "";
+}
+
+void track_joined_calls(struct track *t, struct track_leg *one, struct track_leg *two)
+{
+    struct track_call *keep = one->call, *other = two->call;
+    struct track_party *p;
+    struct track_leg *target = two;
+    if (keep == other)
+        return;
+    bool swap = other->announced != keep->announced       ? other->announced
+                : other->had_outside != keep->had_outside ? other->had_outside
+                                                          : other->order < keep->order;
+    if (swap) {
+        keep = two->call;
+        other = one->call;
+        target = one;
+    }
+    if (other->announced && keep->announced) {
+        char device[TRACK_DEVICE_MAX];
+        const char *who = hands_over(keep, other);
+        track_text(device, sizeof device, who, strlen(who));
+        if ((p = track_party_get(keep, device, false)) != NULL)
+            p->talking = p->held = false, p->left_at = 0;
+        keep->by = STEWARD_BY_NONE;
+        track_say_transferred(t, keep, device, target->device, STEWARD_TRANSFER_ATTENDED,
+                              other->name);
+    }
+    target->transferred = false;
+    track_call_merge(t, keep, other);
+    track_converse(t, keep);
+}
+
 void track_pickup(struct track *t, struct track_leg *picker, struct track_leg *target)
 {
     struct track_call *c = target->call, *own = picker->call;

@@ -44,6 +44,7 @@ struct track_leg {
     bool transferred; /* it gave the call away: its end says nothing */
     bool held;
     int64_t dial_at, up_at;
+    int64_t ring_at; /* silence until then means ringing; 0: not awaited */
     enum steward_cause cause;
     struct track_call *call;
     struct track_leg *pair, *dialler;
@@ -63,7 +64,7 @@ struct track_call {
     char consult_of[TRACK_ID_MAX]; /* leg of the one who consults, in another call; "" */
     enum steward_direction direction;
     bool restricted, announced, cleared, queued;
-    bool had_outside, told_ring, told_talk, told_failure;
+    bool had_outside, had_party, told_ring, told_talk, told_failure;
     enum steward_by by;
     enum steward_cause end_cause;
     struct track_leg *primary, *legs;
@@ -71,6 +72,7 @@ struct track_call {
     size_t party_count;
     char join[TRACK_ID_MAX]; /* the older call it seems to have become part of; "" */
     int64_t join_at;
+    int64_t over_at; /* its end was seen, who caused it not yet. 0: no */
     int64_t started;
     uint64_t order; /* of creation: decides which of two is the older */
     UT_hash_handle hh;

@@ -264,6 +264,12 @@ void track_ringing(struct track *t, struct track_leg *leg)
     c->told_ring = true;
 }
 
+void track_ring_soon(struct track *t, struct track_leg *leg, int64_t ms)
+{
+    leg->ring_at = t->now + ms;
+    t->opts.settle_in(t->opts.ctx, ms);
+}
+
 void track_up(struct track *t, struct track_leg *leg)
 {
     leg->sync = t->sync;
