@@ -14,6 +14,7 @@
 #include "base/rng.h"
 #include "base/text.h"
 #include "domain/retry.h"
+#include "domain/sms.h"
 
 #define REST_MIN_MS    1000
 #define CLAIM_AGAIN_MS 1000 /* after a claim that the ledger refused */
@@ -116,7 +117,8 @@ static int set_state(struct ledger_tx *tx, const struct job *j, const char *stat
 {
     static const char sql[] =
         "UPDATE message SET state = $2, attempts = attempts + $3, next_at = $4, "
-        "error = coalesce($5, error), done = $6 WHERE id = $1";
+        "error = coalesce($5, error), "
+        "done = CASE WHEN $2 = 'cancelled' THEN 1 ELSE 0 END WHERE id = $1";
     struct db_q *q = db_query(ledger_db(tx), sql);
     bool sending = strcmp(state, "sending") == 0;
 
@@ -125,7 +127,6 @@ static int set_state(struct ledger_tx *tx, const struct job *j, const char *stat
     db_bind_int(q, 3, sending);
     db_bind_opt(q, 4, next_at);
     db_bind_text(q, 5, error);
-    db_bind_int(q, 6, strcmp(state, "cancelled") == 0);
     return db_run(q);
 }
 
@@ -400,6 +401,7 @@ static void view_of(const struct job *j, struct steward_message *m)
         .attempt = j->attempt,
         .event_type = j->text[JOB_EVENT_TYPE],
         .event_json = j->text[JOB_EVENT_JSON],
+        .gsm7 = sms_is_gsm7(j->text[JOB_TEXT]),
     };
 }
 

@@ -110,6 +110,7 @@ struct steward_message {
     int attempt;            /* 1 for the first */
     const char *event_type; /* NULL for message.send; else an event such as "ticket.opened" */
     const char *event_json; /* the event's data */
+    bool gsm7;              /* every character of text is in GSM 03.38 or its extension */
 };
 
 #endif

@@ -1,0 +1,16 @@
+/* bad_size.c - a descriptor that is too short. */
+#include <steward/plugin.h>
+
+static int init(const struct steward_host *host, const struct steward_conf *conf, void **ctx)
+{
+    return 0;
+}
+
+STEWARD_PLUGIN_EXPORT = {.magic = STEWARD_PLUGIN_MAGIC,
+                         .abi_major = STEWARD_ABI_MAJOR,
+                         .abi_minor = STEWARD_ABI_MINOR,
+                         .struct_size = 24,
+                         .name = "bad_size",
+                         .version = "1",
+                         .description = "wrong on purpose",
+                         .init = init};
