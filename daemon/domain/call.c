@@ -398,6 +398,15 @@ bool call_shows(const struct call *c, const char *device)
     return text_eq(c->f.holder, device) || rings(c, device) || dials(c, device);
 }
 
+bool call_busies(const struct call *c, const char *device)
+{
+    if (c->f.ended_at || !device)
+        return false;
+    bool dials_it = c->f.direction != STEWARD_DIR_INBOUND && text_eq(c->f.originator, device) &&
+                    (c->f.direction == STEWARD_DIR_INTERNAL || !c->f.answered_at);
+    return dials_it || text_eq(c->f.holder, device) || rings(c, device);
+}
+
 void call_each_shown(const struct call *c, void (*fn)(void *ctx, const char *device), void *ctx)
 {
     const char *holder = c->f.holder;

@@ -141,6 +141,8 @@ size_t call_transfers(const struct call *c, const struct call_transfer **out);
 bool call_shows(const struct call *c, const char *device);
 /** Walk the devices that bear the card now; each once. */
 void call_each_shown(const struct call *c, void (*fn)(void *ctx, const char *device), void *ctx);
+/** The device rings for the call, dials it or talks on it now, whatever its direction. */
+bool call_busies(const struct call *c, const char *device);
 /** Why a device that bore it bears it no longer. */
 enum call_end call_end_reason(const struct call *c, const char *device);
 /** What another call that takes this one over is told of it (call_event.joined…). */

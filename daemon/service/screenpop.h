@@ -32,6 +32,7 @@ const char *pop_end_name(enum pop_end reason);
 struct pop_found {
     const char *match; /* "one", "many", "none", "withheld" */
     int64_t person_id; /* of "one"; else 0 */
+    bool certain;      /* that it is this person */
     const char *name;  /* of "one"; else NULL */
 };
 
@@ -44,6 +45,7 @@ struct screenpop_opts {
 };
 
 struct screenpop *screenpop_new(const struct screenpop_opts *opts);
+/** After ledger_free(): reads under way refer to it. */
 void screenpop_free(struct screenpop **sp);
 
 /** The pops that stand at a device just now, as whole line-protocol objects: for a softphone or
@@ -51,15 +53,17 @@ void screenpop_free(struct screenpop **sp);
 void screenpop_each(struct screenpop *sp, const char *source, const char *device,
                     void (*fn)(void *ctx, const char *json, size_t len), void *ctx);
 
-/** A commit touched this person (or their household, units, tickets): cards that show them are
- * dropped, and standing pops read anew. Called from ledger effects of registry and tickets. */
-void screenpop_touch_person(struct screenpop *sp, int64_t person_id);
-/** The same for everybody: after an import. */
-void screenpop_touch_all(struct screenpop *sp);
+/**
+ * A commit touched these persons' cards (ids NULL: everybody's): what is cached of them is not used
+ * any more, and standing pops are read anew. sp is the struct screenpop; the type is that of
+ * registry_on_person_changed(), where this is to be registered.
+ */
+void screenpop_touch(void *sp, const int64_t *ids, size_t n);
 
 /**
  * Who a number is, from the cache or an urgent read; fn exactly once, possibly before this
- * returns. found's text lives during the call. A number NULL or "" is "none".
+ * returns; found's text lives during the call. "none" when the store cannot be read. A number NULL
+ * or "" is "none".
  */
 void screenpop_find(struct screenpop *sp, const char *e164,
                     void (*fn)(void *ctx, const struct pop_found *found), void *ctx);
