@@ -284,8 +284,12 @@ void pop_call_free(struct pop_call **pp)
     *pp = NULL;
     if (!p)
         return;
-    while (p->shown)
-        pop_call_hide(p, p->shown->device, POP_CLEARED);
+    struct shown *s, *tmp;
+    DL_FOREACH_SAFE (p->shown, s, tmp) {
+        DL_DELETE(p->shown, s);
+        p->sp->stats.standing--;
+        free(s);
+    }
     if (p->waiting)
         card_unwait(p->sp, p->about.key, &p->waiter);
     DL_DELETE(p->sp->calls, p);

@@ -33,7 +33,7 @@ void pop_call_show(struct pop_call *p, const char *device, const char *user, int
 void pop_call_hide(struct pop_call *p, const char *device, enum pop_end reason);
 /** Calls fn for each device that has it; fn may hide that device. */
 void pop_call_each(struct pop_call *p, void (*fn)(void *ctx, const char *device), void *ctx);
-/** Ends what still stands as `cleared`, says no more. */
+/** Says nothing: what still stands (the daemon ends, the call goes on) stays where it is. */
 void pop_call_free(struct pop_call **p);
 
 /* ---- cards ---- */

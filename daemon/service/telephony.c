@@ -342,8 +342,8 @@ int telephony_event(struct telephony_source *s, int64_t seq, const struct stewar
     if (seq > s->accepted + 1) {
         s->gaps++;
         t->stats.gaps++;
-        log_warn(&s->log, "events %lld to %lld are missing", (long long)s->accepted + 1,
-                 (long long)seq - 1);
+        log_complain(&s->gap_complaint, &s->log, "events %lld to %lld are missing",
+                     (long long)s->accepted + 1, (long long)seq - 1);
         live_mark_gap(s);
     }
     s->accepted = seq ? seq : s->accepted + 1;

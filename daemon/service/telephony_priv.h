@@ -93,6 +93,7 @@ struct telephony_source {
     struct telephony *t;
     char name[65];
     struct log_ctx log;
+    struct complaint gap_complaint;
     char plugin[32];
     struct telephony_adapter adapter;
     enum steward_source_state state;
