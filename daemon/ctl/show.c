@@ -13,6 +13,9 @@
 
 #define COLUMNS_MAX 16
 #define VALUE_MAX   512
+#define FIELD_MAX   8192
+#define INDENT_MAX  8
+static const char INDENTS[INDENT_MAX + 1] = "        ";
 
 /* ---- values ---- */
 
@@ -43,12 +46,13 @@ static void plain_text(const json_t *v, char *out, size_t cap)
     }
 }
 
-/* "2026-11-22T08:15:30.123Z" as "2026-11-22 08:15:30". */
+/* "2026-11-22T08:15:30.123Z" as "2026-11-22 08:15:30Z"; other text as it is. */
 static void short_time(char *text)
 {
-    if (strlen(text) >= 19 && text[10] == 'T') {
+    if (strlen(text) == 24 && text[10] == 'T' && text[23] == 'Z') {
         text[10] = ' ';
-        text[19] = '\0';
+        text[19] = 'Z';
+        text[20] = '\0';
     }
 }
 
@@ -91,9 +95,11 @@ static int column_width(const json_t *items, const struct ctl_column *c)
     return c->max && width > c->max ? c->max : width;
 }
 
-static void row(const json_t *item, const struct ctl_column *columns, const int *widths)
+static void row(const json_t *item, const struct ctl_column *columns, const int *widths,
+                const char *indent)
 {
     char text[VALUE_MAX];
+    (void)fputs(indent, stdout);
     for (int i = 0; columns[i].title; i++) {
         if (item)
             cell(item, &columns[i], text, sizeof(text));
@@ -106,14 +112,35 @@ static void row(const json_t *item, const struct ctl_column *columns, const int 
     (void)fputc('\n', stdout);
 }
 
-void ctl_table(const json_t *items, const struct ctl_column *columns)
+static void table(const json_t *items, const struct ctl_column *columns, const char *indent)
 {
     int widths[COLUMNS_MAX] = {0};
     for (int i = 0; columns[i].title && i < COLUMNS_MAX; i++)
         widths[i] = column_width(items, &columns[i]);
-    row(NULL, columns, widths);
+    row(NULL, columns, widths, indent);
     for (size_t i = 0; i < json_array_size(items); i++)
-        row(json_array_get(items, i), columns, widths);
+        row(json_array_get(items, i), columns, widths, indent);
+}
+
+void ctl_table(const json_t *items, const struct ctl_column *columns)
+{
+    table(items, columns, "");
+}
+
+/* Objects in a list, under the names of the first one's fields. */
+static void inner_table(const json_t *items)
+{
+    struct ctl_column columns[COLUMNS_MAX] = {{0}};
+    const char *key;
+    json_t *value;
+    int n = 0;
+    json_object_foreach(json_array_get(items, 0), key, value)
+    {
+        if (n + 1 < COLUMNS_MAX)
+            columns[n++] =
+                (struct ctl_column){key, key, json_is_array(value) ? AS_JOINED : AS_TIME, 40};
+    }
+    table(items, columns, "  ");
 }
 
 /* ---- shapes ---- */
@@ -136,37 +163,27 @@ static void show_rows(const struct ctl_verb *verb, const json_t *v)
         (void)fprintf(stderr, "more: --cursor %s\n", next);
 }
 
-static void show_fields(const json_t *v, const char *prefix)
+static void show_fields(const json_t *v, const char *indent)
 {
     const char *key;
     json_t *value;
     json_object_foreach((json_t *)v, key, value)
     {
-        char name[128], text[8192];
-        (void)snprintf(name, sizeof(name), "%s%s", prefix, key);
-        bool rows = json_is_array(value) && json_is_object(json_array_get(value, 0));
-        if (json_is_object(value) && !*prefix && json_object_size(value)) {
-            (void)printf("%s:\n", name);
-            show_fields(value, "  ");
-            continue;
+        struct ctl_column whole = {key, key, json_is_array(value) ? AS_JOINED : AS_TIME, 0};
+        char text[FIELD_MAX];
+        (void)printf("%s%s:", indent, key);
+        if (json_is_object(value) && json_object_size(value) && strlen(indent) < INDENT_MAX) {
+            (void)fputc('\n', stdout);
+            show_fields(value, INDENTS + INDENT_MAX - strlen(indent) - 2);
+        } else if (json_is_object(json_array_get(value, 0))) {
+            (void)fputc('\n', stdout);
+            inner_table(value);
+        } else {
+            cell(v, &whole, text, sizeof(text));
+            (void)fputs(*text ? " " : "", stdout);
+            (void)ctl_put(text, 0);
+            (void)fputc('\n', stdout);
         }
-        if (rows) {
-            (void)printf("%s:\n", name);
-            for (size_t i = 0; i < json_array_size(value); i++) {
-                plain_text(json_array_get(value, i), text, sizeof(text));
-                (void)printf("  ");
-                (void)ctl_put(text, 0);
-                (void)fputc('\n', stdout);
-            }
-            continue;
-        }
-        if (json_is_array(value))
-            joined(value, text, sizeof(text));
-        else
-            plain_text(value, text, sizeof(text));
-        (void)printf("%s: ", name);
-        (void)ctl_put(text, 0);
-        (void)fputc('\n', stdout);
     }
 }
 
