@@ -1,0 +1,281 @@
+/*
+ * test_ami_calls.c - ways a call can go that no recording of ours shows: ring groups, rejected
+ * offers, queues that give up, consultations given up, pickup, parking, conferences, calls joined
+ * from outside. Each is a script of manager events and what must come of it.
+ */
+#include "unit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "cti_calls.h"
+#include "cti_replay.h"
+
+extern const struct steward_plugin steward_plugin;
+
+#define START 1795310000000
+#define CONF  "{\"username\":\"desk\",\"secret\":\"s3cret\",\"contexts.inbound\":[\"from-trunk\"]}"
+
+/* Channels by letter: T, U callers; A, B, C phones 1001 to 1003; D the second line of 1001. */
+static const struct channel {
+    char letter;
+    const char *id, *linked, *name, *context, *exten, *number;
+} channels[] = {
+    {'T', "1.1", "1.1", "PJSIP/trunk-01", "from-trunk", "4008000", "13800138000"},
+    {'U', "2.1", "2.1", "PJSIP/trunk-11", "from-trunk", "4008001", "13900139000"},
+    {'A', "1.2", "1.1", "PJSIP/1001-02", "internal", "s", "1001"},
+    {'B', "1.3", "1.1", "PJSIP/1002-03", "internal", "s", "1002"},
+    {'C', "1.4", "1.1", "PJSIP/1003-04", "internal", "s", "1003"},
+    {'D', "3.1", "3.1", "PJSIP/1001-05", "internal", "1002", "1001"},
+    {'E', "3.2", "3.1", "PJSIP/1002-06", "internal", "s", "1002"},
+    {'F', "2.2", "2.1", "PJSIP/1003-07", "internal", "s", "1003"},
+    {'P', "4.1", "4.1", "PJSIP/1003-08", "internal", "*8", "1003"},
+    {'V', "3.3", "3.1", "PJSIP/trunk-12", "from-trunk", "s", "<unknown>"},
+    {'X', "5.1", "1.1", "Local/1001@q-01;1", "from-queue", "1001", "<unknown>"},
+    {'Y', "5.2", "1.1", "Local/1001@q-01;2", "from-queue", "1001", "<unknown>"},
+    {'M', "5.3", "1.1", "Local/1002@q-02;1", "from-queue", "1002", "<unknown>"},
+    {'N', "5.4", "1.1", "Local/1002@q-02;2", "from-queue", "1002", "<unknown>"},
+};
+
+/* "Dest@A5": the snapshot of A in state 5 with prefix Dest; anything else is Key=value. */
+static size_t word(char *out, size_t cap, const char *w)
+{
+    const char *at = strchr(w, '@');
+    size_t n = 0;
+    if (!at || strchr(w, '=')) {
+        const char *eq = strchr(w, '=');
+        return (size_t)snprintf(out, cap, "%.*s: %s\r\n", (int)(eq - w), w, eq + 1);
+    }
+    int p = (int)(at - w);
+    for (size_t i = 0; i < sizeof channels / sizeof *channels; i++) {
+        const struct channel *c = &channels[i];
+        if (c->letter != at[1])
+            continue;
+        n = (size_t)snprintf(out, cap,
+                             "%.*sChannel: %s\r\n%.*sChannelState: %c\r\n%.*sCallerIDNum: %s\r\n"
+                             "%.*sContext: %s\r\n%.*sExten: %s\r\n%.*sUniqueid: %s\r\n"
+                             "%.*sLinkedid: %s\r\n",
+                             p, w, c->name, p, w, at[2] ? at[2] : '6', p, w, c->number, p, w,
+                             c->context, p, w, c->exten, p, w, c->id, p, w,
+                             at[2] && at[3] == '/' ? at + 4 : c->linked);
+    }
+    return n;
+}
+
+/* One line of a script: "+1.5 Event word word …"; a number moves the clock. */
+static void line(struct replay *r, char *text)
+{
+    char msg[4096], *save = NULL, *w = strtok_r(text, " ", &save);
+    if (w && *w == '+') {
+        replay_until(r, r->now + (int64_t)(strtod(w + 1, NULL) * 1000));
+        w = strtok_r(NULL, " ", &save);
+    }
+    if (!w)
+        return;
+    size_t n = (size_t)snprintf(msg, sizeof msg, "Event: %s\r\n", w);
+    while ((w = strtok_r(NULL, " ", &save)) != NULL)
+        n += word(msg + n, sizeof msg - n, w);
+    n += (size_t)snprintf(msg + n, sizeof msg - n, "\r\n");
+    replay_feed(r, msg, n);
+}
+
+static void run_script(struct replay *r, const char *script)
+{
+    char *copy = strdup(script), *save = NULL;
+    for (char *l = strtok_r(copy, "\n", &save); l; l = strtok_r(NULL, "\n", &save))
+        line(r, l);
+    free(copy);
+    replay_until(r, r->now + 2000);
+}
+
+/* Every event but agents' states, as "call KIND device …" a line. */
+static void told(const struct replay *r, char *out, size_t cap)
+{
+    static const char *const kinds[] = {
+        "none",     "originated",  "queued",      "delivered", "established", "held",   "retrieved",
+        "diverted", "transferred", "conferenced", "left",      "failed",      "cleared"};
+    static const char *const causes[] = {"",          "no_answer", "rejected",  "busy",
+                                         "elsewhere", "picked_up", "forwarded", "unregistered",
+                                         "invalid",   "congestion"};
+    static const char *const by[] = {"", "caller", "agent", "system"};
+    size_t n = 0;
+    out[0] = '\0';
+    for (size_t i = 0; i < r->n_events; i++) {
+        const struct steward_cti_event *e = &r->events[i].ev;
+        if (e->kind == STEWARD_EV_AGENT_STATE)
+            continue;
+        n += (size_t)snprintf(out + n, cap - n, "%s %s", e->call, kinds[e->kind]);
+        const char *words[] = {e->device,        e->queue,
+                               causes[e->cause], e->to,
+                               e->other_call,    e->kind == STEWARD_EV_CLEARED ? by[e->by] : NULL};
+        for (size_t w = 0; w < 6; w++)
+            if (words[w] && *words[w])
+                n += (size_t)snprintf(out + n, cap - n, " %s", words[w]);
+        n += (size_t)snprintf(out + n, cap - n, "\n");
+    }
+}
+
+#define RING_A "Newchannel @T4\nNewchannel @A0\nDialBegin @T4 Dest@A0\nNewstate @A5\n"
+#define TALK_A                                                                                     \
+    RING_A "Newstate @A6\nDialEnd @T4 Dest@A6 DialStatus=ANSWER\nNewstate @T6\n"                   \
+           "BridgeEnter @A6 BridgeUniqueid=b1\nBridgeEnter @T6 BridgeUniqueid=b1\n"
+#define TOLD_TALK_A "1.1 originated\n1.1 delivered 1001\n1.1 established 1001\n"
+#define END_BY_CALLER                                                                              \
+    "HangupRequest @T6\nBridgeLeave @T6 BridgeUniqueid=b1\nHangup @A6 Cause=16\n"                  \
+    "Hangup @T6 Cause=16\n"
+
+static const struct {
+    const char *name, *script, *told;
+} scripts[] = {
+    {"ring group: the loser is cancelled before the winner is known",
+     RING_A "Newchannel @B0\nDialBegin @T4 Dest@B0\nNewstate @B5\nNewstate @B6\n"
+            "DialEnd @T4 Dest@A5 DialStatus=CANCEL\nHangup @A5 Cause=26\n"
+            "DialEnd @T4 Dest@B6 DialStatus=ANSWER\nBridgeEnter @B6 BridgeUniqueid=b1\n"
+            "BridgeEnter @T6 BridgeUniqueid=b1\nHangupRequest @B6\nHangup @B6\nHangup @T6\n",
+     "1.1 originated\n1.1 delivered 1001\n1.1 delivered 1002\n1.1 diverted 1001 elsewhere\n"
+     "1.1 established 1002\n1.1 cleared agent\n"},
+    {"queue: a phone rejects, the same one rings again and answers",
+     "Newchannel @T4\nNewstate @T6\nQueueCallerJoin @T6 Queue=service\nNewchannel @A0\n"
+     "AgentCalled @T6 Dest@A0 Queue=service\nDialBegin @T6 Dest@A0\nNewstate @A5\n"
+     "HangupRequest @A5 Cause=17\nDialEnd @T6 Dest@A5 DialStatus=NOANSWER\nHangup @A5 Cause=17\n"
+     "+5 Newchannel @A0 Uniqueid=1.9\n",
+     "1.1 originated\n1.1 queued service\n1.1 delivered 1001 service\n1.1 diverted 1001 "
+     "rejected\n"},
+    {"queue gives up: the caller goes on in the dialplan and is hung up by it",
+     "Newchannel @T4\nNewstate @T6\nQueueCallerJoin @T6 Queue=service-rr\nNewchannel @A0\n"
+     "DialBegin @T6 Dest@A0\nNewstate @A5\n+4 DialEnd @T6 Dest@A5 DialStatus=NOANSWER\n"
+     "DialEnd @T6 Dest@A5 DialStatus=CANCEL\nHangup @A5 Cause=0\n"
+     "QueueCallerAbandon @T6 Queue=service-rr\nQueueCallerLeave @T6 Queue=service-rr\n"
+     "+2 SoftHangupRequest @T6 Cause=16\nHangup @T6 Cause=16\n",
+     "1.1 originated\n1.1 queued service-rr\n1.1 delivered 1001 service-rr\n"
+     "1.1 diverted 1001 no_answer\n1.1 cleared system\n"},
+    {"Local members, ring all: the loser hears it from its inner half",
+     "Newchannel @T4\nQueueCallerJoin @T6 Queue=q\nNewchannel @X0\nNewchannel @Y4\n"
+     "LocalBridge LocalOne@X0 LocalTwo@Y4\nNewchannel @M0\nNewchannel @N4\n"
+     "LocalBridge LocalOne@M0 LocalTwo@N4\nDialBegin @T6 Dest@X0\nDialBegin @T6 Dest@M0\n"
+     "Newchannel @A0\nDialBegin @Y4 Dest@A0\nNewstate @A5\nNewchannel @B0\nDialBegin @N4 Dest@B0\n"
+     "Newstate @B5\nDialState @T6 Dest@X5 DialStatus=RINGING\nNewstate @B6\n"
+     "DialEnd @N4 Dest@B6 DialStatus=ANSWER\nDialEnd @T6 Dest@M6 DialStatus=ANSWER\n"
+     "BridgeEnter @B6 BridgeUniqueid=b2\nBridgeEnter @N6 BridgeUniqueid=b2\n"
+     "BridgeEnter @M6 BridgeUniqueid=b1\nBridgeEnter @T6 BridgeUniqueid=b1\n"
+     "DialEnd @T6 Dest@X5 DialStatus=CANCEL\nHangup @X5\nDialEnd @Y4 Dest@A5 DialStatus=CANCEL\n"
+     "Hangup @A5 Cause=26\nHangup @Y4\nHangupRequest @T6\nHangup @M6\nHangup @N6\nHangup @T6\n"
+     "Hangup @B6\n",
+     "1.1 originated\n1.1 queued q\n1.1 delivered 1001 q\n1.1 delivered 1002 q\n"
+     "1.1 established 1002\n1.1 diverted 1001 elsewhere\n1.1 cleared caller\n"},
+    {"Local members that optimise themselves away are not the end of the call",
+     "Newchannel @T4\nNewchannel @X0\nNewchannel @Y4\nLocalBridge LocalOne@X0 LocalTwo@Y4\n"
+     "DialBegin @T6 Dest@X0\nNewchannel @A0\nDialBegin @Y4 Dest@A0\nNewstate @A5\nNewstate @A6\n"
+     "DialEnd @Y4 Dest@A6 DialStatus=ANSWER\nDialEnd @T6 Dest@X6 DialStatus=ANSWER\n"
+     "BridgeEnter @A6 BridgeUniqueid=b2\nBridgeEnter @Y6 BridgeUniqueid=b2\n"
+     "BridgeEnter @X6 BridgeUniqueid=b1\nBridgeEnter @T6 BridgeUniqueid=b1\n"
+     "BridgeLeave @A6 BridgeUniqueid=b2\nBridgeEnter @A6 BridgeUniqueid=b1 SwapUniqueid=5.1\n"
+     "Hangup @X6\nHangup @Y6\n" END_BY_CALLER,
+     TOLD_TALK_A "1.1 cleared caller\n"},
+    {"the caller hangs up while on hold",
+     TALK_A "Hold @A6\n+3 HangupRequest @T6\nHangup @A6\nHangup @T6\n",
+     TOLD_TALK_A "1.1 held 1001\n1.1 cleared caller\n"},
+    {"a consultation that is given up",
+     TALK_A "Hold @A6\nNewchannel @D4\nNewchannel @E0\nDialBegin @D4 Dest@E0\nNewstate @E5\n"
+            "+2 HangupRequest @D4\nDialEnd @D4 Dest@E5 DialStatus=CANCEL\nHangup @E5\nHangup @D4\n"
+            "Unhold @A6\n+1 " END_BY_CALLER,
+     TOLD_TALK_A "1.1 held 1001\n3.1 originated 1001\n3.1 delivered 1002\n3.1 cleared agent\n"
+                 "1.1 retrieved 1001\n1.1 cleared caller\n"},
+    {"attended transfer where the consulted phone moves into the old bridge",
+     TALK_A "Hold @A6\nNewchannel @D4\nNewchannel @E0\nDialBegin @D4 Dest@E0\nNewstate @E5\n"
+            "Newstate @E6\nDialEnd @D4 Dest@E6 DialStatus=ANSWER\n"
+            "BridgeEnter @E6 BridgeUniqueid=b2\nBridgeEnter @D6 BridgeUniqueid=b2\n"
+            "+2 Unhold @A6\nBridgeLeave @E6 BridgeUniqueid=b2\n"
+            "BridgeEnter @E6/1.1 BridgeUniqueid=b1 SwapUniqueid=1.2\n"
+            "AttendedTransfer Result=Success OrigTransferer@A6 SecondTransferer@D6 Transferee@T6 "
+            "TransferTarget@E6/1.1 DestType=Bridge\nBridgeLeave @A6 BridgeUniqueid=b1\n"
+            "Hangup @A6\nHangup @D6\n+1 HangupRequest @E6/1.1\nHangup @E6/1.1\nHangup @T6\n",
+     TOLD_TALK_A "1.1 held 1001\n3.1 originated 1001\n3.1 delivered 1002\n3.1 established 1002\n"
+                 "1.1 retrieved 1001\n1.1 transferred 1001 1002 3.1\n1.1 established 1002\n"
+                 "1.1 cleared agent\n"},
+    {"blind transfer into a queue",
+     TALK_A
+     "BlindTransfer Result=Success Transferer@A6 Transferee@T6 Extension=5000\n"
+     "BridgeLeave @T6 BridgeUniqueid=b1\nBridgeLeave @A6 BridgeUniqueid=b1\nHangup @A6\n"
+     "QueueCallerJoin @T6 Queue=service\nNewchannel @B0\nDialBegin @T6 Dest@B0\n"
+     "Newstate @B5\n+1 HangupRequest @T6\nDialEnd @T6 Dest@B5 DialStatus=CANCEL\nHangup @B5\n"
+     "Hangup @T6\n",
+     TOLD_TALK_A "1.1 transferred 1001 5000\n1.1 queued service\n1.1 delivered 1002 service\n"
+                 "1.1 cleared caller\n"},
+    {"pickup: another phone takes the ringing call",
+     RING_A "Newchannel @P4\nPickup @P6 Target@A5\n"
+            "Rename Channel=PJSIP/1003-08 Newname=PJSIP/1003-08<MASQ> Uniqueid=4.1\n"
+            "Rename Channel=PJSIP/1001-02 Newname=PJSIP/1003-08 Uniqueid=1.2\n"
+            "Rename Channel=PJSIP/1003-08<MASQ> Newname=PJSIP/1001-02<ZOMBIE> Uniqueid=4.1\n"
+            "Hangup Uniqueid=4.1 Channel=PJSIP/1001-02<ZOMBIE>\n"
+            "DialEnd @T4 Dest@A6 DialStatus=ANSWER\nBridgeEnter @A6 BridgeUniqueid=b1\n"
+            "BridgeEnter @T6 BridgeUniqueid=b1\n" END_BY_CALLER,
+     "1.1 originated\n1.1 delivered 1001\n1.1 diverted 1001 picked_up 1003\n1.1 established 1003\n"
+     "1.1 cleared caller\n"},
+    {"parked by the agent, taken by another phone",
+     TALK_A
+     "BridgeLeave @T6 BridgeUniqueid=b1\n"
+     "ParkedCall Parkee@T6 ParkerDialString=PJSIP/1001 Parkinglot=default ParkingSpace=701\n"
+     "BridgeEnter @T6 BridgeUniqueid=lot BridgeType=parking BridgeTechnology=holding_bridge\n"
+     "Hangup @A6\n+5 BridgeLeave @T6 BridgeUniqueid=lot\nNewchannel @P4\n"
+     "UnParkedCall Parkee@T6 Retriever@P6\nBridgeEnter @T6 BridgeUniqueid=b3\n"
+     "BridgeEnter @P6/1.1 BridgeUniqueid=b3\n+1 HangupRequest @T6\nHangup @T6\n"
+     "Hangup @P6/1.1\n",
+     TOLD_TALK_A "1.1 transferred 1001 701\n1.1 established 1003\n1.1 cleared caller\n"},
+    {"two calls joined by somebody else: one conference",
+     TALK_A "Newchannel @U4\nNewchannel @F0\nDialBegin @U4 Dest@F0\nNewstate @F5\nNewstate @F6\n"
+            "DialEnd @U4 Dest@F6 DialStatus=ANSWER\nBridgeEnter @F6 BridgeUniqueid=b4\n"
+            "BridgeEnter @U6 BridgeUniqueid=b4\n+1 BridgeEnter @F6 BridgeUniqueid=b1\n"
+            "BridgeEnter @U6/1.1 BridgeUniqueid=b1\n+1 HangupRequest @F6/1.1\nHangup @F6/1.1\n"
+            "HangupRequest @U6/1.1\nHangup @U6/1.1\n" END_BY_CALLER,
+     TOLD_TALK_A "2.1 originated\n2.1 delivered 1003\n2.1 established 1003\n1.1 conferenced 2.1\n"
+                 "1.1 established 1003\n1.1 left 1003\n1.1 cleared caller\n"},
+    {"an outbound call from the phone, busy",
+     "Newchannel @D4\nNewchannel @V0\nNewCallerid @V0 CallerIDNum=13900139000 Exten=13900139000\n"
+     "DialBegin @D4 Dest@V0\nHangupRequest @V0 Cause=17\nDialEnd @D4 Dest@V0 DialStatus=BUSY\n"
+     "Hangup @V0 Cause=17\nHangup @D4 Cause=17\n",
+     "3.1 originated 1001\n3.1 failed busy\n3.1 cleared system\n"},
+    {"a feature code of a phone is nobody's call", "Newchannel @P4\nNewstate @P6\nHangup @P6\n",
+     ""},
+    {"AgentComplete without a channel, repeats and strangers change nothing",
+     TALK_A "AgentComplete Queue=service Reason=caller\nNewstate @A6\nDialBegin @T4 Dest@A0\n"
+            "DialEnd @T4 Dest@A6 DialStatus=CANCEL\nUnhold @A6\nBridgeEnter @A6 "
+            "BridgeUniqueid=b1\n" END_BY_CALLER
+            "DialState @T4 Dest@A5 DialStatus=RINGING\nNewConnectedLine @A6\n",
+     TOLD_TALK_A "1.1 cleared caller\n"},
+    {"several calls of one number at once stay apart",
+     TALK_A "Newchannel @U4 CallerIDNum=13800138000\nNewchannel @F0\nDialBegin @U4 Dest@F0\n"
+            "Newstate @F5\nHangupRequest @U4\nHangup @F5\nHangup @U4\n" END_BY_CALLER,
+     TOLD_TALK_A "2.1 originated\n2.1 delivered 1003\n2.1 cleared caller\n1.1 cleared caller\n"},
+};
+
+static void test_scripts(void **state)
+{
+    (void)state;
+    size_t faults = 0;
+    for (size_t i = 0; i < sizeof scripts / sizeof *scripts; i++) {
+        struct replay *r = calloc(1, sizeof *r);
+        char got[4096];
+        replay_start(r, &steward_plugin, CONF, START);
+        replay_feed(r, "Asterisk Call Manager/11.0.0\r\n", 30);
+        const char *in = "Response: Success\r\nMessage: Authentication accepted\r\n\r\n";
+        replay_feed(r, in, strlen(in));
+        run_script(r, scripts[i].script);
+        told(r, got, sizeof got);
+        if (strcmp(got, scripts[i].told) != 0) {
+            printf("-- %s\nexpected:\n%sgot:\n%s", scripts[i].name, scripts[i].told, got);
+            faults++;
+        }
+        replay_stop(r);
+        free(r);
+    }
+    assert_int_equal(faults, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_scripts),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,587 @@
+/*
+ * test_ami_link.c - the manager link itself: framing, signing in, coming back, snapshots, actions,
+ * and what a PBX that is broken or hostile may send.
+ */
+#include "unit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "ami_parse.h"
+#include "cti_replay.h"
+
+extern const struct steward_plugin steward_plugin;
+
+#define START  1795310000000
+#define BANNER "Asterisk Call Manager/11.0.0\r\n"
+#define CONF                                                                                       \
+    "{\"username\":\"desk\",\"secret\":\"s3cret\",\"contexts.inbound\":[\"from-trunk\"],"          \
+    "\"features.answer_notify\":true}"
+
+/* ---- a manager by hand ---- */
+
+static struct replay *R;
+
+static int setup(void **state)
+{
+    (void)state;
+    R = calloc(1, sizeof *R);
+    replay_start(R, &steward_plugin, CONF, START);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    replay_stop(R);
+    free(R);
+    return 0;
+}
+
+static void say(const char *text)
+{
+    replay_feed(R, text, strlen(text));
+}
+
+/* The ActionID of the n-th (from the last: 0) action of that name that was sent; "" if none. */
+static const char *sent_id(const char *action, unsigned from_last)
+{
+    static char id[64];
+    char head[80];
+    const char *found[64] = {NULL}, *p = R->written ? R->written : "";
+    unsigned n = 0;
+    snprintf(head, sizeof head, "Action: %s\r\nActionID: ", action);
+    while ((p = strstr(p, head)) != NULL && n < 64)
+        found[n++] = p += strlen(head);
+    if (from_last >= n)
+        return "";
+    snprintf(id, sizeof id, "%.*s", (int)strcspn(found[n - 1 - from_last], "\r"),
+             found[n - 1 - from_last]);
+    return id;
+}
+
+/* Answer the last action of that name; `more` are further lines with their ends. */
+static void answer(const char *action, const char *response, const char *more)
+{
+    char text[4096];
+    assert_string_not_equal(sent_id(action, 0), "");
+    snprintf(text, sizeof text, "Response: %s\r\nActionID: %s\r\n%s\r\n", response,
+             sent_id(action, 0), more);
+    say(text);
+}
+
+static void item(const char *action, const char *event, const char *more)
+{
+    char text[4096];
+    snprintf(text, sizeof text, "Event: %s\r\nActionID: %s\r\n%s\r\n", event, sent_id(action, 0),
+             more);
+    say(text);
+}
+
+static void log_in(void)
+{
+    say(BANNER);
+    answer("Challenge", "Success", "Challenge: 198844479\r\n");
+    answer("Login", "Success", "Message: Authentication accepted\r\n");
+}
+
+static void empty_lists(void)
+{
+    answer("CoreStatus", "Success", "CoreStartupDate: 2026-11-22\r\nCoreStartupTime: 01:23:09\r\n");
+    answer("CoreShowChannels", "Success", "EventList: start\r\n");
+    item("CoreShowChannels", "CoreShowChannelsComplete", "EventList: Complete\r\n");
+    answer("QueueStatus", "Success", "EventList: start\r\n");
+    item("QueueStatus", "QueueStatusComplete", "EventList: Complete\r\n");
+}
+
+#define SHOT(id, linked, name, context, exten, number, state)                                      \
+    "Channel: " name "\r\nChannelState: " state "\r\nCallerIDNum: " number "\r\nContext: " context \
+    "\r\nExten: " exten "\r\nUniqueid: " id "\r\nLinkedid: " linked "\r\n"
+#define CALLER(id)   SHOT(id, id, "PJSIP/trunk-01", "from-trunk", "4008001", "13800138000", "4")
+#define PHONE(state) SHOT("1.2", "1.1", "PJSIP/1001-02", "internal", "s", "1001", state)
+#define DEST(state)                                                                                \
+    "DestChannel: PJSIP/1001-02\r\nDestChannelState: " state "\r\nDestUniqueid: 1.2\r\n"           \
+    "DestLinkedid: 1.1\r\nDestContext: internal\r\nDestExten: s\r\nDestCallerIDNum: 1001\r\n"
+
+/* A direct call of which 1001 talks. */
+static void live_call(void)
+{
+    say("Event: Newchannel\r\n" CALLER("1.1") "\r\n");
+    say("Event: Newchannel\r\n" PHONE("0") "\r\n");
+    say("Event: DialBegin\r\n" CALLER("1.1") DEST("0") "DialString: 1001\r\n\r\n");
+    say("Event: Newstate\r\n" PHONE("5") "\r\n");
+    say("Event: Newstate\r\n" PHONE("6") "\r\n");
+    say("Event: DialEnd\r\n" CALLER("1.1") DEST("6") "DialStatus: ANSWER\r\n\r\n");
+    say("Event: BridgeEnter\r\nBridgeUniqueid: b1\r\n" PHONE("6") "\r\n");
+    say("Event: BridgeEnter\r\nBridgeUniqueid: b1\r\n" CALLER("1.1") "\r\n");
+}
+
+static size_t count(enum steward_event_kind kind)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < R->n_events; i++)
+        n += R->events[i].ev.kind == kind;
+    return n;
+}
+
+static const struct steward_cti_event *last_event(void)
+{
+    assert_true(R->n_events > 0);
+    return &R->events[R->n_events - 1].ev;
+}
+
+/* ---- framing ---- */
+
+struct parsed {
+    size_t messages;
+    char text[256];
+};
+
+static bool any_banner(void *ctx, const char *line)
+{
+    (void)ctx;
+    return strncmp(line, "Asterisk", 8) == 0;
+}
+
+static void note(void *ctx, const struct ami_msg *msg)
+{
+    struct parsed *p = ctx;
+    p->messages++;
+    for (size_t i = 0; i < msg->count; i++) {
+        size_t n = strlen(p->text);
+        snprintf(p->text + n, sizeof p->text - n, "%s=%.40s;", msg->fields[i].key,
+                 msg->fields[i].value);
+    }
+}
+
+static void test_framing(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *bytes, *text;
+        size_t messages;
+        bool error;
+    } rows[] = {
+        {BANNER "A: 1\r\nb:2\r\n\r\n", "A=1;b=2;", 1, false},
+        {BANNER "A:\r\nB:  x : y\r\n\r\nC: 3\r\n\r\n", "A=;B= x : y;C=3;", 2, false},
+        {BANNER "\r\n\r\nA: 1\r\n\r\n", "A=1;", 1, false},
+        {BANNER "Message: Park successful\n\r\n\r\n", "Message=Park successful;", 1, false},
+        {BANNER "A: one\nB: two\r\n\r\n", "A=one\nB: two;", 1, false},
+        {"Asterisk Call Manager/1\nA: 1\nB: 2\n\n", "A=1;B=2;", 1, false},
+        {BANNER "no colon\r\nA: 1\r\n\r\n", "A=1;", 1, false},
+        {BANNER "A: half", "", 0, false},
+        {"HTTP/1.1 400 Bad Request\r\n\r\n", "", 0, true},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        for (size_t step = 1; step < 64; step = step * 2 + 1) {
+            struct ami_parser p = {0};
+            struct parsed got = {0};
+            struct ami_sink sink = {.banner = any_banner, .message = note, .ctx = &got};
+            size_t len = strlen(rows[i].bytes), used = 0;
+            for (size_t end = 0; end < len && !p.error;) {
+                end = end + step < len ? end + step : len;
+                used += ami_parse(&p, &sink, rows[i].bytes + used, end - used);
+            }
+            assert_int_equal(got.messages, rows[i].messages);
+            assert_string_equal(got.text, rows[i].text);
+            assert_int_equal(p.error != NULL, rows[i].error);
+            ami_parser_reset(&p);
+        }
+    }
+}
+
+static void feed_many(char c, size_t n)
+{
+    char *big = malloc(n);
+    memset(big, c, n);
+    replay_feed(R, big, n);
+    free(big);
+}
+
+static void test_too_long(void **state)
+{
+    (void)state;
+    log_in();
+    feed_many('x', AMI_LINE_MAX + 10);
+    replay_until(R, R->now + 5);
+    assert_int_equal(R->state, STEWARD_SOURCE_DOWN);
+    assert_non_null(strstr(R->error, "longer than 64 KiB"));
+}
+
+/* ---- signing in ---- */
+
+static void test_md5(void **state)
+{
+    (void)state;
+    say(BANNER);
+    assert_non_null(strstr(R->written, "AuthType: MD5\r\n"));
+    answer("Challenge", "Success", "Challenge: 198844479\r\n");
+    /* md5("198844479s3cret") */
+    assert_non_null(strstr(R->written, "Key: 838d044cd124ba23ea046b98c2c44f5d\r\n"));
+    assert_null(strstr(R->written, "s3cret"));
+    assert_non_null(strstr(R->written, "Events: system,call,agent\r\n"));
+    answer("Login", "Success", "Message: Authentication accepted\r\n");
+    assert_int_equal(R->state, STEWARD_SOURCE_SYNCING);
+    empty_lists();
+    assert_int_equal(R->state, STEWARD_SOURCE_UP);
+    assert_int_equal(R->resyncs, 1);
+}
+
+static void test_plain_on_this_machine(void **state)
+{
+    (void)state;
+    say(BANNER);
+    answer("Challenge", "Error", "Message: Invalid/unknown command: Challenge\r\n");
+    assert_non_null(strstr(R->written, "Secret: s3cret\r\n"));
+    answer("Login", "Success", "Message: Authentication accepted\r\n");
+    assert_int_equal(R->state, STEWARD_SOURCE_SYNCING);
+}
+
+static void test_wrong_secret(void **state)
+{
+    (void)state;
+    say(BANNER);
+    answer("Challenge", "Success", "Challenge: 1\r\n");
+    answer("Login", "Error", "Message: Authentication failed\r\n");
+    replay_until(R, R->now + 10);
+    assert_int_equal(R->state, STEWARD_SOURCE_DOWN);
+    assert_non_null(strstr(R->error, "login as desk refused"));
+    assert_false(R->open);
+    replay_until(R, START + 29000); /* no hammering */
+    assert_int_equal(R->opened, 1);
+    replay_until(R, START + 61000);
+    assert_true(R->opened >= 2);
+}
+
+static void test_no_manager(void **state)
+{
+    (void)state;
+    say("SSH-2.0-OpenSSH_9.2\r\n");
+    replay_until(R, R->now + 10);
+    assert_int_equal(R->state, STEWARD_SOURCE_DOWN);
+    assert_non_null(strstr(R->error, "no Asterisk manager"));
+}
+
+static void test_silent_peer(void **state)
+{
+    (void)state;
+    replay_until(R, START + 17000);
+    assert_non_null(strstr(R->log, "no answer to the login"));
+    assert_true(R->opened >= 2);
+}
+
+static void test_back_off(void **state)
+{
+    (void)state;
+    log_in();
+    empty_lists();
+    R->refuse = true;
+    replay_eof(R, "connection reset");
+    assert_int_equal(R->state, STEWARD_SOURCE_DOWN);
+    replay_until(R, START + 400);
+    assert_int_equal(R->opened, 1);
+    replay_until(R, START + 1100);
+    assert_int_equal(R->opened, 2);
+    replay_until(R, START + 600000); /* a minute at most between two tries, and no less than half */
+    assert_in_range(R->opened, 12, 30);
+}
+
+static void test_unanswered_ping(void **state)
+{
+    (void)state;
+    log_in();
+    empty_lists();
+    replay_until(R, START + 25000);
+    assert_non_null(strstr(R->written, "Action: Ping"));
+    answer("Ping", "Success", "Ping: Pong\r\n");
+    replay_until(R, START + 40000);
+    assert_int_equal(R->opened, 1);
+    replay_until(R, START + 70000);
+    assert_true(R->opened >= 2);
+}
+
+/* ---- snapshots ---- */
+
+static void test_gone_meanwhile(void **state)
+{
+    (void)state;
+    log_in();
+    empty_lists();
+    live_call();
+    replay_eof(R, "closed");
+    replay_until(R, R->now + 1500);
+    log_in();
+    size_t before = R->n_events;
+    empty_lists();
+    assert_int_equal(R->resyncs, 2);
+    assert_int_equal(R->n_alive, 0); /* the host closes it with a gap */
+    assert_int_equal(R->n_events, before);
+    say("Event: Hangup\r\n" CALLER("1.1") "Cause: 16\r\n\r\n"); /* late: no ghost */
+    assert_int_equal(R->n_events, before);
+}
+
+static void test_still_there(void **state)
+{
+    (void)state;
+    log_in();
+    empty_lists();
+    live_call();
+    replay_eof(R, "closed");
+    replay_until(R, R->now + 1500);
+    log_in();
+    size_t before = R->n_events;
+    answer("CoreShowChannels", "Success", "EventList: start\r\n");
+    item("CoreShowChannels", "CoreShowChannel",
+         PHONE("6") "BridgeId: b1\r\nDuration: 00:00:05\r\n");
+    item("CoreShowChannels", "CoreShowChannel",
+         CALLER("1.1") "BridgeId: b1\r\nDuration: 00:00:06\r\n");
+    item("CoreShowChannels", "CoreShowChannelsComplete", "EventList: Complete\r\n");
+    assert_int_equal(R->n_alive, 1);
+    assert_string_equal(R->alive[0], "1.1");
+    assert_int_equal(R->n_events, before); /* nothing new is to be said of it */
+}
+
+static void test_met_in_the_middle(void **state)
+{
+    (void)state;
+    log_in();
+    answer("CoreShowChannels", "Success", "EventList: start\r\n");
+    item("CoreShowChannels", "CoreShowChannel",
+         SHOT("1.2", "1.1", "PJSIP/1001-02", "internal", "", "1001",
+              "6") "BridgeId: b1\r\nDuration: 00:00:05\r\n");
+    item("CoreShowChannels", "CoreShowChannel",
+         CALLER("1.1") "BridgeId: b1\r\nDuration: 00:01:06\r\n");
+    item("CoreShowChannels", "CoreShowChannelsComplete", "EventList: Complete\r\n");
+    assert_int_equal(R->n_events, 2);
+    assert_int_equal(R->events[0].ev.kind, STEWARD_EV_ORIGINATED);
+    assert_int_equal(R->events[0].ev.direction, STEWARD_DIR_INBOUND);
+    assert_int_equal(R->events[0].ev.at, START - 66000);
+    assert_int_equal(R->events[1].ev.kind, STEWARD_EV_ESTABLISHED);
+    assert_string_equal(R->events[1].ev.device, "1001");
+}
+
+static void test_few_rights(void **state)
+{
+    (void)state;
+    log_in();
+    answer("CoreStatus", "Error", "Message: Permission denied\r\n");
+    answer("CoreShowChannels", "Error", "Message: Permission denied\r\n");
+    assert_string_not_equal(sent_id("Status", 0), "");
+    answer("Status", "Error", "Message: Permission denied\r\n");
+    answer("QueueStatus", "Success", "EventList: start\r\n");
+    item("QueueStatus", "QueueStatusComplete", "EventList: Complete\r\n");
+    assert_int_equal(R->state, STEWARD_SOURCE_UP);
+    assert_int_equal(R->resyncs, 0); /* nothing known, so nothing is closed */
+    assert_non_null(strstr(R->log, "lacks the write class system, reporting or call"));
+    answer("ListCommands", "Success",
+           "Ping: Keepalive  (Priv: <none>)\r\nHangup: Hangup  (Priv: system,call,all)\r\n"
+           "BlindTransfer: x\r\nPark: x\r\nPJSIPNotify: x\r\nQueuePause: x\r\n");
+    assert_non_null(strstr(R->log, "lacks the write class originate (manager.conf): no Originate"));
+    assert_false(R->can & STEWARD_CAN_DIAL);
+    assert_true(R->can & STEWARD_CAN_HANGUP);
+}
+
+static void test_new_life(void **state)
+{
+    (void)state;
+    log_in();
+    empty_lists();
+    live_call();
+    replay_eof(R, "closed");
+    replay_until(R, R->now + 1500);
+    log_in();
+    answer("CoreStatus", "Success", "CoreStartupDate: 2026-11-22\r\nCoreStartupTime: 02:00:00\r\n");
+    say("Event: Newchannel\r\n" CALLER("1.1") "\r\n"); /* the same name in a new life */
+    assert_int_equal(last_event()->kind, STEWARD_EV_ORIGINATED);
+    say("Event: Hangup\r\n" CALLER("1.1") "Cause: 16\r\n\r\n");
+    assert_int_equal(last_event()->kind, STEWARD_EV_CLEARED);
+}
+
+/* ---- bad input ---- */
+
+static void test_strangers(void **state)
+{
+    (void)state;
+    static const char *const junk[] = {
+        "Event: Hangup\r\nUniqueid: 9.9\r\nChannel: PJSIP/x-1\r\nCause: 16\r\n\r\n",
+        "Event: BridgeLeave\r\nBridgeUniqueid: nobody\r\nUniqueid: 9.9\r\n\r\n",
+        "Event: DialEnd\r\nDestUniqueid: 9.9\r\nDialStatus: ANSWER\r\n\r\n",
+        "Event: DialBegin\r\n\r\n",
+        "Event: Newstate\r\nUniqueid: 9.9\r\nChannelState: 6\r\n\r\n",
+        "Event: AgentComplete\r\nQueue: service\r\nReason: caller\r\n\r\n",
+        "Event: AttendedTransfer\r\nResult: Success\r\n\r\n",
+        "Event: QueueMemberStatus\r\nQueue: x\r\n\r\n",
+        "Event: CoreShowChannel\r\nActionID: other-1\r\nUniqueid: 8.8\r\nChannel: "
+        "PJSIP/y-1\r\n\r\n",
+        "Event: OriginateResponse\r\nActionID: other-1\r\nResponse: Failure\r\n\r\n",
+        "Response: Error\r\nMessage: whatever\r\n\r\n",
+        ": \r\n:::\r\nEvent\r\n\r\n",
+    };
+    log_in();
+    empty_lists();
+    for (size_t i = 0; i < sizeof junk / sizeof *junk; i++)
+        say(junk[i]);
+    assert_int_equal(R->n_events, 0);
+    live_call();
+    assert_int_equal(count(STEWARD_EV_ESTABLISHED), 1);
+}
+
+static void test_no_linkedid(void **state)
+{
+    (void)state;
+    log_in();
+    say("Event: Newchannel\r\nChannel: PJSIP/trunk-1\r\nChannelState: 4\r\nContext: from-trunk\r\n"
+        "Exten: 4008001\r\nCallerIDNum: 138\r\nUniqueid: 1.1\r\n\r\n");
+    say("Event: Newchannel\r\nChannel: PJSIP/1001-2\r\nChannelState: 0\r\nContext: internal\r\n"
+        "Exten: s\r\nUniqueid: 1.2\r\n\r\n");
+    say("Event: DialBegin\r\nUniqueid: 1.1\r\nDestUniqueid: 1.2\r\n\r\n");
+    say("Event: Newstate\r\nUniqueid: 1.2\r\nChannelState: 5\r\n\r\n");
+    assert_int_equal(last_event()->kind, STEWARD_EV_DELIVERED);
+    assert_string_equal(last_event()->call, "1.1");
+    say("Event: Hangup\r\nUniqueid: 1.2\r\nCause: 0\r\n\r\n");
+    say("Event: HangupRequest\r\nUniqueid: 1.1\r\n\r\n");
+    say("Event: Hangup\r\nUniqueid: 1.1\r\nCause: 0\r\n\r\n");
+    assert_int_equal(last_event()->kind, STEWARD_EV_CLEARED);
+    assert_int_equal(last_event()->by, STEWARD_BY_CALLER);
+}
+
+/* ---- actions ---- */
+
+static int act(uint32_t what, const char *call, const char *device, const char *to)
+{
+    struct steward_action a = {.struct_size = sizeof a,
+                               .token = 7,
+                               .what = what,
+                               .call = call,
+                               .device = device,
+                               .number = to,
+                               .to = to,
+                               .transfer = STEWARD_TRANSFER_BLIND,
+                               .caller_name = "Wang \"F\" <1>\r\nVariable: x=y",
+                               .outbound_number = "4008000",
+                               .agent_state = STEWARD_AGENT_NOT_READY,
+                               .reason = "lunch\r\nAction: Command"};
+    R->done_token = 0;
+    return R->ops->action(R->ops_ctx, &a);
+}
+
+static void test_dial(void **state)
+{
+    (void)state;
+    log_in();
+    assert_int_equal(act(STEWARD_CAN_DIAL, NULL, "pbx-a/1001", "013800138000"), 0);
+    assert_non_null(strstr(R->written, "Channel: PJSIP/1001\r\n"));
+    assert_non_null(strstr(R->written, "Exten: 013800138000\r\n"));
+    assert_non_null(strstr(R->written, "Async: true\r\n"));
+    assert_non_null(strstr(R->written, "<4008000>\r\n"));
+    assert_null(strstr(R->written, "\nVariable: x=y"));
+    answer("Originate", "Success", "Message: Originate successfully queued\r\n");
+    assert_int_equal(R->done_token, 7);
+    assert_true(R->done_ok);
+    item("Originate", "OriginateResponse", "Response: Failure\r\nReason: 0\r\n");
+    assert_int_equal(R->n_events, 3); /* the phone is not there: no channel ever says so */
+    assert_int_equal(R->events[0].ev.direction, STEWARD_DIR_OUTBOUND);
+    assert_int_equal(R->events[1].ev.kind, STEWARD_EV_FAILED);
+    assert_int_equal(R->events[1].ev.cause, STEWARD_CAUSE_UNREGISTERED);
+    assert_int_equal(R->events[2].ev.kind, STEWARD_EV_CLEARED);
+    act(STEWARD_CAN_DIAL, NULL, "1001", "1380013800; rm");
+    assert_string_equal(R->done_code, "bad_number");
+    act(STEWARD_CAN_DIAL, NULL, "1001", "13800138000");
+    answer("Originate", "Error", "Message: Permission denied\r\n");
+    assert_false(R->done_ok);
+    assert_non_null(strstr(R->done_text, "write class originate"));
+}
+
+static void test_in_call(void **state)
+{
+    (void)state;
+    log_in();
+    live_call();
+    act(STEWARD_CAN_TRANSFER, "1.1", "1001", "1002");
+    assert_non_null(strstr(R->written, "Channel: PJSIP/1001-02\r\nContext: internal\r\n"));
+    answer("BlindTransfer", "Success", "Message: ok\r\n");
+    assert_true(R->done_ok);
+    act(STEWARD_CAN_PARK, "1.1", "1001", NULL);
+    assert_non_null(strstr(R->written, "Channel: PJSIP/trunk-01\r\nTimeoutChannel: PJSIP/1001-02"));
+    act(STEWARD_CAN_HOLD, "1.1", "1001", NULL);
+    assert_string_equal(R->done_code, "not_supported");
+    act(STEWARD_CAN_HANGUP, "9.9", "1001", NULL);
+    assert_string_equal(R->done_code, "no_such_call");
+    act(STEWARD_CAN_HANGUP, "1.1", "1001", NULL);
+    assert_non_null(strstr(R->written, "Action: Hangup\r\n"));
+    say("Event: Hangup\r\n" PHONE("6") "Cause: 16\r\n\r\n");
+    say("Event: Hangup\r\n" CALLER("1.1") "Cause: 16\r\n\r\n");
+    assert_int_equal(last_event()->by, STEWARD_BY_AGENT);
+    act(STEWARD_CAN_DIAL, NULL, "1001", "13800138000");
+    replay_until(R, R->now + 12000);
+    assert_string_equal(R->done_code, "timeout");
+}
+
+static void test_agent_state(void **state)
+{
+    (void)state;
+    log_in();
+    answer("QueueStatus", "Success", "EventList: start\r\n");
+    item("QueueStatus", "QueueMember",
+         "Queue: a\r\nLocation: PJSIP/1001\r\nStatus: 1\r\nPaused: 0\r\n");
+    item("QueueStatus", "QueueMember",
+         "Queue: b\r\nLocation: Local/1001@from-queue/n\r\nStatus: 1\r\nPaused: 0\r\n");
+    item("QueueStatus", "QueueStatusComplete", "EventList: Complete\r\n");
+    assert_int_equal(last_event()->agent_state, STEWARD_AGENT_READY);
+    assert_string_equal(last_event()->device, "1001");
+    act(STEWARD_CAN_AGENT_STATE, NULL, "1001", NULL);
+    assert_non_null(
+        strstr(R->written, "Interface: PJSIP/1001\r\nPaused: true\r\nReason: lunch\r\n"));
+    assert_non_null(strstr(R->written, "Interface: Local/1001@from-queue/n\r\nPaused: true\r\n"));
+    answer("QueuePause", "Success", "Message: Interface paused successfully\r\n");
+    assert_int_equal(R->done_token, 7);
+    assert_true(R->done_ok);
+    say("Event: QueueMemberPause\r\nQueue: a\r\nInterface: PJSIP/1001\r\nStatus: 1\r\nPaused: 1\r\n"
+        "PausedReason: lunch\r\n\r\n");
+    assert_int_equal(last_event()->agent_state, STEWARD_AGENT_NOT_READY);
+    assert_string_equal(last_event()->reason, "lunch");
+    say("Event: QueueMemberRemoved\r\nQueue: a\r\nInterface: PJSIP/1001\r\n\r\n");
+    say("Event: QueueMemberRemoved\r\nQueue: b\r\nInterface: Local/1001@from-queue/n\r\n\r\n");
+    assert_int_equal(last_event()->agent_state, STEWARD_AGENT_LOGGED_OFF);
+}
+
+static void test_link_down_ends_actions(void **state)
+{
+    (void)state;
+    log_in();
+    act(STEWARD_CAN_DIAL, NULL, "1001", "13800138000");
+    replay_eof(R, "gone");
+    assert_int_equal(R->done_token, 7);
+    assert_string_equal(R->done_code, "source_down");
+    act(STEWARD_CAN_DIAL, NULL, "1001", "13800138000");
+    assert_string_equal(R->done_code, "source_down");
+}
+
+#define LINK(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_framing),
+        LINK(test_too_long),
+        LINK(test_md5),
+        LINK(test_plain_on_this_machine),
+        LINK(test_wrong_secret),
+        LINK(test_no_manager),
+        LINK(test_silent_peer),
+        LINK(test_back_off),
+        LINK(test_unanswered_ping),
+        LINK(test_gone_meanwhile),
+        LINK(test_still_there),
+        LINK(test_met_in_the_middle),
+        LINK(test_few_rights),
+        LINK(test_new_life),
+        LINK(test_strangers),
+        LINK(test_no_linkedid),
+        LINK(test_dial),
+        LINK(test_in_call),
+        LINK(test_agent_state),
+        LINK(test_link_down_ends_actions),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
