@@ -3,6 +3,8 @@
  */
 #include "unit.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -147,6 +149,38 @@ static void allowed_and_table(void **state)
     buf_free(&out);
 }
 
+/* docs/tickets.md shows the table that runs; UPDATE_DOCS=1 writes it there. */
+static void docs_in_step(void **state)
+{
+    static const char begin[] = "<!-- rules -->\n", end[] = "<!-- /rules -->";
+    const char *path = TEST_DATA "/../docs/tickets.md";
+    struct buf page = BUF_INIT(1 << 20), table = BUF_INIT(65536);
+    char chunk[4096];
+    size_t n;
+    FILE *f = fopen(path, "r");
+
+    assert_non_null(f);
+    while ((n = fread(chunk, 1, sizeof(chunk), f)) > 0)
+        buf_add(&page, chunk, n);
+    fclose(f);
+    ticket_rule_print(&table);
+    const char *from = strstr(buf_str(&page), begin), *to = strstr(buf_str(&page), end);
+    assert_true(from && to && from < to);
+    from += strlen(begin);
+    if (getenv("UPDATE_DOCS")) {
+        f = fopen(path, "w");
+        assert_non_null(f);
+        fwrite(page.data, 1, (size_t)(from - page.data), f);
+        fputs(buf_str(&table), f);
+        fputs(to, f);
+        fclose(f);
+    } else if (table.len != (size_t)(to - from) || memcmp(from, table.data, table.len) != 0) {
+        fail_msg("docs/tickets.md is out of step: run this test with UPDATE_DOCS=1");
+    }
+    buf_free(&page);
+    buf_free(&table);
+}
+
 static void names_round_trip(void **state)
 {
     for (enum ticket_state s = 0; s < TICKET_STATES; s++)
@@ -166,6 +200,7 @@ int main(void)
         cmocka_unit_test(conditions),
         cmocka_unit_test(allowed_and_table),
         cmocka_unit_test(names_round_trip),
+        cmocka_unit_test(docs_in_step),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
