@@ -46,6 +46,8 @@ void api_answer(struct api_job *job, int rc, const struct errmsg *why)
         rc = E_TOOBIG;
     if (rc == E_OK && job->after && !job->replayed)
         job->after(job);
+    if (rc < 0 && why && why->text[0] && !job->verb.text[0])
+        rc = api_why(job, rc, why);
     if (rc == E_OK)
         http_reply_json(job->req, job->status, job->out.data, job->out.len);
     else

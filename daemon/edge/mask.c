@@ -68,11 +68,32 @@ void mask_text(const char *s, char *out, size_t cap)
 
 static void mask_value(json_t *v, bool here);
 
+/* A number may also be a name ("phone_labels"): the object is made anew, in its order. */
+static void mask_names(json_t *o)
+{
+    const char *key;
+    json_t *v, *copy = json_object();
+    bool any = false;
+    json_object_foreach(o, key, v)
+    {
+        char name[512];
+        mask_text(key, name, sizeof(name));
+        any |= strcmp(name, key) != 0;
+        json_object_set(copy, name, v);
+    }
+    if (any) {
+        json_object_clear(o);
+        json_object_update(o, copy);
+    }
+    json_decref(copy);
+}
+
 static void mask_object(json_t *o)
 {
     const char *key;
     json_t *v;
     json_object_foreach(o, key, v) mask_value(v, is_masked(key));
+    mask_names(o);
 }
 
 static void mask_value(json_t *v, bool here)
