@@ -1,0 +1,13 @@
+# The plugin kit: part of this test, and a program for plugin authors.
+set(kit ${CMAKE_SOURCE_DIR}/tests/kit)
+target_sources(test_plugins PRIVATE ${kit}/kit.c)
+target_include_directories(test_plugins PRIVATE ${kit})
+foreach(plugin gw_webhook gw_kannel skeleton cti_ami cti_esl)
+  if(TARGET plugin_${plugin})
+    add_dependencies(test_plugins plugin_${plugin})
+  endif()
+endforeach()
+add_executable(steward-plugin-check ${kit}/plugin_check.c ${kit}/kit.c)
+target_include_directories(steward-plugin-check PRIVATE ${kit} daemon include)
+target_link_libraries(steward-plugin-check PRIVATE domain ${CMAKE_DL_LIBS})
+install(TARGETS steward-plugin-check RUNTIME DESTINATION bin)
