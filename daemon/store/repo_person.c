@@ -140,8 +140,8 @@ static int phone_longer(struct db *db, const char *rev, struct person_phone *out
 {
     char end[20];
     snprintf(end, sizeof(end), "%s:", rev); /* ':' comes after '9' */
-    struct db_q *q = db_query(
-        db, "SELECT person_id, label FROM phone WHERE rev > $1 AND rev < $2 ORDER BY person_id");
+    struct db_q *q = db_query(db, "SELECT person_id, label FROM phone WHERE rev <> '' AND rev > $1 "
+                                  "AND rev < $2 ORDER BY person_id");
     db_bind_text(q, 1, rev);
     db_bind_text(q, 2, end);
     return phones_read(q, out, max);
@@ -150,9 +150,9 @@ static int phone_longer(struct db *db, const char *rev, struct person_phone *out
 /* Those that are as long or shorter and are the end of ours. */
 static int phone_shorter(struct db *db, const char *rev, struct person_phone *out, int max)
 {
-    struct db_q *q =
-        db_query(db, "SELECT person_id, label FROM phone WHERE rev IN ($1, $2, $3, $4, $5, $6, $7, "
-                     "$8, $9) ORDER BY person_id");
+    struct db_q *q = db_query(db, "SELECT person_id, label FROM phone WHERE rev <> '' AND rev IN "
+                                  "($1, $2, $3, $4, $5, $6, $7, "
+                                  "$8, $9) ORDER BY person_id");
     size_t len = strlen(rev);
     int n = 1;
     for (size_t part = MATCH_NSN_MIN; part <= len && n <= 9; part++) {

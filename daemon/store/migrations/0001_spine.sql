@@ -28,7 +28,7 @@ CREATE TABLE phone (
     rev TEXT NOT NULL DEFAULT '',              -- national digits reversed, for "ends with"
     UNIQUE (person_id, e164)) STRICT;
 CREATE INDEX phone_e164 ON phone (e164);
-CREATE INDEX phone_rev ON phone (rev);
+CREATE INDEX phone_rev ON phone (rev) WHERE rev <> '';
 CREATE TABLE email (
     id INTEGER PRIMARY KEY, person_id INTEGER NOT NULL REFERENCES person(id),
     address TEXT NOT NULL, pos INTEGER NOT NULL, UNIQUE (person_id, address)) STRICT;
