@@ -79,6 +79,11 @@ void edge_drain(struct edge *e)
     http_drain(e->http);
 }
 
+bool edge_busy(const struct edge *e)
+{
+    return http_connections(e->http) > 0;
+}
+
 void edge_close(struct edge *e)
 {
     metrics_remove(e->o.metrics, e->http);

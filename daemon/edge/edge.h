@@ -62,6 +62,8 @@ uint16_t edge_port(const struct edge *e);
 void edge_set_site(struct edge *e, struct site *site);
 /** Stop accepting; what is under way is answered. */
 void edge_drain(struct edge *e);
+/** True while a connection is open: after edge_drain(), while an answer is owed or leaving. */
+bool edge_busy(const struct edge *e);
 /** Before ledger_free(): every answer still owed is dropped when it comes. */
 void edge_close(struct edge *e);
 /** After ledger_free(): commands and reads under way refer to it. */

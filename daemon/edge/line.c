@@ -362,6 +362,7 @@ void line_free(struct line **line)
     staff_off_change(l->opts.staff, l);
     while (l->links) {
         struct link *k = l->links;
+        pbx_drained(k);
         conn_finish(&k->conn);
         forget(k, "the daemon stops");
     }

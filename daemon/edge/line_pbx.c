@@ -9,31 +9,32 @@
 
 /* ---- acks ---- */
 
-/* One ack waits at most: while the last one is not with the kernel, only the number moves on. */
-static void send_ack(struct link *k)
+static void write_ack(struct link *k)
 {
     struct jw w;
-    if (!k->welcomed || k->ack_due <= k->acked || conn_pending(k->conn) > 0)
-        return;
     line_begin(k->line, &w, "ack");
-    jw_kint(&w, "seq", k->ack_due);
+    jw_kint(&w, "seq", k->durable);
     jw_end_obj(&w);
-    k->acked = k->ack_due;
+    k->ack_owed = false;
     k->line->stats.acks++;
     link_write(k);
 }
 
+/* One ack waits at most: while the last one is not with the kernel, only the number moves on. A
+ * resent event is acked again, though nothing moved. */
 static void on_durable(void *ctx, int64_t seq)
 {
     struct link *k = ctx;
-    if (seq > k->ack_due)
-        k->ack_due = seq;
-    send_ack(k);
+    k->durable = seq;
+    k->ack_owed = k->welcomed;
+    if (k->ack_owed && conn_pending(k->conn) == 0)
+        write_ack(k);
 }
 
 void pbx_drained(struct link *k)
 {
-    send_ack(k);
+    if (k->ack_owed)
+        write_ack(k);
 }
 
 /* ---- welcome ---- */
@@ -42,18 +43,18 @@ static void welcome(struct link *k)
 {
     struct jw w;
     k->welcomed = true;
-    k->acked = k->ack_due = telephony_last_seq(k->source);
+    k->durable = telephony_last_seq(k->source);
     line_begin(k->line, &w, "welcome");
     jw_kint(&w, "v", 1);
     jw_kstr(&w, "name", k->name);
-    jw_kint(&w, "last_seq", k->acked);
+    jw_kint(&w, "last_seq", k->durable);
     jw_kstr(&w, "server", "stewardd/" STEWARD_VERSION);
     jw_end_obj(&w);
     link_write(k);
     link_flow(k);
     telephony_source_state(k->source, STEWARD_SOURCE_UP, 0, NULL);
     log_info(&k->line->log, "PBX %s is up from %s, at seq %lld", k->name, conn_peer(k->conn),
-             (long long)k->acked);
+             (long long)k->durable);
 }
 
 /* Everything that the former link sent is on disk: now last_seq is true. */

@@ -66,7 +66,8 @@ struct link {
     /* pbx */
     struct telephony_source *source;
     struct line_waiter *waiter;
-    int64_t acked, ack_due;
+    int64_t durable; /* the highest number on disk */
+    bool ack_owed;
     /* agent */
     struct line_action *actions;
     int n_actions;
@@ -136,6 +137,7 @@ bool link_may_stay(struct link *k);
 void pbx_open(struct link *k);
 void pbx_close(struct link *k, const char *why);
 void pbx_event(struct link *k, const json_t *o);
+/** All output has left, or is to: send the ack that waits. */
 void pbx_drained(struct link *k);
 
 /* line_agent.c */

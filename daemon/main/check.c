@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/conn.h"
+#include "host/plugins.h"
 #include "main/daemon.h"
 #include "service/outbox.h"
 #include "store/db.h"
@@ -42,6 +43,7 @@ struct site *daemon_check(const char *config, struct conf_faults *faults)
     check_store(site, faults);
     check_tls(site, faults);
     check_templates(site, faults);
+    plugins_check(site, faults);
     if (faults->errors)
         site_unref(&site);
     return site;

@@ -4,6 +4,7 @@
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/loop.h"
 #include "domain/site.h"
@@ -14,18 +15,31 @@ struct daemon_opts {
     int64_t test_ms;
 };
 
-/** Everything that lives from start to stop. Fields are in the order in which they are made. */
+/** Everything that lives from start to stop, in the order in which it is made. */
 struct daemon {
     struct daemon_opts opts;
-    struct site *site;
+    struct site *site;         /* the present configuration; a reference */
+    struct site *tickets_site; /* the tickets' own reference, which follows through the ledger */
     struct loop *loop;
     struct loop_signal *on_term, *on_int, *on_hup;
     struct tls *tls;
     struct metrics *metrics;
+    struct checks *checks;
     struct hub *hub;
     struct ledger *ledger;
     struct staff *staff;
+    struct registry *registry;
+    struct screenpop *pops;
+    struct hub_sub *card_watch; /* drops cards whose tickets changed */
     struct outbox *outbox;
+    struct tickets *tickets;
+    struct timers *timers;
+    struct auditor *auditor;
+    struct importer *importer;
+    struct telephony *telephony;
+    struct plugins *plugins;
+    struct edge *edge;
+    struct line *line;
     size_t started; /* steps of the table that are done */
 };
 
@@ -39,8 +53,8 @@ void daemon_run(struct daemon *d);
 void daemon_stop(struct daemon *d);
 
 /**
- * Read the configuration anew (HUP, POST /reload). 0: taken, report says what is taken now and what
- * needs a restart. E_INVALID: the old one stays, report holds every fault.
+ * Read the configuration anew (HUP, POST /reload). 0: taken, and now and later (comma-separated
+ * keys) say what is taken and what needs a restart. E_INVALID: the old one stays, faults holds why.
  */
 int daemon_reload(struct daemon *d, struct buf *now, struct buf *later,
                   struct buf *faults) MUST_CHECK;

@@ -2,26 +2,88 @@
  * reload.c - the configuration read anew beside the old one, checked whole, then taken by every
  * part; a bad one changes nothing.
  */
-#include "base/buf.h"
+#include <stdlib.h>
+
 #include "base/log.h"
+#include "base/mem.h"
+#include "edge/edge.h"
+#include "host/plugins.h"
 #include "main/daemon.h"
 #include "service/outbox.h"
+#include "service/registry.h"
 #include "service/staff.h"
+#include "service/telephony.h"
+#include "service/tickets.h"
 
-static int swap_outbox(struct daemon *d, struct site *site, struct errmsg *why)
+/* ---- tickets: between two commands ---- */
+
+struct handing {
+    struct tickets *tickets;
+    struct site *now, *old; /* references */
+};
+
+static int run_handing(struct ledger_tx *tx, void *arg)
+{
+    struct handing *h = arg;
+    tickets_set_site(h->tickets, tx, h->now);
+    return 0;
+}
+
+static void handing_done(void *arg, int rc, const struct errmsg *why)
+{
+    struct handing *h = arg;
+    if (rc < 0)
+        log_error(NULL, "the tickets keep the old configuration: %s", why->text);
+    site_unref(rc < 0 ? &h->now : &h->old); /* the other one stays in use */
+    free(h);
+}
+
+/* The tickets hold a reference of their own (`tickets_site`), handed on with each reload. */
+static int take_tickets(struct daemon *d, struct site *site, struct errmsg *why)
+{
+    struct handing *h = xcalloc(1, sizeof(*h));
+    *h = (struct handing){d->tickets, site_ref(site), d->tickets_site};
+    struct ledger_cmd cmd = {
+        .name = "reload", .run = run_handing, .done = handing_done, .arg = h, .insist = true};
+    int rc = ledger_submit(d->ledger, &cmd);
+    if (rc < 0) {
+        site_unref(&h->now);
+        free(h);
+        return errmsg_set(why, rc, "the ledger is busy");
+    }
+    d->tickets_site = site;
+    return 0;
+}
+
+/* ---- the others ---- */
+
+static int take_outbox(struct daemon *d, struct site *site, struct errmsg *why)
 {
     return outbox_reload(d->outbox, site, why);
 }
 
-static int swap_staff(struct daemon *d, struct site *site, struct errmsg *why)
+static int take_numbers(struct daemon *d, struct site *site, struct errmsg *why)
 {
-    staff_set_dev(d->staff, site->listen.dev_token);
+    struct telephony_conf conf;
+    telephony_conf_of(site, &conf);
+    telephony_reload(d->telephony, &conf);
+    registry_set_rules(d->registry, &conf.numbers);
     return 0;
 }
 
-static int swap_log(struct daemon *d, struct site *site, struct errmsg *why)
+static int take_plugins(struct daemon *d, struct site *site, struct errmsg *why)
+{
+    struct conf_faults faults = {0};
+    plugins_reload(d->plugins, site, &faults); /* what it says of them it logs */
+    conf_faults_free(&faults);
+    return 0;
+}
+
+static int take_rest(struct daemon *d, struct site *site, struct errmsg *why)
 {
     enum log_level level;
+    staff_set_dev(d->staff, site->listen.dev_token);
+    edge_set_site(d->edge, site);
     if (log_parse_level(site->log.level, &level))
         log_set_level(level);
     return 0;
@@ -29,9 +91,7 @@ static int swap_log(struct daemon *d, struct site *site, struct errmsg *why)
 
 /* What takes a new configuration while running. Those that may refuse come first. */
 static int (*const TAKERS[])(struct daemon *d, struct site *site, struct errmsg *why) = {
-    swap_outbox,
-    swap_staff,
-    swap_log,
+    take_outbox, take_tickets, take_numbers, take_plugins, take_rest,
 };
 
 int daemon_reload(struct daemon *d, struct buf *now, struct buf *later, struct buf *faults)
@@ -43,7 +103,7 @@ int daemon_reload(struct daemon *d, struct buf *now, struct buf *later, struct b
     conf_faults_free(&found);
     if (!site)
         return E_INVALID;
-    for (size_t i = 0; i < sizeof(TAKERS) / sizeof(TAKERS[0]); i++) {
+    for (size_t i = 0; i < ARRAY_LEN(TAKERS); i++) {
         if (TAKERS[i](d, site, &why) < 0) {
             buf_adds(faults, why.text);
             site_unref(&site);

@@ -1,0 +1,309 @@
+/*
+ * parts.c - the parts within: loop, store, services, and the threads of glue between them.
+ */
+#include "main/parts.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/conn.h"
+#include "base/log.h"
+#include "edge/line.h"
+#include "service/auditor.h"
+#include "service/checks.h"
+#include "service/import.h"
+#include "service/hub.h"
+#include "service/ledger.h"
+#include "service/metrics.h"
+#include "service/outbox.h"
+#include "service/registry.h"
+#include "service/screenpop.h"
+#include "service/staff.h"
+#include "service/telephony.h"
+#include "service/tickets.h"
+#include "service/timers.h"
+
+enum {
+    HUB_EVENTS = 20000, /* kept for Last-Event-ID */
+    HUB_BYTES = 32 << 20,
+    LAST_WORDS_MS = 1000, /* for answers still being written when all is done */
+};
+
+/* ---- loop ---- */
+
+static void on_stop_signal(void *arg)
+{
+    struct daemon *d = arg;
+    log_info(NULL, "stopping");
+    loop_stop(d->loop);
+}
+
+static void on_hup(void *arg)
+{
+    struct buf now = BUF_INIT(65536), later = BUF_INIT(65536), faults = BUF_INIT(1 << 20);
+    if (daemon_reload(arg, &now, &later, &faults) < 0)
+        log_error(NULL, "reload refused, the old configuration stays: %s", buf_str(&faults));
+    else
+        log_info(NULL, "reloaded; taken: %s; needs a restart: %s",
+                 now.len ? buf_str(&now) : "nothing", later.len ? buf_str(&later) : "nothing");
+    buf_free(&now);
+    buf_free(&later);
+    buf_free(&faults);
+}
+
+int part_loop(struct daemon *d, struct errmsg *why)
+{
+    enum log_level level;
+    if (log_parse_level(d->site->log.level, &level))
+        log_set_level(level);
+    d->loop = loop_new();
+    d->on_term = loop_signal_new(d->loop, SIGTERM, on_stop_signal, d);
+    d->on_int = loop_signal_new(d->loop, SIGINT, on_stop_signal, d);
+    d->on_hup = loop_signal_new(d->loop, SIGHUP, on_hup, d);
+    d->metrics = metrics_new();
+    d->checks = checks_new();
+    d->hub = hub_new(HUB_EVENTS, HUB_BYTES);
+    return 0;
+}
+
+void part_loop_free(struct daemon *d)
+{
+    loop_drain(d->loop, LAST_WORDS_MS);
+    hub_free(&d->hub);
+    checks_free(&d->checks);
+    metrics_free(&d->metrics);
+    loop_signal_free(&d->on_term);
+    loop_signal_free(&d->on_int);
+    loop_signal_free(&d->on_hup);
+    loop_free(&d->loop);
+}
+
+int part_tls(struct daemon *d, struct errmsg *why)
+{
+    if (!d->site->listen.tls.certificate)
+        return 0;
+    d->tls = tls_server(d->site->listen.tls.certificate, d->site->listen.tls.key, why);
+    return d->tls ? 0 : E_INVALID;
+}
+
+void part_tls_free(struct daemon *d)
+{
+    tls_free(&d->tls);
+}
+
+/* ---- ledger ---- */
+
+static void on_pressure(void *ctx, bool full)
+{
+    struct daemon *d = ctx;
+    log_warn(NULL, "%s", full ? "the ledger is behind: PBXs wait" : "the ledger has caught up");
+    if (d->line)
+        line_pressure(d->line, full);
+}
+
+int part_ledger(struct daemon *d, struct errmsg *why)
+{
+    struct ledger_opts o = {.loop = d->loop,
+                            .driver = &db_sqlite,
+                            .where = d->site->store.path,
+                            .pressure = on_pressure,
+                            .ctx = d};
+    d->ledger = ledger_new(&o, why);
+    return d->ledger ? 0 : E_IO;
+}
+
+void part_ledger_quiet(struct daemon *d)
+{
+    ledger_free(&d->ledger);
+    loop_turn(d->loop); /* what its answers deferred to the end of a turn: acks */
+}
+
+/* ---- staff ---- */
+
+/* An account goes: its tickets look for successors, in the same transaction. */
+static int on_disabled(void *ctx, struct ledger_tx *tx, const char *account,
+                       const struct staff_account *by)
+{
+    struct daemon *d = ctx;
+    static const struct staff_account nobody = {.name = "steward", .kind = STAFF_DEV};
+    struct actor actor = actor_of(by ? by : &nobody);
+    return tickets_on_account_disabled(d->tickets, tx, account, &actor);
+}
+
+int part_staff(struct daemon *d, struct errmsg *why)
+{
+    d->staff = staff_new(d->ledger);
+    staff_set_dev(d->staff, d->site->listen.dev_token);
+    staff_on_disable(d->staff, on_disabled, d);
+    return staff_load(d->staff, why);
+}
+
+void part_staff_free(struct daemon *d)
+{
+    staff_free(&d->staff);
+}
+
+/* ---- owners, and what shows them ---- */
+
+int part_registry(struct daemon *d, struct errmsg *why)
+{
+    struct number_rules rules;
+    number_rules_of(d->site, &rules);
+    d->registry = registry_new(&(struct registry_opts){.ledger = d->ledger, .rules = &rules});
+    return 0;
+}
+
+void part_registry_free(struct daemon *d)
+{
+    registry_free(&d->registry);
+}
+
+/* A card shows the person's open tickets. */
+static void on_ticket(void *ctx, const struct hub_event *ev)
+{
+    static const char key[] = "\"person_id\":"; /* within text its quotes would be escaped */
+    struct daemon *d = ctx;
+    const char *at = ev->kind == HUB_TICKET ? strstr(ev->json, key) : NULL;
+    int64_t id = at ? strtoll(at + sizeof(key) - 1, NULL, 10) : 0;
+    if (id > 0)
+        screenpop_touch(d->pops, &id, 1);
+}
+
+int part_pops(struct daemon *d, struct errmsg *why)
+{
+    struct screenpop_opts o = {.loop = d->loop, .ledger = d->ledger, .hub = d->hub};
+    d->pops = screenpop_new(&o);
+    registry_on_person_changed(d->registry, screenpop_touch, d->pops);
+    d->card_watch = hub_subscribe(d->hub, on_ticket, d);
+    return 0;
+}
+
+void part_pops_quiet(struct daemon *d)
+{
+    hub_unsubscribe(&d->card_watch);
+}
+
+void part_pops_free(struct daemon *d)
+{
+    screenpop_free(&d->pops);
+}
+
+/* ---- messages ---- */
+
+static void on_consent(void *ctx, int64_t person_id)
+{
+    struct daemon *d = ctx;
+    screenpop_touch(d->pops, &person_id, 1);
+}
+
+int part_outbox(struct daemon *d, struct errmsg *why)
+{
+    struct outbox_opts o = {.loop = d->loop,
+                            .ledger = d->ledger,
+                            .hub = d->hub,
+                            .site = d->site,
+                            .person_changed = on_consent,
+                            .ctx = d};
+    d->outbox = outbox_new(&o, why);
+    return d->outbox ? 0 : E_INVALID;
+}
+
+void part_outbox_quiet(struct daemon *d)
+{
+    if (d->outbox)
+        outbox_stop(d->outbox);
+}
+
+void part_outbox_free(struct daemon *d)
+{
+    outbox_free(&d->outbox);
+}
+
+/* ---- tickets and their clocks ---- */
+
+int part_tickets(struct daemon *d, struct errmsg *why)
+{
+    d->tickets_site = site_ref(d->site);
+    struct tickets_opts o = {.site = d->tickets_site, .hub = d->hub, .outbox = d->outbox};
+    d->tickets = tickets_new(&o);
+    return 0;
+}
+
+void part_tickets_free(struct daemon *d)
+{
+    tickets_free(&d->tickets);
+    site_unref(&d->tickets_site);
+}
+
+int part_timers(struct daemon *d, struct errmsg *why)
+{
+    d->timers = timers_new(d->tickets, d->ledger, d->loop);
+    tickets_set_timers(d->tickets, d->timers);
+    return 0;
+}
+
+void part_timers_free(struct daemon *d)
+{
+    timers_free(&d->timers);
+}
+
+/* ---- the second reader of the histories ---- */
+
+static void check_history(void *ctx, struct checks_out *out)
+{
+    struct audit_report report;
+    bool bad = auditor_degraded(ctx, &report);
+    check_say(out, "history", bad ? CHECK_DEGRADED : CHECK_OK, bad ? report.text : NULL);
+}
+
+int part_auditor(struct daemon *d, struct errmsg *why)
+{
+    d->auditor = auditor_new(d->tickets, d->ledger, d->loop);
+    checks_add(d->checks, check_history, d->auditor);
+    return 0;
+}
+
+void part_auditor_free(struct daemon *d)
+{
+    checks_remove(d->checks, d->auditor);
+    auditor_free(&d->auditor);
+}
+
+/* ---- imports ---- */
+
+int part_importer(struct daemon *d, struct errmsg *why)
+{
+    struct importer_opts o = {.loop = d->loop,
+                              .ledger = d->ledger,
+                              .registry = d->registry,
+                              .driver = &db_sqlite,
+                              .where = d->site->store.path};
+    d->importer = importer_new(&o);
+    return 0;
+}
+
+void part_importer_quiet(struct daemon *d)
+{
+    importer_free(&d->importer);
+}
+
+/* ---- calls ---- */
+
+int part_telephony(struct daemon *d, struct errmsg *why)
+{
+    struct telephony_opts o = {.loop = d->loop,
+                               .ledger = d->ledger,
+                               .hub = d->hub,
+                               .staff = d->staff,
+                               .pops = d->pops,
+                               .tickets = d->tickets};
+    telephony_conf_of(d->site, &o.conf);
+    d->telephony = telephony_new(&o);
+    return telephony_load(d->telephony, why);
+}
+
+void part_telephony_free(struct daemon *d)
+{
+    telephony_free(&d->telephony);
+}

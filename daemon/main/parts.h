@@ -1,0 +1,47 @@
+/*
+ * parts.h - how each part of the daemon starts, falls quiet, and goes: the rows of start.c's table.
+ */
+#pragma once
+#include "main/daemon.h"
+
+/* base and store */
+int part_loop(struct daemon *d, struct errmsg *why);
+void part_loop_free(struct daemon *d);
+int part_tls(struct daemon *d, struct errmsg *why);
+void part_tls_free(struct daemon *d);
+int part_ledger(struct daemon *d, struct errmsg *why);
+void part_ledger_quiet(struct daemon *d);
+
+/* services */
+int part_staff(struct daemon *d, struct errmsg *why);
+void part_staff_free(struct daemon *d);
+int part_registry(struct daemon *d, struct errmsg *why);
+void part_registry_free(struct daemon *d);
+int part_pops(struct daemon *d, struct errmsg *why);
+void part_pops_quiet(struct daemon *d);
+void part_pops_free(struct daemon *d);
+int part_outbox(struct daemon *d, struct errmsg *why);
+void part_outbox_quiet(struct daemon *d);
+void part_outbox_free(struct daemon *d);
+int part_tickets(struct daemon *d, struct errmsg *why);
+void part_tickets_free(struct daemon *d);
+int part_timers(struct daemon *d, struct errmsg *why);
+void part_timers_free(struct daemon *d);
+int part_auditor(struct daemon *d, struct errmsg *why);
+void part_auditor_free(struct daemon *d);
+int part_importer(struct daemon *d, struct errmsg *why);
+void part_importer_quiet(struct daemon *d);
+int part_telephony(struct daemon *d, struct errmsg *why);
+void part_telephony_free(struct daemon *d);
+
+/* doors */
+int part_plugins(struct daemon *d, struct errmsg *why);
+void part_plugins_quiet(struct daemon *d);
+void part_plugins_free(struct daemon *d);
+int part_edge(struct daemon *d, struct errmsg *why);
+void part_edge_quiet(struct daemon *d);
+void part_edge_free(struct daemon *d);
+int part_line(struct daemon *d, struct errmsg *why);
+void part_line_quiet(struct daemon *d);
+void part_line_free(struct daemon *d);
+int part_work(struct daemon *d, struct errmsg *why);
