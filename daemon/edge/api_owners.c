@@ -1,8 +1,7 @@
 /*
  * api_owners.c - owners, units and estates over HTTP. Reading a person is written to the audit log
- * before it is answered (api_read_persons).
+ * before it is answered (api_read_persons); changes are by the registry itself.
  */
-#include <stdio.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -58,13 +57,6 @@ static void get_owner(struct http_req *req, void *ctx)
     api_read_persons(job, "owner", read_owner);
 }
 
-static int audit_change(struct ledger_tx *tx, struct api_job *job, const char *what)
-{
-    char object[40];
-    snprintf(object, sizeof(object), "person:%lld", (long long)job->id);
-    return api_audit(tx, job->actor.name, what, object, NULL);
-}
-
 static int run_create(struct ledger_tx *tx, struct api_job *job)
 {
     int rc =
@@ -72,8 +64,7 @@ static int run_create(struct ledger_tx *tx, struct api_job *job)
     if (rc < 0)
         return rc;
     job->status = 201;
-    rc = registry_person_json(ledger_db(tx), job->id, job->now, &job->w);
-    return rc < 0 ? rc : audit_change(tx, job, "person.create");
+    return registry_person_json(ledger_db(tx), job->id, job->now, &job->w);
 }
 
 static void post_owner(struct http_req *req, void *ctx)
@@ -87,8 +78,7 @@ static int run_change(struct ledger_tx *tx, struct api_job *job)
                              job->actor.name);
     if (rc < 0)
         return rc;
-    rc = registry_person_json(ledger_db(tx), job->id, job->now, &job->w);
-    return rc < 0 ? rc : audit_change(tx, job, "person.change");
+    return registry_person_json(ledger_db(tx), job->id, job->now, &job->w);
 }
 
 static void patch_owner(struct http_req *req, void *ctx)

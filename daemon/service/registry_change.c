@@ -432,7 +432,7 @@ int registry_create(struct registry *r, struct ledger_tx *tx, const json_t *body
         }
     }
     rc = rc < 0 ? rc : put_lists(c, *id);
-    rc = rc < 0 ? rc : audit(c, "owner.added", *id, by);
+    rc = rc < 0 ? rc : audit(c, "person.create", *id, by);
     rc = rc < 0 ? rc : registry_changed_household(r, tx, *id);
     return change_end(c, rc);
 }
@@ -470,7 +470,7 @@ int registry_change(struct registry *r, struct ledger_tx *tx, int64_t id, int64_
     if (rc == 0 && lists && what == PUT_SAME) {
         rc = person_bump(db, id, ledger_now(tx));
     }
-    rc = rc < 0 ? rc : audit(c, "owner.changed", id, by);
+    rc = rc < 0 ? rc : audit(c, "person.change", id, by);
     rc = rc < 0 ? rc : registry_changed_household(r, tx, id);
     return change_end(c, rc);
 }
