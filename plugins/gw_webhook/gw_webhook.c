@@ -112,14 +112,14 @@ static int sign(struct webhook *w, const struct secret *s, const char *id, const
 
 /* ---- what is sent ---- */
 
-static void rfc3339(int64_t ms, char out[32])
+static void rfc3339(int64_t ms, char out[64])
 {
     time_t s = (time_t)(ms / 1000);
     struct tm tm;
 
     gmtime_r(&s, &tm);
-    size_t n = strftime(out, 24, "%Y-%m-%dT%H:%M:%S", &tm);
-    snprintf(out + n, 32 - n, ".%03dZ", (int)(ms % 1000));
+    snprintf(out, 64, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", tm.tm_year + 1900, tm.tm_mon + 1,
+             tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, (int)(ms % 1000));
 }
 
 static void set_text(json_t *o, const char *key, const char *value)
@@ -149,7 +149,7 @@ static json_t *message_data(struct webhook *w, const struct steward_message *m)
 
 static char *make_body(struct webhook *w, const struct steward_message *m)
 {
-    char at[32];
+    char at[64];
     json_t *o = json_object();
     json_t *data = m->event_type
                        ? json_loads(m->event_json ? m->event_json : "null", JSON_DECODE_ANY, NULL)
