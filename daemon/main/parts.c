@@ -151,7 +151,7 @@ int part_registry(struct daemon *d, struct errmsg *why)
     struct number_rules rules;
     number_rules_of(d->site, &rules);
     d->registry = registry_new(&(struct registry_opts){.ledger = d->ledger, .rules = &rules});
-    return 0;
+    return registry_set_timezone(d->site->site.timezone, why);
 }
 
 void part_registry_free(struct daemon *d)

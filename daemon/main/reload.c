@@ -68,7 +68,7 @@ static int take_numbers(struct daemon *d, struct site *site, struct errmsg *why)
     telephony_conf_of(site, &conf);
     telephony_reload(d->telephony, &conf);
     registry_set_rules(d->registry, &conf.numbers);
-    return 0;
+    return registry_set_timezone(site->site.timezone, why);
 }
 
 static int take_plugins(struct daemon *d, struct site *site, struct errmsg *why)
