@@ -202,7 +202,7 @@ int outbox_announce(struct outbox *ob, struct ledger_tx *tx, int64_t id, const c
     text_copy(a->gateway, sizeof(a->gateway), gateway);
     jw_init(&w, &json);
     if (!rc && ob->opts.hub)
-        rc = outbox_json(ledger_db(tx), id, true, &w);
+        rc = outbox_json(ledger_db(tx), id, false, &w);
     if (rc) {
         buf_free(&json);
         announcement_free(a);

@@ -15,6 +15,8 @@ def desk(make, sink):
     site = make(frozen=True, start=False)
     site.webhook("sms", sink.url)
     site.webhook("mail", sink.url)
+    site.section("messages", '\n  quiet_hours: {from: "22:00", to: "08:00"}\n'
+                             '  sms: {gateway: sms}\n  email: {gateway: mail}\n')
     site.start()
     site.li = site.user("li.na", device="1001")
     steward.sample_owners(site)
