@@ -52,6 +52,8 @@ void conf_fault_in(struct conf_faults *f, const char *file, int line, int column
                    ...) PRINTF_LIKE(5, 6);
 /** Appends "file:line:column: text\n" for each; warnings begin with "warning: " after the place. */
 void conf_faults_print(const struct conf_faults *f, struct buf *out);
+/** The same without warnings: why something was refused. */
+void conf_faults_print_errors(const struct conf_faults *f, struct buf *out);
 /** By file, in the order in which files came, then by line and column. */
 void conf_faults_sort(struct conf_faults *f);
 void conf_faults_free(struct conf_faults *f);

@@ -76,17 +76,27 @@ void conf_fault_in(struct conf_faults *f, const char *file, int line, int column
     va_end(ap);
 }
 
+static void print(const struct conf_fault *o, struct buf *out)
+{
+    if (*o->file)
+        buf_printf(out, "%s:", o->file);
+    if (o->line > 0)
+        buf_printf(out, "%d:%d:", o->line, o->column);
+    buf_printf(out, "%s%s%s\n", *o->file || o->line > 0 ? " " : "", o->warning ? "warning: " : "",
+               o->text);
+}
+
 void conf_faults_print(const struct conf_faults *f, struct buf *out)
 {
-    for (size_t i = 0; i < f->n; i++) {
-        const struct conf_fault *o = &f->items[i];
-        if (*o->file)
-            buf_printf(out, "%s:", o->file);
-        if (o->line > 0)
-            buf_printf(out, "%d:%d:", o->line, o->column);
-        buf_printf(out, "%s%s%s\n", *o->file || o->line > 0 ? " " : "",
-                   o->warning ? "warning: " : "", o->text);
-    }
+    for (size_t i = 0; i < f->n; i++)
+        print(&f->items[i], out);
+}
+
+void conf_faults_print_errors(const struct conf_faults *f, struct buf *out)
+{
+    for (size_t i = 0; i < f->n; i++)
+        if (!f->items[i].warning)
+            print(&f->items[i], out);
 }
 
 /* Insertion sort: stable, and lists are short and nearly in order. Files keep the order in which

@@ -2,6 +2,7 @@
  * listener.c - listening sockets: TCP or a Unix socket, with a pause when descriptors run out.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -23,7 +24,7 @@ enum { BACKLOG = 4096, ACCEPTS_PER_TURN = 256, PAUSE_MS = 1000 };
 struct listener {
     struct loop *loop;
     int fd;
-    char path[108]; /* Unix socket to remove at the end; "" for TCP */
+    char *path; /* Unix socket to remove at the end; NULL for TCP */
     uint16_t port;
     listener_cb *cb;
     void *arg;
@@ -68,6 +69,24 @@ static void on_ready(evutil_socket_t fd, short what, void *arg)
     }
 }
 
+/* A socket's address has room for 107 bytes: a longer path goes through its open folder, whose
+ * descriptor the caller closes once the name was used. */
+static bool unix_name(const char *path, char *out, size_t cap, int *dir)
+{
+    const char *slash = strrchr(path, '/');
+    if (text_copy(out, cap, path))
+        return true;
+    char *folder = slash ? xstrndup(path, (size_t)(slash - path)) : NULL;
+    *dir = folder ? open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+    free(folder);
+    int n = *dir >= 0 ? snprintf(out, cap, "/proc/self/fd/%d%s", *dir, slash) : -1;
+    if (n >= 0 && (size_t)n < cap)
+        return true;
+    if (*dir >= 0)
+        close(*dir);
+    return false;
+}
+
 /* True if nobody answers at a socket file that is there. */
 static bool unix_is_dead(const struct sockaddr_un *sun)
 {
@@ -83,9 +102,9 @@ static bool unix_is_dead(const struct sockaddr_un *sun)
 static int open_unix(struct listener *l, const char *path, struct errmsg *why)
 {
     struct sockaddr_un sun = {.sun_family = AF_UNIX};
-    if (!text_copy(sun.sun_path, sizeof(sun.sun_path), path))
-        return errmsg_set(why, E_INVALID, "%s: a socket's path has at most %zu bytes", path,
-                          sizeof(sun.sun_path) - 1);
+    int dir = -1;
+    if (!unix_name(path, sun.sun_path, sizeof(sun.sun_path), &dir))
+        return errmsg_set(why, E_INVALID, "%s: no such folder, or too long a name", path);
     struct stat st;
     if (stat(path, &st) == 0 && S_ISSOCK(st.st_mode) && unix_is_dead(&sun))
         unlink(path);
@@ -94,9 +113,11 @@ static int open_unix(struct listener *l, const char *path, struct errmsg *why)
     int rc = bind(l->fd, (struct sockaddr *)&sun, sizeof(sun));
     int error = errno;
     umask(mask);
+    if (dir >= 0)
+        close(dir);
     if (rc < 0)
         return errmsg_set(why, E_IO, "%s: %s", path, strerror(error));
-    text_copy(l->path, sizeof(l->path), path);
+    l->path = xstrdup(path);
     return 0;
 }
 
@@ -201,8 +222,9 @@ void listener_free(struct listener **listener)
     loop_timer_free(&l->again);
     if (l->fd >= 0)
         close(l->fd);
-    if (l->path[0])
+    if (l->path)
         unlink(l->path);
+    free(l->path);
     free(l);
 }
 

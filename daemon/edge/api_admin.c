@@ -24,13 +24,15 @@ static int note_reload(struct ledger_tx *tx, struct api_job *job)
 static void reload_now(struct api_job *job)
 {
     struct buf report = BUF_INIT(REPORT_MAX);
-    struct errmsg why;
     int rc = job->e->o.reload ? job->e->o.reload(job->e->o.ctx, &report) : E_UNSUPPORTED;
-    if (rc == E_OK)
+    if (rc == E_INVALID) {
+        http_problem_code(job->req, 422, "bad_configuration", buf_str(&report));
+        api_job_free(job);
+    } else {
         buf_add(&job->out, buf_str(&report), report.len);
-    text_copy(why.text, sizeof(why.text), buf_str(&report));
+        api_answer(job, rc, NULL);
+    }
     buf_free(&report);
-    api_answer(job, rc, &why);
 }
 
 static void reload(struct http_req *req, void *ctx)

@@ -11,7 +11,7 @@
 #include "base/text.h"
 #include "edge/http_priv.h"
 
-#define PROBLEM_MAX  8192
+#define PROBLEM_MAX  (2u << 20) /* a configuration may be wrong in many places */
 #define HEADERS_MAX  4096
 #define PAGE_MAX     500
 #define PAGE_DEFAULT 100

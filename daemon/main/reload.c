@@ -99,7 +99,7 @@ int daemon_reload(struct daemon *d, struct buf *now, struct buf *later, struct b
     struct conf_faults found = {0};
     struct errmsg why = {{0}};
     struct site *site = daemon_check(d->opts.config, &found);
-    conf_faults_print(&found, faults);
+    conf_faults_print_errors(&found, faults);
     conf_faults_free(&found);
     if (!site)
         return E_INVALID;

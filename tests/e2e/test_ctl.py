@@ -128,6 +128,8 @@ def test_backup_is_a_database(site, tmp_path):
 
 
 def test_a_deep_folder_has_a_socket(make, tmp_path):
-    site = make(start=False, name="d" * 60 + "/" + "e" * 60 + "/site")
+    deep = "d" * 60 + "/" + "e" * 60
+    (tmp_path / deep).mkdir(parents=True)
+    site = make(start=False, name=deep + "/site")
     site.start()
     site.ctl("ticket", "list")
