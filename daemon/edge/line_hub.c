@@ -109,6 +109,8 @@ void line_on_hub(void *line, const struct hub_event *ev)
     if (!spoken[ev->kind] || !r.line->roles)
         return;
     tell_device(&r, ev->source, ev->device);
+    for (size_t i = 0; ev->devices && ev->devices[i]; i++)
+        tell_device(&r, ev->source, ev->devices[i]);
     for (size_t i = 0; ev->users && ev->users[i]; i++)
         tell_user(&r, ev->users[i]);
     if (ev->department)

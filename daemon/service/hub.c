@@ -16,7 +16,7 @@
 
 enum { RUN_LEN = 8 };
 
-/* A kept event: its texts and its list of users stand behind it in the same block. */
+/* A kept event: its texts and lists stand behind it in the same block. */
 struct kept {
     struct hub_event ev;
     size_t bytes;
@@ -103,27 +103,54 @@ static const char *put(char **at, const char *s, size_t size)
     return copy;
 }
 
-static size_t count_users(const char *const *users)
+static size_t count_texts(const char *const *list)
 {
     size_t n = 0;
-    while (users && users[n])
+    while (list && list[n])
         n++;
     return n;
 }
 
+/* Bytes of a list's pointers, NULL at its end included. */
+static size_t list_size(const char *const *list)
+{
+    return list ? (count_texts(list) + 1) * sizeof(char *) : 0;
+}
+
+static size_t texts_size(const char *const *list)
+{
+    size_t size = 0;
+    for (; list && *list; list++)
+        size += text_size(*list);
+    return size;
+}
+
+/* Copies a list: its pointers to *list_at, its texts to *at; both move. */
+static const char *const *put_list(const char ***list_at, char **at, const char *const *list)
+{
+    const char **copy = *list_at;
+    size_t n = count_texts(list);
+    if (!list)
+        return NULL;
+    for (size_t i = 0; i < n; i++)
+        copy[i] = put(at, list[i], text_size(list[i]));
+    copy[n] = NULL;
+    *list_at += n + 1;
+    return copy;
+}
+
 static struct kept *kept_new(const struct hub_event *ev)
 {
-    size_t users = count_users(ev->users), source = text_size(ev->source),
-           device = text_size(ev->device), department = text_size(ev->department);
-    size_t list = ev->users ? (users + 1) * sizeof(char *) : 0;
-    size_t size = sizeof(struct kept) + list + ev->len + 1 + source + device + department;
-    for (size_t i = 0; i < users; i++)
-        size += text_size(ev->users[i]);
+    size_t source = text_size(ev->source), device = text_size(ev->device),
+           department = text_size(ev->department);
+    size_t lists = list_size(ev->users) + list_size(ev->devices);
+    size_t size = sizeof(struct kept) + lists + ev->len + 1 + source + device + department +
+                  texts_size(ev->users) + texts_size(ev->devices);
     struct kept *k = xmalloc(size);
     k->ev = *ev;
     k->bytes = size;
-    const char **to = (const char **)(k + 1);
-    char *at = (char *)(k + 1) + list;
+    const char **list_at = (const char **)(k + 1);
+    char *at = (char *)(k + 1) + lists;
     char *json = at;
     memcpy(json, ev->json, ev->len);
     json[ev->len] = '\0';
@@ -132,11 +159,8 @@ static struct kept *kept_new(const struct hub_event *ev)
     k->ev.source = put(&at, ev->source, source);
     k->ev.device = put(&at, ev->device, device);
     k->ev.department = put(&at, ev->department, department);
-    k->ev.users = ev->users ? to : NULL;
-    for (size_t i = 0; i < users; i++)
-        to[i] = put(&at, ev->users[i], text_size(ev->users[i]));
-    if (list)
-        to[users] = NULL;
+    k->ev.users = put_list(&list_at, &at, ev->users);
+    k->ev.devices = put_list(&list_at, &at, ev->devices);
     return k;
 }
 

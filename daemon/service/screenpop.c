@@ -16,7 +16,7 @@
 
 /* A device that has the card, or gets it as soon as it is read. */
 struct shown {
-    char device[65], user[65];
+    char device[65];
     int64_t at;
     bool sent;
     uint64_t digest; /* of what was sent */
@@ -81,13 +81,11 @@ static void pop_json(const struct pop_call *p, const struct shown *s, bool updat
 static void publish(const struct pop_call *p, const struct shown *s, enum hub_kind kind,
                     const struct buf *json)
 {
-    const char *users[] = {s->user, NULL};
     struct hub_event ev = {.kind = kind,
                            .json = buf_str(json),
                            .len = json->len,
                            .source = p->about.source,
-                           .device = s->device,
-                           .users = s->user[0] ? users : NULL};
+                           .device = s->device};
     hub_publish(p->sp->opts.hub, &ev);
 }
 
@@ -241,13 +239,12 @@ static struct shown *find_shown(const struct pop_call *p, const char *device)
     return NULL;
 }
 
-void pop_call_show(struct pop_call *p, const char *device, const char *user, int64_t at)
+void pop_call_show(struct pop_call *p, const char *device, int64_t at)
 {
     if (find_shown(p, device))
         return;
     struct shown *s = xcalloc(1, sizeof(*s));
     text_copy(s->device, sizeof(s->device), device);
-    text_copy(s->user, sizeof(s->user), user ? user : "");
     s->at = at;
     DL_APPEND(p->shown, s);
     p->sp->stats.standing++;

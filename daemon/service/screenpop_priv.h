@@ -27,8 +27,8 @@ struct pop_call *pop_call_new(struct screenpop *sp, const struct pop_about *abou
                               pop_found_cb *found, void *ctx);
 /** More is known of the call; looks up anew if the key changed. */
 void pop_call_about(struct pop_call *p, const struct pop_about *about);
-/** The card belongs on this device since `at`; user: who stands there, NULL if nobody does. */
-void pop_call_show(struct pop_call *p, const char *device, const char *user, int64_t at);
+/** The card belongs on this device since `at`. */
+void pop_call_show(struct pop_call *p, const char *device, int64_t at);
 /** It does not any more; nothing happens if it was not shown. */
 void pop_call_hide(struct pop_call *p, const char *device, enum pop_end reason);
 /** Calls fn for each device that has it; fn may hide that device. */

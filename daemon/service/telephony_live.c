@@ -180,8 +180,7 @@ static const struct staff_account *stands_at(const struct live *l, const char *d
 static void show(void *ctx, const char *device)
 {
     struct live *l = ctx;
-    const struct staff_account *a = stands_at(l, device);
-    pop_call_show(l->pops, device, a ? a->name : NULL, call_last_at(l->call));
+    pop_call_show(l->pops, device, call_last_at(l->call));
 }
 
 static void follow_screens(struct live *l)

@@ -40,9 +40,9 @@ struct call_image {
     struct telephony_source *source;
     struct call_store *store; /* referenced */
     struct call_row row;
-    const char *key;      /* by which the party is looked up; NULL: nobody */
-    const char *number;   /* the party in E.164, for tickets and callbacks; NULL if it has none */
-    const char *shown_at; /* a device that it concerns; NULL if none */
+    const char *key;        /* by which the party is looked up; NULL: nobody */
+    const char *number;     /* the party in E.164, for tickets and callbacks; NULL if it has none */
+    const char *devices[8]; /* that it concerns, NULL-terminated */
     const char *first_agent; /* who stood at the device that answered first */
     const char *users[8];    /* accounts that it concerns, NULL-terminated */
     bool certain;            /* row.person_id is so for certain */

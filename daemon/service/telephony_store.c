@@ -55,14 +55,14 @@ static const char *some(const char *s)
     return s[0] ? s : NULL;
 }
 
-/* Adds the account to those that the call concerns, once. */
-static void concern(struct call_image *image, const char *user)
+/* Adds to a list of eight, its end included, once. */
+static void add_once(const char *list[8], const char *text)
 {
     size_t i = 0;
-    while (image->users[i] && !text_eq(image->users[i], user))
+    while (list[i] && !text_eq(list[i], text))
         i++;
-    if (user && user[0] && i + 1 < ARRAY_LEN(image->users))
-        image->users[i] = user;
+    if (text && text[0] && i < 7)
+        list[i] = text;
 }
 
 struct concerned {
@@ -76,9 +76,8 @@ static void concern_device(void *ctx, const char *device)
     struct telephony_source *s = c->live->source;
     const struct staff_account *a =
         s->t->opts.staff ? staff_at_device(s->t->opts.staff, s->name, device) : NULL;
-    if (!c->image->shown_at)
-        c->image->shown_at = device;
-    concern(c->image, a ? a->name : NULL);
+    add_once(c->image->devices, device);
+    add_once(c->image->users, a ? a->name : NULL);
 }
 
 static void fill_row(struct live *l, struct call_row *row)
@@ -116,14 +115,16 @@ static void fill_row(struct live *l, struct call_row *row)
 static size_t image_texts(struct call_image *i, const char **places[32])
 {
     struct call_row *r = &i->row;
-    const char **all[] = {&r->call,         &r->party,          &r->calling,  &r->calling_raw,
-                          &r->called,       &r->queue,          &r->device,   &r->agent,
-                          &i->key,          &i->number,         &i->shown_at, &i->first_agent,
-                          &r->offered_json, &r->transfers_json, &r->live_json};
+    const char **all[] = {
+        &r->call,        &r->party,        &r->calling,        &r->calling_raw, &r->called,
+        &r->queue,       &r->device,       &r->agent,          &i->key,         &i->number,
+        &i->first_agent, &r->offered_json, &r->transfers_json, &r->live_json};
     size_t n = ARRAY_LEN(all);
     memcpy(places, all, sizeof(all));
     for (size_t k = 0; i->users[k]; k++)
         places[n++] = &i->users[k];
+    for (size_t k = 0; i->devices[k]; k++)
+        places[n++] = &i->devices[k];
     return n;
 }
 
@@ -172,10 +173,10 @@ static struct call_image *image_new(struct live *l)
     image.certain = l->certain;
     image.fresh = l->id == 0;
     call_each_shown(l->call, concern_device, &ctx);
-    concern(&image, image.row.agent);
-    concern(&image, image.first_agent);
-    if (!image.shown_at)
-        image.shown_at = image.row.device;
+    add_once(image.devices, image.row.device);
+    add_once(image.devices, call_originator(l->call));
+    add_once(image.users, image.row.agent);
+    add_once(image.users, image.first_agent);
     struct call_image *copy = image_copy(&image);
     atomic_fetch_add(&l->store->refs, 1);
     buf_free(&offered);
@@ -202,7 +203,8 @@ static void publish(void *ctx, void *arg)
                            .json = buf_str(&b),
                            .len = b.len,
                            .source = image->source->name,
-                           .device = image->shown_at,
+                           .device = image->devices[0],
+                           .devices = image->devices[0] ? image->devices + 1 : NULL,
                            .users = image->users[0] ? image->users : NULL};
     hub_publish(t->opts.hub, &ev);
     buf_free(&b);

@@ -124,7 +124,7 @@ static void look(void *ctx, const struct hub_event *ev)
 static void a_replayed_event_is_whole(void **state)
 {
     struct hub *h = *state;
-    const char *const who[] = {"li.na", "wang.wei", NULL};
+    const char *const who[] = {"li.na", "wang.wei", NULL}, *const more[] = {"1002", NULL};
     char start[48];
     hub_event_id(h, 0, start);
     struct hub_event ev = {.kind = HUB_TICKET,
@@ -132,6 +132,7 @@ static void a_replayed_event_is_whole(void **state)
                            .len = 2,
                            .source = "pbx-a",
                            .device = "1001",
+                           .devices = more,
                            .users = who,
                            .department = "engineering",
                            .all_staff = true};
@@ -141,6 +142,8 @@ static void a_replayed_event_is_whole(void **state)
     assert_string_equal(last_event->json, "{}");
     assert_string_equal(last_event->source, "pbx-a");
     assert_string_equal(last_event->device, "1001");
+    assert_string_equal(last_event->devices[0], "1002");
+    assert_null(last_event->devices[1]);
     assert_string_equal(last_event->department, "engineering");
     assert_string_equal(users, "li.na,wang.wei,");
     assert_true(last_event->all_staff);
