@@ -409,4 +409,5 @@ void screenpop_get_stats(const struct screenpop *sp, struct screenpop_stats *out
     *out = sp->stats;
     out->cached = lru_count(sp->cards);
     out->cached_bytes = lru_bytes(sp->cards);
+    out->reading = cards_reading(sp);
 }

@@ -70,6 +70,6 @@ void screenpop_find(struct screenpop *sp, const char *e164,
 
 struct screenpop_stats {
     uint64_t pops, updates, ends, hits, misses, failed;
-    size_t cached, cached_bytes, standing;
+    size_t cached, cached_bytes, standing, reading; /* reading: cards asked for, not there yet */
 };
 void screenpop_get_stats(const struct screenpop *sp, struct screenpop_stats *out);

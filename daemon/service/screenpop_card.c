@@ -91,6 +91,8 @@ struct card *card_nobody(const char *match)
 
 bool card_valid(const struct screenpop *sp, const struct card *card)
 {
+    if (!card->key[0]) /* nobody's: nothing can change it */
+        return true;
     if (card->stale || sp->all_touched > card->born)
         return false;
     for (int i = 0; i < card->n; i++) {
@@ -443,6 +445,11 @@ void cards_touch(struct screenpop *sp, const int64_t *ids, size_t n)
     for (size_t i = 0; i < n; i++)
         touch_one(sp, ids[i]);
     read_numbers(sp);
+}
+
+size_t cards_reading(const struct screenpop *sp)
+{
+    return HASH_COUNT(sp->wants) + sp->reading_numbers;
 }
 
 void cards_init(struct screenpop *sp)

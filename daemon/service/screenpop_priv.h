@@ -90,6 +90,8 @@ struct screenpop {
 
 void cards_init(struct screenpop *sp);
 void cards_deinit(struct screenpop *sp);
+/** Reads under way. */
+size_t cards_reading(const struct screenpop *sp);
 /** True while nothing that the card shows has changed since its read was asked for. */
 bool card_valid(const struct screenpop *sp, const struct card *card);
 struct card *card_ref(struct card *card);

@@ -19,7 +19,7 @@
 #define DEVICES_MAX    20000 /* known per source */
 #define LINGER_CALLS   20000 /* ended calls kept for events that come late … */
 #define LINGER_MS      600000
-#define SWEEP_MAX_MS   30000
+#define SWEEP_MAX_MS   1000
 #define NEW_LIFE_MS    5000 /* an event so long after the end is of another call of that name */
 
 /** What the ledger thread knows of a call; shared by the live call, commands and images. */

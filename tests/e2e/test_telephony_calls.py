@@ -179,7 +179,7 @@ def test_a_lost_link_ends_no_call(site):
 
 
 def test_sources_say_what_they_can(site):
-    site.pbx("pbx-b"), site.pbx("pbx-a")
+    links = site.pbx("pbx-b"), site.pbx("pbx-a")
     sources = site.get("/sources")["items"]
     assert [(s["name"], s["state"], s["can"], s["error"]) for s in sources] == [
         ("pbx-a", "up", [], None), ("pbx-b", "up", [], None)]
@@ -187,6 +187,7 @@ def test_sources_say_what_they_can(site):
     phone.send({"type": "action", "id": "a1", "action": "dial", "number": "13800138000"})
     result = phone.expect("result", id="a1")
     assert (result["ok"], result["code"]) == (False, "not_supported")
+    assert len(links) == 2
 
 
 def test_agent_states(site):

@@ -149,7 +149,7 @@ static bool idle(void)
     struct screenpop_stats pops;
     ledger_get_stats(rig.ledger, &stats);
     screenpop_get_stats(rig.pops, &pops);
-    return stats.waiting == 0;
+    return stats.waiting == 0 && pops.reading == 0;
 }
 
 void rig_settle(void)

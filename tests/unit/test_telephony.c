@@ -202,6 +202,7 @@ static void test_attended(void **state)
 static void test_matches(void **state)
 {
     rig_sql(people);
+    screenpop_touch(rig.pops, NULL, 0); /* as after an import */
     rig_say("\"event\":\"delivered\",\"call\":\"m.1\",\"direction\":\"inbound\",\"calling\":"
             "\"13800138000\",\"presentation\":\"restricted\",\"device\":\"1001\"");
     assert_string_equal(rig_pops(), "pop 1001 withheld");
