@@ -22,6 +22,11 @@ bool clock_is_standard(const char *name)
     return false;
 }
 
+bool clock_is_protocol(const struct clock_row *c)
+{
+    return text_eq(c->name, "no_answer");
+}
+
 /* ---- from a row to a promise ---- */
 
 int clock_promise_of(struct db *db, const struct calendars *calendars, const struct clock_row *c,
@@ -248,24 +253,46 @@ void ticket_clock_resume(struct ticket *k, struct clock_row *c)
     ticket_said(k, "clock_resumed");
 }
 
-/* Rungs of the new ladder that stand at the same place as one already climbed are climbed. */
-static void carry_marks(struct clock_row *c, const struct policy_ladder *old,
-                        const struct policy_ladder *fresh)
+/* Notes one `escalated` of the clock in the marks of the ladder's rungs at the same place. */
+static void carry_mark(const struct clock_row *c, const struct policy_ladder *ladder,
+                       const char *data, struct ladder_mark *mark)
 {
-    struct ladder_mark was = {0}, now = {0};
-    char a[SPAN_TEXT_MAX + 2], b[SPAN_TEXT_MAX + 2];
+    json_t *o = data ? json_parse(data, strlen(data), NULL) : NULL;
+    int turn = (int)json_integer_value(json_object_get(o, "turn"));
+    char at[SPAN_TEXT_MAX + 2];
 
-    ladder_mark_parse(c->fired, &was);
-    for (size_t i = 0; i < fresh->steps_n && i < LADDER_STEPS_MAX; i++)
-        for (size_t j = 0; j < old->steps_n && j < LADDER_STEPS_MAX; j++)
-            if (strcmp(ladder_at_text(&fresh->steps[i], a), ladder_at_text(&old->steps[j], b)) == 0)
-                now.fired[i] = was.fired[j];
-    ladder_mark_format(&now, fresh, c->fired);
+    if (text_eq(json_string_value(json_object_get(o, "clock")), c->name) &&
+        json_integer_value(json_object_get(o, "dispatch")) == c->dispatch &&
+        json_integer_value(json_object_get(o, "cycle")) == c->cycle)
+        for (size_t i = 0; i < ladder->steps_n && i < LADDER_STEPS_MAX; i++)
+            if (text_eq(ladder_at_text(&ladder->steps[i], at),
+                        json_string_value(json_object_get(o, "at"))) &&
+                turn > mark->fired[i])
+                mark->fired[i] = turn;
+    json_decref(o);
+}
+
+/* Rungs of the new ladder at a place where the clock climbed one before are climbed: the history
+ * says which, also those that the ladder between did not have. */
+static void carry_marks(struct ticket *k, struct clock_row *c, const struct policy_ladder *ladder)
+{
+    struct ladder_mark mark = {0};
+    struct db_q *q;
+
+    if (ticket_flush(k))
+        return;
+    q = db_query(k->db, "SELECT data FROM ticket_event WHERE ticket_id=$1 AND kind='escalated' "
+                        "AND at>=$2 ORDER BY seq");
+    db_bind_int(q, 1, k->row.id);
+    db_bind_int(q, 2, c->started_at);
+    while (db_row(q))
+        carry_mark(c, ladder, db_text(q, 0), &mark);
+    k->rc = db_end(q);
+    ladder_mark_format(&mark, ladder, c->fired);
 }
 
 static void rebase(struct ticket *k, struct clock_row *c, const char *why)
 {
-    const struct policy *old = tickets_frozen(k->t, k->db, c->policy_id);
     struct clock_row fresh = *c;
     struct clock_promise cp;
     struct jw *w;
@@ -278,8 +305,7 @@ static void rebase(struct ticket *k, struct clock_row *c, const char *why)
     text_copy(c->calendar, sizeof(c->calendar), fresh.calendar);
     c->policy_id = fresh.policy_id;
     c->share = fresh.share;
-    if (old)
-        carry_marks(c, policy_ladder_of(old, c->name), policy_ladder_of(k->policy, c->name));
+    carry_marks(k, c, policy_ladder_of(k->policy, c->name));
     ticket_clock_arm(k, c);
     if (!k->rc)
         k->rc = clock_promise_of(k->db, k->t->calendars, c, &cp);

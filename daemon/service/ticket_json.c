@@ -50,7 +50,7 @@ static int say_clocks(struct db *db, const struct calendars *calendars,
     for (size_t i = 0; !rc && i < s->clocks_n; i++) {
         const struct clock_row *c = &s->clocks[i];
         struct clock_promise cp;
-        if (text_eq(c->name, "no_answer"))
+        if (clock_is_protocol(c))
             continue;
         rc = clock_promise_of(db, calendars, c, &cp);
         if (rc)

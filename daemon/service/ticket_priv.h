@@ -173,6 +173,8 @@ void ticket_clock_resume(struct ticket *k, struct clock_row *c);
 void ticket_clocks_rebase(struct ticket *k, const char *why);
 /** True for the names of the contract's table; false for milestones. */
 bool clock_is_standard(const char *name);
+/** True for the row that carries the no-answer protocol: no promise, no ladder, not shown. */
+bool clock_is_protocol(const struct clock_row *c);
 /** Fills span, calendar, policy and share of a row from a policy; false if it has no such clock. */
 bool clock_row_fill(struct clock_row *c, const struct policy *p, int64_t policy_id, int cycle);
 /** due_at, next_at of a row whose promise is known; mark is written back into fired. */

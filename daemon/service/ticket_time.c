@@ -22,10 +22,12 @@ static int named_clock(struct verb_req *r, struct clock_row **c)
         rc = verb_int(r->body, "dispatch", 1, INT32_MAX, &n, r->out);
     if (rc)
         return rc;
-    *c = text_eq(name, "no_answer") ? NULL : ticket_clock(r->k, name, n);
+    *c = ticket_clock(r->k, name, n);
     for (size_t i = 0; !*c && !n && i < r->k->clocks_n; i++)
         if (!r->k->clocks[i].ended_at && text_eq(r->k->clocks[i].name, name))
             *c = &r->k->clocks[i];
+    if (*c && clock_is_protocol(*c))
+        *c = NULL;
     return *c ? 0 : verb_refuse(r->out, E_INVALID, "clock", "no clock '%.64s' is running", name);
 }
 

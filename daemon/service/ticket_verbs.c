@@ -125,7 +125,7 @@ static struct clock_row *urged_clock(struct ticket *k)
     struct clock_row *best = ticket_clock(k, "resolve", 0);
 
     for (size_t i = 0; !best && i < k->clocks_n; i++)
-        if (!k->clocks[i].ended_at && k->clocks[i].next_at)
+        if (!k->clocks[i].ended_at && k->clocks[i].next_at && !clock_is_protocol(&k->clocks[i]))
             best = &k->clocks[i];
     return best;
 }

@@ -353,7 +353,7 @@ static unsigned clock_facts(const struct clock_row *clocks, size_t n)
     unsigned facts = 0;
 
     for (size_t i = 0; i < n; i++) {
-        if (clocks[i].ended_at)
+        if (clocks[i].ended_at || clock_is_protocol(&clocks[i]))
             continue;
         facts |= clocks[i].state == CLOCK_PAUSED ? FACT_PAUSED_CLOCK : FACT_RUNNING_CLOCK;
         if (!clock_is_standard(clocks[i].name))

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "base/text.h"
 #include "service/callback_priv.h"
 #include "service/ticket_verb.h"
 #include "service/timers.h"
@@ -35,7 +34,7 @@ static int run_ticket(struct tickets *t, struct ledger_tx *tx, const struct cloc
         return rc;
     /* The protocol's end closes the ticket and keeps its confirm clock: it goes first. */
     bool closed = ticket_no_answer_run(&k);
-    bool protocol = text_eq(c->name, "no_answer");
+    bool protocol = clock_is_protocol(c);
     if (closed || protocol)
         ++*steps;
     if (protocol)
