@@ -30,7 +30,7 @@ enum {
     READ_AHEAD = 16384, /* input kept beyond the longest line */
     OPEN_MS = 10000,    /* to connect and shake hands */
     FINISH_MS = 5000,   /* to write the last words */
-    LINGER_MS = 1000,   /* to let the peer close after them */
+    LINGER_MS = 500,    /* to let the peer close after them */
 };
 
 enum state { OPENING, OPEN, FINISHING, LINGERING, DEAD };

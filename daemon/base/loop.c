@@ -34,6 +34,7 @@ struct loop {
     struct evdns_base *dns;
     _Atomic pthread_t thread;
     atomic_bool stop;
+    bool running; /* within loop_run() */
     int wake_fd;
     struct event *wake;
     pthread_mutex_t lock; /* guards posted */
@@ -101,7 +102,7 @@ static void on_wake(evutil_socket_t fd, short what, void *arg)
     swap(&l->posted, &l->taken);
     pthread_mutex_unlock(&l->lock);
     tasks_run(&l->taken);
-    if (atomic_load(&l->stop))
+    if (l->running && atomic_load(&l->stop))
         event_base_loopbreak(l->base);
 }
 
@@ -166,8 +167,10 @@ void loop_free(struct loop **loop)
 void loop_run(struct loop *l)
 {
     l->thread = pthread_self();
+    l->running = true;
     while (!atomic_load(&l->stop))
         event_base_loop(l->base, EVLOOP_NO_EXIT_ON_EMPTY);
+    l->running = false;
     atomic_store(&l->stop, false);
 }
 

@@ -26,7 +26,7 @@ struct loop *loop_new(void);
 void loop_free(struct loop **loop);
 /** Runs until loop_stop(). */
 void loop_run(struct loop *loop);
-/** One turn: what is ready now, without waiting. For tests. */
+/** One turn: what is ready now, without waiting; whatever loop_stop() was called. */
 void loop_turn(struct loop *loop);
 /** Ends loop_run() after the present callback; before loop_run(), makes it return at once. */
 void loop_stop(struct loop *loop);

@@ -116,7 +116,8 @@ int part_ledger(struct daemon *d, struct errmsg *why)
 void part_ledger_quiet(struct daemon *d)
 {
     ledger_free(&d->ledger);
-    loop_turn(d->loop); /* what its answers deferred to the end of a turn: acks */
+    if (d->telephony)
+        telephony_tell_durable(d->telephony);
 }
 
 /* ---- staff ---- */

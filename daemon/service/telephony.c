@@ -170,6 +170,11 @@ static void tell_acks(void *arg)
     }
 }
 
+void telephony_tell_durable(struct telephony *t)
+{
+    tell_acks(t);
+}
+
 static void ack_soon(struct telephony_source *s)
 {
     s->ack_due = true;

@@ -50,6 +50,8 @@ struct telephony_opts {
 struct telephony *telephony_new(const struct telephony_opts *opts);
 /** Rebuild sources and live calls from the store; at start, before any event. */
 int telephony_load(struct telephony *t, struct errmsg *why) MUST_CHECK;
+/** Tell every adapter now what is durable, not at the end of the turn: after ledger_free(). */
+void telephony_tell_durable(struct telephony *t);
 void telephony_reload(struct telephony *t, const struct telephony_conf *conf);
 /** Free before the ledger's queue is gone: ledger_free() first delivers what is under way. */
 void telephony_free(struct telephony **t);

@@ -135,6 +135,17 @@ static void stop_before_run_returns_at_once(void **state)
     loop_run(l);
 }
 
+static void a_stop_that_nobody_waited_for_does_not_cut_a_turn(void **state)
+{
+    struct loop *l = *state;
+    struct loop_timer *t = loop_timer_new(l, note, "t");
+    loop_stop(l);
+    loop_timer_arm(t, 0);
+    loop_turn(l);
+    assert_string_equal(trace, "t");
+    loop_timer_free(&t);
+}
+
 static void on_fd(evutil_socket_t fd, short what, void *arg)
 {
     char c;
@@ -199,7 +210,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(timers_fire_in_order_and_once),   T(deferred_work_runs_after_the_callback),
         T(deferred_work_may_defer),         T(posts_of_another_thread_arrive_in_order),
-        T(stop_before_run_returns_at_once), T(descriptors_are_watched),
+        T(stop_before_run_returns_at_once), T(a_stop_that_nobody_waited_for_does_not_cut_a_turn),
+        T(descriptors_are_watched),
         T(signals_arrive_as_callbacks),     T(free_ends_what_is_owned),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
