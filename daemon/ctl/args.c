@@ -36,8 +36,8 @@ bool ctl_global(struct ctl *ctl, int argc, char **argv, int *i, bool *bad)
     } options[] = {
         {"-c", &ctl->config, NULL},   {"--config", &ctl->config, NULL},
         {"--url", &ctl->url, NULL},   {"--token", &ctl->token, NULL},
-        {"--json", NULL, &ctl->json}, {"--help", NULL, &ctl->help},
-        {"-h", NULL, &ctl->help},
+        {"--ca", &ctl->ca, NULL},     {"--json", NULL, &ctl->json},
+        {"--help", NULL, &ctl->help}, {"-h", NULL, &ctl->help},
     };
     for (size_t k = 0; k < sizeof(options) / sizeof(options[0]); k++) {
         size_t len = strlen(options[k].name);

@@ -185,6 +185,8 @@ bool ctl_request(struct ctl *ctl, const char *method, const char *path, const ch
     (void)curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     (void)curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
     (void)curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+    if (ctl->ca)
+        (void)curl_easy_setopt(curl, CURLOPT_CAINFO, ctl->ca);
     if (socket_path)
         (void)curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, socket_path);
     if (body) {

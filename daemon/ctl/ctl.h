@@ -18,6 +18,7 @@
 struct ctl {
     const char *config;  /* -c FILE, STEWARD_CONFIG, or NULL: the usual places */
     const char *url;     /* --url, or NULL: the Unix socket */
+    const char *ca;      /* --ca: PEM file of the authority that signed --url's certificate */
     const char *token;   /* --token; NULL: STEWARD_TOKEN beside --url, else none */
     const char *program; /* argv[0], to find stewardd beside it */
     bool json, help;
@@ -153,5 +154,7 @@ int ctl_import(struct ctl *ctl, struct ctl_call *call);
 int ctl_token_add(struct ctl *ctl, struct ctl_call *call);
 /** The daemon writes the file: the path is made absolute. */
 int ctl_backup(struct ctl *ctl, struct ctl_call *call);
+/** Says what was taken, and what needs a restart. */
+int ctl_reload(struct ctl *ctl, struct ctl_call *call);
 /** Becomes `stewardd -t -c FILE`. */
 int ctl_config_check(struct ctl *ctl, struct ctl_call *call);

@@ -13,6 +13,7 @@ static const char options[] =
     "                      ./steward.yaml, ./config/steward.yaml, /etc/steward/steward.yaml)\n"
     "  --url URL           talk to http(s)://host:port instead\n"
     "  --token TEXT        the token to show (default beside --url: STEWARD_TOKEN)\n"
+    "  --ca FILE           PEM file of the authority that signed an https:// URL's certificate\n"
     "  --json              print the answer as JSON\n"
     "  -h, --help          this help; after a verb, that verb's\n"
     "\n"

@@ -1,6 +1,6 @@
 /*
  * site.c - verbs about the site that are more than one request: tokens by kind, backup to a path of
- * the caller's, checking the configuration.
+ * the caller's, reloading and checking the configuration.
  */
 #include <errno.h>
 #include <limits.h>
@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/json.h"
 #include "base/mem.h"
 #include "ctl/ctl.h"
 
@@ -26,6 +27,32 @@ static int post(struct ctl *ctl, const struct ctl_verb *verb, json_t *body)
         ctl_reply_free(&reply);
     }
     free(text);
+    return code;
+}
+
+int ctl_reload(struct ctl *ctl, struct ctl_call *call)
+{
+    struct ctl_reply reply;
+    struct errmsg why;
+    int code = CTL_REFUSED;
+    if (ctl->json)
+        return post(ctl, call->verb, json_object());
+    if (!ctl_connect(ctl) ||
+        !ctl_request(ctl, "POST", call->verb->path, "application/json", "{}", 2, &reply))
+        return CTL_REFUSED;
+    json_t *v = json_parse(buf_str(&reply.body), reply.body.len, &why);
+    const char *now = json_string_value(json_object_get(v, "now"));
+    const char *later = json_string_value(json_object_get(v, "later"));
+    if (reply.status == 200) {
+        (void)printf("reloaded; taken: %s\n", now && *now ? now : "nothing has changed");
+        if (later && *later)
+            (void)printf("needs a restart: %s\n", later);
+        code = CTL_DONE;
+    } else {
+        ctl_show_problem(ctl, &reply);
+    }
+    json_decref(v);
+    ctl_reply_free(&reply);
     return code;
 }
 

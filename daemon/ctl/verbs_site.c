@@ -124,7 +124,7 @@ const struct ctl_verb ctl_site_verbs[] = {
     {"reload", "Read the configuration again",
      "When the files hold a fault, it is shown and the running configuration stays. What needs a "
      "restart is named.",
-     NULL, "POST", "/reload", SHOW_FIELDS, NULL, "reloaded", NULL},
+     NULL, "POST", "/reload", SHOW_FIELDS, NULL, NULL, ctl_reload},
     {"config show", "The configuration that the daemon runs with",
      "Defaults filled in, secrets hidden.", NULL, "GET", "/config", SHOW_FIELDS, NULL, NULL, NULL},
     {"config check", "Check the configuration files",
