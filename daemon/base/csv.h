@@ -26,8 +26,11 @@ struct csv_opts {
     int64_t first_line; /* number of the first line; 0 means 1 */
 };
 
+/** opts are copied. */
 struct csv *csv_new(const struct csv_opts *opts);
+/** Without csv_end() what is unfinished is dropped. */
 void csv_free(struct csv **c);
+/** The next piece; callbacks come from within. */
 void csv_feed(struct csv *c, const char *data, size_t len);
 /** The end of the text: gives the last record if it had no line end. */
 void csv_end(struct csv *c);

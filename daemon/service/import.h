@@ -35,6 +35,7 @@ struct importer_opts {
     const char *where;
 };
 
+/** Loop thread, as all of this. opts are copied. */
 struct importer *importer_new(const struct importer_opts *opts);
 /** Before ledger_free(): stops a running job where it is (what is committed stays). */
 void importer_free(struct importer **im);

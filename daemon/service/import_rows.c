@@ -121,9 +121,9 @@ static int each_item(char *text, int (*fn)(void *ctx, char *item, struct errmsg 
 struct person_parse {
     const struct import_site *site;
     struct person_edit *edit;
-    char *flags;   /* joined anew */
-    int listed[4]; /* consents named */
-    bool channels; /* one of sms, email, call was named as given */
+    struct buf flags; /* joined anew */
+    int listed[4];    /* consents named */
+    bool channels;    /* one of sms, email, call was named as given */
 };
 
 /* "138…" or "work:0755…"; a label is letters and '_' only, so that no number is taken for one. */
@@ -160,10 +160,8 @@ static int email_item(void *ctx, char *item, struct errmsg *why)
 static int flag_item(void *ctx, char *item, struct errmsg *why)
 {
     struct person_parse *p = ctx;
-    if (p->flags[0]) {
-        strcat(p->flags, ";"); /* never longer than the text it comes from */
-    }
-    strcat(p->flags, item);
+    buf_adds(&p->flags, p->flags.len ? ";" : "");
+    buf_adds(&p->flags, item);
     return 0;
 }
 
@@ -231,9 +229,8 @@ static unsigned person_fields(const struct import_row *row)
 
 static int person_parse(const struct import_site *site, struct import_row *row, struct errmsg *why)
 {
-    char flags[PERSON_FLAGS_MAX] = "";
     struct person_edit *e = row->person = xmalloc(sizeof(*e));
-    struct person_parse p = {.site = site, .edit = e, .flags = flags};
+    struct person_parse p = {.site = site, .edit = e, .flags = BUF_INIT(PERSON_FLAGS_MAX)};
     person_edit_init(e);
     e->fields = person_fields(row);
     e->key = row->f[P_KEY];
@@ -246,10 +243,11 @@ static int person_parse(const struct import_site *site, struct import_row *row, 
     rc = rc < 0 ? rc : each_item(row->f[P_FLAGS], flag_item, &p, why);
     rc = rc < 0 ? rc : each_item(row->f[P_CONSENT], consent_item, &p, why);
     rc = rc < 0 ? rc : parse_date("tier_since", row->f[P_SINCE], &e->tier_since, why);
-    if (row->f[P_FLAGS]) {
-        strcpy(row->f[P_FLAGS], flags); /* no longer than what stood there */
+    if (row->f[P_FLAGS]) { /* back where they came from: they are no longer than they were */
+        text_copy(row->f[P_FLAGS], p.flags.len + 1, buf_str(&p.flags));
         e->flags = row->f[P_FLAGS];
     }
+    buf_free(&p.flags);
     take_consent(&p);
     return rc;
 }

@@ -18,6 +18,7 @@
 #include <unistd.h>
 #include <utlist.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "service/ledger_priv.h"
@@ -55,17 +56,11 @@ struct ledger {
 
 /* ---- the ledger thread -------------------------------------------------------------------- */
 
+/* On the clock of the condition variable. */
 static struct timespec in_ms(int ms)
 {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    t.tv_sec += ms / 1000;
-    t.tv_nsec += (long)(ms % 1000) * 1000000;
-    if (t.tv_nsec >= 1000000000) {
-        t.tv_sec++;
-        t.tv_nsec -= 1000000000;
-    }
-    return t;
+    int64_t us = clock_mono_us() + (int64_t)ms * 1000;
+    return (struct timespec){.tv_sec = us / 1000000, .tv_nsec = (us % 1000000) * 1000};
 }
 
 /* Waits for the time between two tries, however many commands come meanwhile. */

@@ -72,7 +72,9 @@ struct round {
     struct errmsg why;
 };
 
+/** Takes the connection over. */
 void runner_init(struct runner *r, struct db *db);
+/** Closes the connection. */
 void runner_deinit(struct runner *r);
 /** Run the next batch of todo (not empty). */
 void runner_round(struct runner *r, struct round *out);
@@ -82,6 +84,7 @@ int runner_probe(struct runner *r, struct errmsg *why);
 int runner_backoff(const struct runner *r);
 
 struct readers;
+/** where is copied; queue_max jobs may wait in each lane. */
 struct readers *readers_new(struct loop *loop, const struct db_driver *driver, const char *where,
                             int threads, size_t queue_max);
 /** Runs what waits, answers everything, stops. */

@@ -16,7 +16,9 @@
 
 struct search;
 
+/** Empty; search_find() says E_BUSY until the first search_fill(). */
 struct search *search_new(void);
+/** When no other thread uses it. */
 void search_free(struct search **s);
 
 /** Set a person's text (search_text_*), replacing an older one; len 0 takes the person out. */

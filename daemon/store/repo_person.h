@@ -118,6 +118,7 @@ struct person_edit {
     char emails[PERSON_EMAILS_MAX][PERSON_EMAIL_MAX];
 };
 
+/** Sets nothing. */
 void person_edit_init(struct person_edit *e);
 /** Add one that is not there yet; label NULL or "": from the number. E_TOOBIG past the maximum. */
 int person_edit_phone(struct person_edit *e, const char *e164, const char *label,
