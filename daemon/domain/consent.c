@@ -19,6 +19,10 @@ static const char *const stop_words[] = {
     "退订", "退訂",    "TD",          "TDD",    "拒收", "取消订阅", "取消訂閱", "停止发送",
 };
 static const char *const start_words[] = {"START", "UNSTOP", "恢复订阅", "恢復訂閱"};
+static const char *const yes_words[] = {"1",    "Y",    "YES",  "OK",   "是",     "好",
+                                        "好的", "满意", "滿意", "同意", "已解决", "已解決"};
+static const char *const no_words[] = {"2",      "N",      "NO",     "否",     "不满意", "不滿意",
+                                       "不同意", "没解决", "未解决", "沒解決", "未解決"};
 static const char single_letters[] = "TNR";
 /* How a marketing text offers a way out: "回复T退订", "reply T to stop". */
 static const char *const offers[] = {"回复", "回覆", "回復", "REPLY ", "reply ", "Reply "};
@@ -128,4 +132,15 @@ enum consent_word consent_word(const char *text, const char *last_marketing)
         offered(last_marketing, word[0]))
         return CONSENT_STOP;
     return CONSENT_NONE;
+}
+
+enum answer_word answer_word(const char *text)
+{
+    char word[WORD_MAX];
+
+    if (!normalise(text, word))
+        return ANSWER_NONE;
+    if (in_words(yes_words, ARRAY_LEN(yes_words), word))
+        return ANSWER_YES;
+    return in_words(no_words, ARRAY_LEN(no_words), word) ? ANSWER_NO : ANSWER_NONE;
 }

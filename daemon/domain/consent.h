@@ -24,3 +24,9 @@ enum consent_word { CONSENT_NONE, CONSENT_STOP, CONSENT_START };
  * `last_marketing`, the last marketing text they got (NULL: none), offered a way out by it.
  */
 enum consent_word consent_word(const char *text, const char *last_marketing);
+
+enum answer_word { ANSWER_NONE, ANSWER_YES, ANSWER_NO };
+
+/** What an owner's text says to "are you satisfied": 1, 是, 满意, yes …; 2, 否, 不满意, no …. The
+ * whole text, read like an opt-out word. */
+enum answer_word answer_word(const char *text);

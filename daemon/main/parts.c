@@ -17,6 +17,7 @@
 #include "service/ledger.h"
 #include "service/metrics.h"
 #include "service/outbox.h"
+#include "service/replies.h"
 #include "service/registry.h"
 #include "service/screenpop.h"
 #include "service/staff.h"
@@ -198,12 +199,19 @@ static void on_consent(void *ctx, int64_t person_id)
     screenpop_touch(d->pops, &person_id, 1);
 }
 
+static int on_inbound(void *ctx, struct ledger_tx *tx, const struct outbox_inbound *in)
+{
+    struct daemon *d = ctx;
+    return d->tickets ? replies_take(d->tickets, tx, in) : 0;
+}
+
 int part_outbox(struct daemon *d, struct errmsg *why)
 {
     struct outbox_opts o = {.loop = d->loop,
                             .ledger = d->ledger,
                             .hub = d->hub,
                             .site = d->site,
+                            .on_inbound = on_inbound,
                             .person_changed = on_consent,
                             .ctx = d};
     d->outbox = outbox_new(&o, why);

@@ -221,3 +221,34 @@ def test_messages_are_told_to_whom_they_concern(base):
     _, sent = events.next("message", id=m["id"], state="sent")
     assert sent["sent_at"]
     events.close()
+
+
+def text_in(site, number, text, name):
+    body = {"type": "message.inbound", "timestamp": "2026-11-22T08:00:00Z",
+            "data": {"id": name, "from": number, "to": "1069", "text": text, "at": "2026-11-22T08:00:00Z", "reply_to_key": None}}
+    assert site.request("POST", "/hooks/sms/inbound", body).status == 204
+
+
+def test_what_owners_write_back(base):
+    begin(base)
+    li = base.user("li.na", device="1001", phone="13811112222")
+    text_in(base, "13800138000", "厨房漏水，请派人来看", "mo-1")
+    t = base.ticket(channel="sms")
+    assert t["state"] == "new" and t["subject"] == "厨房漏水，请派人来看" and t["person_id"] == base.person
+    text_in(base, "+8613800138000", "还在漏", "mo-2")
+    assert base.ticket(channel="sms")["id"] == t["id"] and len(base.get("/tickets")["items"]) == 1
+    assert "还在漏" in [e["data"].get("text") for e in base.timeline(t["id"]) if e["kind"] == "noted"]
+    for verb, body in (("claim", {}), ("resolve", {"note": "已换阀门"}), ("reply", {"note": "已换阀门"})):
+        base.post(f"/tickets/{t['id']}/{verb}", body, token=li)
+    assert base.get(f"/tickets/{t['id']}")["state"] == "awaiting_confirmation"
+    text_in(base, "13800138000", "2", "mo-3")
+    again = base.get(f"/tickets/{t['id']}")
+    assert again["state"] == "open" and again["cycle"] == 2 and again["responder"] == "li.na"
+    for verb, body in (("resolve", {"note": "修好了"}), ("reply", {"note": "修好了"})):
+        base.post(f"/tickets/{t['id']}/{verb}", body, token=li)
+    text_in(base, "13800138000", "满意", "mo-4")
+    closed = base.get(f"/tickets/{t['id']}")
+    assert closed["state"] == "closed" and closed["close_kind"] == "confirmed"
+    assert [e["data"]["via"] for e in base.timeline(t["id"]) if e["kind"] == "confirmed"][-1] == "sms"
+    text_in(base, "13800138000", "1", "mo-5")  # an answer to nothing
+    assert len(base.get("/tickets")["items"]) == 1

@@ -74,6 +74,22 @@ static void opt_out_words(void **state)
     }
 }
 
+static void answers_of_owners(void **state)
+{
+    static const struct {
+        const char *text;
+        enum answer_word word;
+    } answers[] = {
+        {"1", ANSWER_YES},   {" １ 。", ANSWER_YES}, {"满意！", ANSWER_YES},
+        {"yes", ANSWER_YES}, {"2", ANSWER_NO},       {"不满意", ANSWER_NO},
+        {"No.", ANSWER_NO},  {"12", ANSWER_NONE},    {"1楼漏水", ANSWER_NONE},
+        {"", ANSWER_NONE},   {"3", ANSWER_NONE},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(answers); i++)
+        if (answer_word(answers[i].text) != answers[i].word)
+            fail_msg("'%s'", answers[i].text);
+}
+
 static void states_only_forward(void **state)
 {
     static const struct {
@@ -117,9 +133,8 @@ static void retries_from_creation(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(consent_rules),
-        cmocka_unit_test(opt_out_words),
-        cmocka_unit_test(states_only_forward),
+        cmocka_unit_test(consent_rules),         cmocka_unit_test(opt_out_words),
+        cmocka_unit_test(answers_of_owners),     cmocka_unit_test(states_only_forward),
         cmocka_unit_test(retries_from_creation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
