@@ -15,6 +15,7 @@ import socket
 import subprocess
 import threading
 import time
+import urllib.parse
 
 BUILD = pathlib.Path(os.environ.get("STEWARD_BUILD", pathlib.Path(__file__).resolve().parents[2] / "build/asan"))
 BIN = BUILD / "bin"
@@ -343,7 +344,7 @@ class Steward:
         if body is not None:
             data = json.dumps(body, ensure_ascii=False).encode()
             headers.setdefault("Content-Type", "application/json")
-        connection.request(method, path, data, headers)
+        connection.request(method, urllib.parse.quote(path, safe="/?&=:%,+-._~"), data, headers)
         reply = connection.getresponse()
         text = reply.read().decode("utf-8", "replace")
         result = Response(reply.status, {k.lower(): v for k, v in reply.getheaders()}, text)
