@@ -27,6 +27,7 @@ enum call_state {
     CALL_HELD,
     CALL_CLEARED
 };
+/** "queued", … as in CALL. */
 const char *call_state_name(enum call_state state);
 enum call_state call_state_parse(const char *name); /* CALL_NEW if unknown */
 
@@ -99,7 +100,9 @@ struct call_transfer {
 
 struct call;
 
+/** A call of which nothing was said yet. */
 struct call *call_new(void);
+/** Sets *c to NULL; NULL is allowed. */
 void call_free(struct call **c);
 
 /** Take in one event (copied). True if anything changed. at must be set. */

@@ -44,6 +44,7 @@ struct screenpop_opts {
     size_t cache_bytes;   /* 0: 64 MiB */
 };
 
+/** Starts nothing by itself. */
 struct screenpop *screenpop_new(const struct screenpop_opts *opts);
 /** After ledger_free(): reads under way refer to it. */
 void screenpop_free(struct screenpop **sp);
@@ -72,4 +73,5 @@ struct screenpop_stats {
     uint64_t pops, updates, ends, hits, misses, failed;
     size_t cached, cached_bytes, standing, reading; /* reading: cards asked for, not there yet */
 };
+/** Counted since the start. */
 void screenpop_get_stats(const struct screenpop *sp, struct screenpop_stats *out);

@@ -88,7 +88,9 @@ struct screenpop {
     struct screenpop_stats stats;
 };
 
+/** The cache and what belongs to it, within sp. */
 void cards_init(struct screenpop *sp);
+/** After the ledger is gone. */
 void cards_deinit(struct screenpop *sp);
 /** Reads under way. */
 size_t cards_reading(const struct screenpop *sp);

@@ -47,13 +47,14 @@ struct telephony_opts {
     struct telephony_conf conf;
 };
 
+/** Knows nothing before telephony_load(). */
 struct telephony *telephony_new(const struct telephony_opts *opts);
 /** Rebuild sources and live calls from the store; at start, before any event. */
 int telephony_load(struct telephony *t, struct errmsg *why) MUST_CHECK;
 /** Tell every adapter now what is durable, not at the end of the turn: after ledger_free(). */
 void telephony_tell_durable(struct telephony *t);
 void telephony_reload(struct telephony *t, const struct telephony_conf *conf);
-/** Free before the ledger's queue is gone: ledger_free() first delivers what is under way. */
+/** After ledger_free(), which delivers what is under way, and before screenpop_free(). */
 void telephony_free(struct telephony **t);
 
 /* ---- sources ---- */
@@ -105,6 +106,13 @@ telephony_state_name(enum steward_source_state state); /* "down", "connecting", 
 void telephony_source_json(const struct telephony_source_info *info, struct jw *w);
 
 /* ---- events ---- */
+
+/*
+ * For adapters, of a call that this site dials: `originated` names the phone that dials, once it
+ * is picked up (a phone that is rung first gets `delivered` before), and `established` says that
+ * the other side answered, whichever device it names. A device that is an outside number is taken
+ * for the outside party.
+ */
 
 /**
  * One event. seq: as the source counts (from 1); 0: the host numbers it (sources that cannot
@@ -177,4 +185,5 @@ struct telephony_stats {
     uint64_t events, refused, repeats, gaps, calls, forgotten, resync_closed, late;
     size_t live;
 };
+/** Counted since the start. */
 void telephony_get_stats(const struct telephony *t, struct telephony_stats *out);

@@ -201,7 +201,10 @@ static void note_agent(struct live *l)
         text_copy(l->agent_device, sizeof(l->agent_device), device);
         text_copy(l->agent, sizeof(l->agent), a ? a->name : "");
     }
-    if (call_answered_at(l->call) && !l->answered_told) {
+    if (call_direction(l->call) == STEWARD_DIR_OUTBOUND && !l->first_agent[0]) {
+        const struct staff_account *a = stands_at(l, call_originator(l->call));
+        text_copy(l->first_agent, sizeof(l->first_agent), a ? a->name : "");
+    } else if (call_answered_at(l->call) && !l->answered_told) {
         const struct staff_account *a = stands_at(l, call_first_device(l->call));
         text_copy(l->first_agent, sizeof(l->first_agent), a ? a->name : "");
     }

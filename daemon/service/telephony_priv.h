@@ -61,7 +61,8 @@ struct live {
     const char *match; /* NULL: not looked up yet; a literal */
     int64_t person_id;
     bool certain;
-    char agent[65], first_agent[65]; /* who stood at the device that talks, that answered first */
+    char agent[65];       /* who stood at the device that talks */
+    char first_agent[65]; /* … at the one that answered first, or that dials */
     char agent_device[DEVICE_MAX + 1];
     bool gap;
     bool answered_told, ended_told; /* tickets and callbacks know */

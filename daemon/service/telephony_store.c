@@ -379,7 +379,7 @@ static int on_outbound_end(struct tickets *t, struct ledger_tx *tx, struct call_
     struct outbound_call call = {.call_id = image->row.id,
                                  .person_id = image->certain ? image->row.person_id : 0,
                                  .number = image->number,
-                                 .agent = image->row.agent,
+                                 .agent = image->first_agent,
                                  .answered = image->row.answered_at != 0,
                                  .at = image->row.ended_at};
     return call.number ? callbacks_on_outbound(t, tx, &call) : E_OK;
