@@ -35,6 +35,7 @@ void audit_report_json(const struct audit_report *r, struct buf *out);
 /** Walks through all histories again and again in the background, on the readers. */
 struct auditor;
 
+/** Reads nothing before auditor_start(). */
 struct auditor *auditor_new(struct tickets *tickets, struct ledger *ledger, struct loop *loop);
 /** Begins; the first pass is quick, later ones are gentle. Loop thread. */
 void auditor_start(struct auditor *a);

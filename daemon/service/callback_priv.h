@@ -11,7 +11,9 @@ struct callback_row {
     int attempts;
     char *calls_json, *outcome, *note; /* owned */
 };
+/** Frees what the row owns. */
 void callback_row_clear(struct callback_row *r);
+/** E_NOTFOUND; *out is to be cleared either way. */
 int callback_load(struct db *db, int64_t id, struct callback_row *out) MUST_CHECK;
 /** After the commit every desk sees it. */
 int callback_publish(struct tickets *t, struct ledger_tx *tx,

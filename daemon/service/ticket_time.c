@@ -3,7 +3,6 @@
  * lists, extend one with a supervisor's approval; and the written no-answer protocol.
  */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -117,6 +116,7 @@ struct protocol {
 static bool read_protocol(struct ticket *k, const struct clock_row *c, struct protocol *p)
 {
     struct span over;
+    int64_t passed = 0;
 
     p->policy = tickets_frozen(k->t, k->db, c->policy_id);
     p->calendar = calendars_get(k->t->calendars, c->calendar);
@@ -124,7 +124,7 @@ static bool read_protocol(struct ticket *k, const struct clock_row *c, struct pr
         return false;
     p->over_ms = calendar_between(p->calendar, c->started_at,
                                   calendar_due(p->calendar, c->started_at, &over));
-    p->passed = c->fired[0] ? atoi(c->fired) : 0;
+    p->passed = text_int(c->fired, 0, 1000000, &passed) ? 0 : (int)passed;
     return true;
 }
 

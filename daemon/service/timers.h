@@ -33,4 +33,5 @@ struct timers_stats {
     int64_t next_at;     /* nearest due moment, 0 if none */
     int64_t late_ms_max; /* worst lateness since start */
 };
+/** Loop thread. */
 void timers_get_stats(const struct timers *timers, struct timers_stats *out);

@@ -49,6 +49,7 @@ struct event_row {
     int64_t ticket_id, seq, at;
     const char *by, *kind, *data, *salt, *digest, *hash;
 };
+/** E_CONSTRAINT when that place in the history is taken. */
 int repo_event_insert(struct db *db, const struct event_row *e) MUST_CHECK;
 
 /* ---- dispatches ---- */
@@ -62,6 +63,7 @@ struct dispatch_row {
     char *note, *report; /* owned */
     bool dirty;          /* for the service: to be written */
 };
+/** Frees what the row owns. */
 void dispatch_row_clear(struct dispatch_row *r);
 /** All of a ticket, by n; *out is allocated (each row to be cleared, then the array freed). */
 int repo_dispatches_load(struct db *db, int64_t ticket_id, struct dispatch_row **out,
@@ -72,6 +74,7 @@ int repo_dispatch_save(struct db *db, struct dispatch_row *r) MUST_CHECK;
 /* ---- clocks ---- */
 
 enum clock_state { CLOCK_RUNNING, CLOCK_PAUSED, CLOCK_KEPT, CLOCK_BREACHED, CLOCK_CANCELLED };
+/** "running" … as on the wire. */
 const char *clock_state_name(enum clock_state s);
 
 struct clock_row {
@@ -126,5 +129,6 @@ char *repo_policy_get(struct db *db, int64_t id);
 
 /* ---- alerts ---- */
 
+/** *id is the new row's; data_json is one JSON object or NULL. */
 int repo_alert_add(struct db *db, int64_t at, const char *kind, const char *text,
                    const char *data_json, int64_t *id) MUST_CHECK;
