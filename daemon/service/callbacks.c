@@ -383,8 +383,10 @@ int callbacks_on_outbound(struct tickets *t, struct ledger_tx *tx, const struct 
         return 0;
     if (rc)
         return rc;
-    /* Once it is claimed, the one who claimed it is the one who must have reached him. */
-    if (*r.claimed_by && !text_eq(r.claimed_by, call->agent)) {
+    /* Once it is claimed, the one who claimed it is the one who must have reached him. A call that
+     * nobody answered may name no agent; it is counted all the same. */
+    bool named = call->agent && *call->agent;
+    if (*r.claimed_by && (named ? !text_eq(r.claimed_by, call->agent) : call->answered)) {
         callback_row_clear(&r);
         return 0;
     }
