@@ -102,7 +102,7 @@ def test_each_step_once_across_restarts_and_jumps(desk):
     desk.restart()
     assert [s[0] for s in steps(desk, key)] == [1, 2, 3]
     desk.kill()
-    desk.frozen += 2 * 3600  # time passed while it was dead
+    desk.frozen += 2 * 3600 * 1000  # time passed while it was dead
     desk.start()
     assert [s[:2] for s in wait_steps(desk, key, 5)][:5] == [(1, 1), (2, 1), (3, 1), (4, 1), (4, 2)]
     assert desk.ctl("audit", "verify").returncode == 0
