@@ -474,9 +474,10 @@ static handler *find(const char *name, size_t len)
     size_t low = 0, high = sizeof events / sizeof *events;
     while (low < high) {
         size_t mid = (low + high) / 2;
-        int c = strncmp(events[mid].name, name, len);
+        size_t n = strlen(events[mid].name);
+        int c = memcmp(events[mid].name, name, n < len ? n : len); /* it may hold a NUL */
         if (c == 0)
-            c = events[mid].name[len] ? 1 : 0;
+            c = (n > len) - (n < len);
         if (c == 0)
             return events[mid].fn;
         if (c < 0)

@@ -55,7 +55,7 @@ static void finish(struct ami *a)
     if (!s || !s->channels_done || !s->queues_done)
         return;
     if (s->restarted)
-        track_sync_end(a->track); /* what was before is gone, list or not */
+        track_sync_end(a->track, false); /* what was before is gone, list or not */
     ami_resync_free(a);
     ami_set_state(a, STEWARD_SOURCE_UP, NULL);
 }
@@ -199,6 +199,7 @@ static void apply_item(struct ami *a, const struct item *i, int64_t now)
         .half = half,
         .dials = !half && begins_call(i) && !ami_dial_seen(a, i->id),
         .up = i->state == 6,
+        .listed = true,
     };
     track_now(a->track, now - i->age_ms);
     struct track_leg *leg = track_leg_add(a->track, &info);
@@ -209,11 +210,12 @@ static void apply_item(struct ami *a, const struct item *i, int64_t now)
     track_sync_mention(a->track, leg);
 }
 
-static void apply_state(struct ami *a, const struct item *i)
+static void apply_state(struct ami *a, const struct item *i, int64_t now)
 {
     struct track_leg *leg = track_leg(a->track, i->id);
     if (!leg)
         return;
+    track_now(a->track, now - i->age_ms); /* the nearest that is known of when it rang or talked */
     if (i->state == 6)
         track_up(a->track, leg);
     else if (i->state == 5)
@@ -254,8 +256,9 @@ static void apply_channels(struct ami *a)
         apply_item(a, &s->items[i], now);
     pair_halves(a, s);
     for (size_t i = 0; i < s->count; i++)
-        apply_state(a, &s->items[i]);
-    track_sync_end(a->track);
+        apply_state(a, &s->items[i], now);
+    track_now(a->track, now);
+    track_sync_end(a->track, false);
     a->host->log(a->host, STEWARD_LOG_INFO, "snapshot: %zu channels", s->count);
     s->channels_done = true;
 }

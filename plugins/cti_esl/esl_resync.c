@@ -1,6 +1,7 @@
 /*
  * esl_resync.c - the list of channels after signing in. It lags behind the events by some moments,
- * so it is read a second time a little later; what events touched meanwhile is newer than it.
+ * so it is read a second time a little later, to find those of its legs that were gone already;
+ * what events touched meanwhile is newer than it.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -94,7 +95,8 @@ static void add_leg(struct esl *e, const struct esl_event *row)
                                   .outside = esl_is_outside(e, &c),
                                   .half = esl_is_half(c.name),
                                   .dials = !outbound && !esl_is_half(c.name),
-                                  .up = true};
+                                  .up = true,
+                                  .listed = true};
     track_now(e->track, created(e, row));
     track_leg_add(e->track, &info);
     track_now(e->track, e->host->now_ms(e->host) - e->skew);
@@ -110,6 +112,7 @@ static void set_state(struct esl *e, const struct esl_event *row)
         return;
     track_sync_mention(e->track, leg);
     track_view(leg, &v);
+    track_now(e->track, created(e, row)); /* the nearest that is known of when it rang or talked */
     if (!state || strcmp(state, "RINGING") == 0 || strcmp(state, "EARLY") == 0) {
         track_ringing(e->track, leg);
         return;
@@ -179,8 +182,9 @@ void esl_resync_list(struct esl *e, char *body)
         read_rows(e, rows, PASS_CALLERS);
         read_rows(e, rows, PASS_OTHERS);
         size_t n = read_rows(e, rows, PASS_STATES);
+        track_now(e->track, e->host->now_ms(e->host) - e->skew);
         e->host->log(e->host, STEWARD_LOG_INFO, "snapshot: %zu channels", n);
     }
-    track_sync_end(e->track);
+    track_sync_end(e->track, e->syncs == 1);
     finish(e);
 }

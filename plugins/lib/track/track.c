@@ -246,6 +246,7 @@ struct track_leg *track_leg_add(struct track *t, const struct track_leg_info *in
     leg->half = info->half;
     leg->dials = info->dials;
     leg->up = info->up;
+    leg->listed = info->listed;
     leg->sync = t->sync;
     HASH_ADD_STR(t->legs, id, leg);
     struct track_call *c = track_call_get(t, info->call ? info->call : leg->id, true);

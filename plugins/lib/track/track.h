@@ -39,6 +39,7 @@ struct track_leg_info {
     bool half;          /* inner channel (Local, loopback): no party of its own */
     bool dials;         /* it came to the PBX by itself (a caller), rather than being rung */
     bool up;            /* in a snapshot: already answered */
+    bool listed;        /* known from a snapshot alone: its birth was not seen */
 };
 
 /** emit is host->cti_emit; timer asks for track_settle() after that many ms. */
@@ -153,8 +154,11 @@ void track_sync_begin(struct track *t);
 void track_sync_mention(struct track *t, struct track_leg *leg);
 /** The PBX started anew: legs not changed since track_sync_begin() are gone, whatever their ids. */
 void track_restarted(struct track *t);
-/** Drop stale legs, name the calls that live, between the host's resync brackets. */
-void track_sync_end(struct track *t);
+/**
+ * Drop stale legs, name the calls that live, between the host's resync brackets. listed: only legs
+ * that an earlier snapshot brought are doubted, as it may have been late.
+ */
+void track_sync_end(struct track *t, bool listed);
 
 /* ---- looking ---- */
 

@@ -91,9 +91,10 @@ void track_redirected(struct track *t, struct track_leg *leg, struct track_leg *
         return;
     }
     LL_FOREACH (c->parties, p) {
-        if (!p->left_at || p->left_asked)
+        bool just = p->gone_at && t->now - p->gone_at < TRACK_MOVED_MS;
+        if ((!p->left_at && !just) || p->left_asked)
             continue;
-        p->left_at = 0;
+        p->left_at = p->gone_at = 0;
         p->talking = p->held = false;
         c->by = STEWARD_BY_NONE;
         track_say_transferred(t, c, p->device, to, STEWARD_TRANSFER_BLIND, NULL);
@@ -258,11 +259,16 @@ void track_sync_mention(struct track *t, struct track_leg *leg)
     leg->sync = t->sync;
 }
 
-static bool is_stale(const struct track *t, const struct track_call *c)
+static bool is_fresh(const struct track *t, const struct track_leg *leg, bool listed)
+{
+    return leg->sync == t->sync || (listed && !leg->listed);
+}
+
+static bool is_stale(const struct track *t, const struct track_call *c, bool listed)
 {
     struct track_leg *leg;
     DL_FOREACH (c->legs, leg)
-        if (leg->sync == t->sync && !leg->half)
+        if (is_fresh(t, leg, listed) && !leg->half)
             return false;
     return true;
 }
@@ -271,14 +277,14 @@ static bool is_stale(const struct track *t, const struct track_call *c)
  * Legs that are gone since: their ends were not seen. A call that lost all of them gets no event:
  * the host closes it with a gap.
  */
-static void drop_stale(struct track *t)
+static void drop_stale(struct track *t, bool listed)
 {
     struct track_call *c, *next_call;
     HASH_ITER (hh, t->calls, c, next_call)
-        c->cleared = c->cleared || is_stale(t, c);
+        c->cleared = c->cleared || is_stale(t, c, listed);
     struct track_leg *leg, *next;
     HASH_ITER (hh, t->legs, leg, next) {
-        if (leg->sync == t->sync && !leg->call->cleared)
+        if (is_fresh(t, leg, listed) && !leg->call->cleared)
             continue;
         leg->settled = true;
         track_gone(t, leg, STEWARD_CAUSE_NONE);
@@ -287,18 +293,18 @@ static void drop_stale(struct track *t)
 
 void track_restarted(struct track *t)
 {
-    drop_stale(t);
+    drop_stale(t, false);
     memset(t->gone, 0, sizeof t->gone);
 }
 
-void track_sync_end(struct track *t)
+void track_sync_end(struct track *t, bool listed)
 {
     const struct steward_host *h = t->opts.host;
     if (!t->syncing)
         return;
     t->syncing = false;
     h->cti_resync_begin(h);
-    drop_stale(t);
+    drop_stale(t, listed);
     struct track_call *c, *next;
     HASH_ITER (hh, t->calls, c, next) {
         track_converse(t, c);

@@ -10,6 +10,7 @@
 
 #define TRACK_QUEUE_MAX   80
 #define TRACK_PARTIES_MAX 256
+#define TRACK_MOVED_MS    2000 /* from leaving one phone to ringing the next: one movement */
 #define TRACK_GONE_MAX    2048 /* ids remembered after their end */
 
 /* A device within a call, and what the world was told of it. */
@@ -21,6 +22,7 @@ struct track_party {
     int64_t left_at; /* its last leg is gone; connection_cleared waits for proof. 0: no */
     int64_t lost_at; /* it rings no more and nobody said why. 0: no */
     bool left_asked; /* it hung up by itself */
+    int64_t gone_at; /* that its last leg is gone was told then. 0: no */
     struct track_party *next;
 };
 
@@ -36,7 +38,7 @@ struct track_leg {
     char device[TRACK_DEVICE_MAX];
     char number[TRACK_NUMBER_MAX], called[TRACK_NUMBER_MAX];
     char tag[128];
-    bool restricted, outside, half, dials, up;
+    bool restricted, outside, half, dials, up, listed;
     bool dialled;     /* somebody rings it, or rang it */
     bool rang;        /* told as delivered */
     bool settled;     /* its ringing ended, in whatever way */

@@ -75,7 +75,7 @@ static void talks(struct track *t, struct track_call *c, struct track_leg *leg)
         return;
     p->talking = true;
     p->ringing = false;
-    p->lost_at = 0;
+    p->lost_at = p->gone_at = 0;
     c->by = STEWARD_BY_NONE;
     track_flush_left(t, c, leg->device);
     track_say_device(t, c, STEWARD_EV_ESTABLISHED, leg->device, STEWARD_CAUSE_NONE);
@@ -111,9 +111,10 @@ static bool others_talk(const struct track_call *c, const struct track_party *bu
 static void say_left(struct track *t, struct track_call *c, struct track_party *p)
 {
     p->left_at = 0;
+    p->gone_at = t->now;
     p->talking = p->held = false;
-    if (c->by == STEWARD_BY_AGENT)
-        c->by = STEWARD_BY_NONE; /* the call went on without that agent */
+    if (c->by == STEWARD_BY_AGENT && others_talk(c, p))
+        c->by = STEWARD_BY_NONE; /* the call goes on without that agent */
     track_say_device(t, c, STEWARD_EV_CONNECTION_CLEARED, p->device, STEWARD_CAUSE_NONE);
 }
 
@@ -159,9 +160,10 @@ static void maybe_redirected(struct track *t, struct track_call *c, const struct
     struct track_party *p;
     const char *target = to->outside ? to->called : to->device;
     LL_FOREACH (c->parties, p) {
-        if (!p->left_at || p->left_asked || !target[0] || strcmp(p->device, target) == 0)
+        bool just = p->gone_at && t->now - p->gone_at < TRACK_MOVED_MS;
+        if ((!p->left_at && !just) || p->left_asked || !target[0] || strcmp(p->device, target) == 0)
             continue;
-        p->left_at = 0;
+        p->left_at = p->gone_at = 0;
         p->talking = p->held = false;
         c->by = STEWARD_BY_NONE;
         track_say_transferred(t, c, p->device, target, STEWARD_TRANSFER_BLIND, NULL);
@@ -359,7 +361,8 @@ void track_asked_hangup(struct track *t, struct track_leg *leg)
     if (leg->half || leg->asked)
         return;
     leg->asked = true;
-    if (c->by != STEWARD_BY_NONE || leg->transferred)
+    bool after = c->by == STEWARD_BY_AGENT && !others_talk(c, NULL); /* that one left before */
+    if ((c->by != STEWARD_BY_NONE && !after) || leg->transferred)
         return;
     struct track_party *p = track_party_get(c, leg->device, false);
     if (leg->outside && (leg->dials || leg->up))
