@@ -357,6 +357,7 @@ static void test_met_in_the_middle(void **state)
     assert_int_equal(R->events[0].ev.direction, STEWARD_DIR_INBOUND);
     assert_int_equal(R->events[0].ev.at, START - 66000);
     assert_int_equal(R->events[1].ev.kind, STEWARD_EV_ESTABLISHED);
+    assert_int_equal(R->events[1].ev.at, START - 5000);
     assert_string_equal(R->events[1].ev.device, "1001");
 }
 
@@ -421,6 +422,8 @@ static void test_strangers(void **state)
     empty_lists();
     for (size_t i = 0; i < sizeof junk / sizeof *junk; i++)
         say(junk[i]);
+    static const char nul[] = "Event: NewCallerid\0\0\0\0\0\0\0\0\r\nUniqueid: 1\0.1\r\n\r\n";
+    replay_feed(R, nul, sizeof nul - 1);
     assert_int_equal(R->n_events, 0);
     live_call();
     assert_int_equal(count(STEWARD_EV_ESTABLISHED), 1);

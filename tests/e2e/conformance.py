@@ -1,0 +1,343 @@
+"""Recorded PBXs on real sockets, and what their phones did.
+
+One event loop plays any number of recordings at once, each at its own pace: as it was read, byte
+by byte, or in random pieces. The recording's own sign-in is left out; ours is answered here.
+"""
+import asyncio
+import gzip
+import json
+import pathlib
+import random
+import re
+import threading
+
+FOLDER = pathlib.Path(__file__).resolve().parents[1] / "recordings"
+QUEUES = {"4008000": "service", "4008002": "service-rr", "4008003": "service-local", "4008004": "service-rr"}
+
+
+def split(data, how, rng):
+    """data in the pieces that this way of playing sends."""
+    at = 0
+    while at < len(data):
+        n = {"read": len(data), "bytes": 1}.get(how) or rng.randint(1, 900)
+        yield data[at:at + n]
+        at += n
+
+
+class Recording:
+    """One recording on one port. play(): begin with the first connection that signed in."""
+
+    def __init__(self, kind, name, how, seed):
+        self.kind, self.name, self.how = kind, name, how
+        self.rng = random.Random(seed)
+        path = FOLDER / kind / (name if kind == "esl" else f"{name}.txt")
+        self.data = path.read_bytes() if path.exists() else gzip.decompress(path.with_name(path.name + ".gz").read_bytes())
+        times = path.with_name(path.name + ".chunks") if kind == "esl" else path.with_suffix(".idx")
+        scale = 1 if kind == "esl" else 0.001
+        rows = [line.split() for line in times.read_text().split("\n") if line[:1].isdigit()]
+        self.pieces = [(float(r[0]) * scale, int(r[1])) for r in rows if r[1].isdigit()]
+        self.played = asyncio.Event()
+        self.replies = None  # while playing: answers that wait for the end of a message
+        self.connections = 0
+        self.actions = []
+
+    # -- what comes before the events, and is answered by us --
+
+    def skip(self):
+        """Offset of the first byte to play."""
+        if self.kind == "esl":
+            mark = self.data.find(b"event listener enabled")
+            return self.data.find(b"\n\n", mark) + 2
+        mark = self.data.find(b"Event: FullyBooted")
+        mark = mark if mark >= 0 else self.data.find(b"Authentication accepted")
+        return self.data.find(b"\r\n\r\n", mark) + 4
+
+    def ends(self):
+        """Offsets at which a message ends: only there may an answer stand."""
+        ends, at = set(), self.skip()
+        while at < len(self.data):
+            head = self.data.find(b"\r\n\r\n" if self.kind == "ami" else b"\n\n", at)
+            if head < 0:
+                break
+            length = re.search(rb"^Content-Length: (\d+)", self.data[at:head + 1], re.M) if self.kind == "esl" else None
+            at = head + (4 if self.kind == "ami" else 2) + (int(length[1]) if length else 0)
+            ends.add(at)
+        return ends
+
+    def reply(self, writer, data):
+        if self.replies is None:
+            writer.write(data)
+        else:
+            self.replies.append(data)
+
+    async def serve(self, reader, writer):
+        self.connections += 1
+        first = self.connections == 1
+        self.writer = writer
+        try:
+            await (self.serve_ami if self.kind == "ami" else self.serve_esl)(reader, writer, first)
+        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass
+        finally:
+            writer.close()
+
+    async def serve_ami(self, reader, writer, first):
+        writer.write(b"Asterisk Call Manager/11.0.0\r\n")
+        while True:
+            text = (await reader.readuntil(b"\r\n\r\n")).decode()
+            fields = dict(line.split(": ", 1) for line in text.split("\r\n") if ": " in line)
+            self.actions.append(fields)
+            name, ident = fields["Action"], fields.get("ActionID", "")
+            answers = {"Challenge": "Challenge: 198844479\r\n", "Login": "Message: Authentication accepted\r\n",
+                       "Ping": "Ping: Pong\r\n"}
+            out = f"Response: Success\r\nActionID: {ident}\r\n"
+            if name in ("CoreShowChannels", "QueueStatus"):
+                out += f"EventList: start\r\n\r\nEvent: {name}Complete\r\nActionID: {ident}\r\nEventList: Complete\r\n"
+            self.reply(writer, (out + answers.get(name, "") + "\r\n").encode())
+            if name == "QueueStatus" and first:
+                self.player = asyncio.create_task(self.play(writer))
+
+    async def serve_esl(self, reader, writer, first):
+        writer.write(b"Content-Type: auth/request\n\n")
+        while True:
+            text = (await reader.readuntil(b"\n\n")).decode()
+            self.actions.append(text)
+            if text.startswith("api show channels"):
+                body = '{"row_count": 0}\n' if not self.name.startswith("33") else self.row()
+                self.reply(writer, f"Content-Type: api/response\nContent-Length: {len(body)}\n\n{body}".encode())
+            elif text.startswith("api "):
+                self.reply(writer, b"Content-Type: api/response\nContent-Length: 5\n\n-ERR\n")
+                if first and "agent list" in text:
+                    self.player = asyncio.create_task(self.play(writer))
+            else:
+                self.reply(writer, b"Content-Type: command/reply\nReply-Text: +OK accepted\n\n")
+
+    def row(self):
+        at = self.data.find(b'{"row_count"')
+        return self.data[at:self.data.find(b"}]}", at) + 3].decode()
+
+    async def play(self, writer):
+        loop = asyncio.get_running_loop()
+        start = loop.time()
+        skip, ends, self.replies = self.skip(), self.ends(), []
+        begin = next((t for t, at in self.pieces if at >= skip), 0)
+        for i, (t, at) in enumerate(self.pieces):
+            end = self.pieces[i + 1][1] if i + 1 < len(self.pieces) else len(self.data)
+            at = max(at, skip)
+            if at >= end:
+                continue
+            await asyncio.sleep(max(0, start + t - min(begin, 1) - loop.time()))
+            for piece in split(self.data[at:end], self.how, self.rng):
+                writer.write(piece)
+                at += len(piece)
+                if self.replies and at in ends:
+                    writer.write(b"".join(self.replies))
+                    self.replies.clear()
+                if self.how != "read":
+                    await asyncio.sleep(0)
+            await writer.drain()
+        writer.write(b"".join(self.replies))
+        self.replies = None
+        self.played.set()
+
+
+class Players:
+    """All recordings, served by a thread of their own."""
+
+    def __init__(self):
+        self.loop = asyncio.new_event_loop()
+        self.recordings = {}
+        threading.Thread(target=self.loop.run_forever, daemon=True).start()
+
+    def run(self, what, timeout=120):
+        return asyncio.run_coroutine_threadsafe(what, self.loop).result(timeout)
+
+    def add(self, source, *args):
+        """A port that plays this recording."""
+        async def make():
+            recording = self.recordings[source] = Recording(*args)
+            server = await asyncio.start_server(recording.serve, "127.0.0.1", 0, limit=1 << 20)
+            return server.sockets[0].getsockname()[1]
+        return self.run(make())
+
+    def wait(self):
+        async def all_played():
+            await asyncio.gather(*(r.played.wait() for r in self.recordings.values()))
+        self.run(all_played())
+
+    def hang_up(self, source):
+        """The PBX dies: its connection ends without a word."""
+        self.loop.call_soon_threadsafe(self.recordings[source].writer.transport.abort)
+
+    def close(self):
+        async def cancel():
+            tasks = [t for t in asyncio.all_tasks() if t is not asyncio.current_task()]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        self.run(cancel())
+        self.loop.call_soon_threadsafe(self.loop.stop)
+
+
+# -- what the phones did -----------------------------------------------------------------------
+
+
+def phone(name):
+    return re.sub(r"^ext", "", name) if name else name
+
+
+class Want:
+    """One call as the phones saw it."""
+
+    def __init__(self, direction, calling, called, rang=(), answered_by=(), wait=None, total=0.0, by="system",
+                 disposition="missed", queue=None, transfer=None, hold=0.0, match_party=True, restricted=False):
+        self.__dict__.update(locals())
+
+    def cell(self):
+        text = f"{self.calling}>{self.called} rang {','.join(self.rang) or '-'}"
+        if self.answered_by:
+            text += f" answered {','.join(self.answered_by)} after {self.wait or 0:.1f}"
+        if self.transfer:
+            text += f" transfer {self.transfer[0]} to {self.transfer[1]}"
+        return text + f" end {self.total:.1f} by {self.by}"
+
+
+def ended_by(call):
+    who = call.get("ended_by")
+    hung = call.get("agent_hung_up") or [[None, 0]]
+    if who == "caller":
+        return "caller"
+    if (who or "").startswith("ext") or (call.get("end") and abs(hung[-1][1] - call["end"]) < 0.2):
+        return "agent"
+    return "system"
+
+
+# What the SIP side alone cannot know.
+SPECIAL = {
+    "d4_blind_ami": {"transfer": ("blind", "1002")},
+    "d5_redirect_ami": {"transfer": ("blind", "1002")},
+    "d6_attended_refer": {"hold": 2.6},
+    "d8_attended_ami": {"hold": 5.8, "transfer": ("attended", "1002")},
+    "g1_hold_agent": {"hold": 2.0},
+    "k2_anonymous_with_pai": {"calling": "+8613800138000", "restricted": False},
+}
+ORIGINATED = {
+    "e1_originate_ok": dict(answered_by=("1001",), wait=2.6, total=4.6, by="caller", disposition="answered"),
+    "e2_originate_agent_noanswer": dict(total=4.0, disposition="missed"),
+    "e3_originate_agent_busy": dict(total=0.2, disposition="busy"),
+    "e5_originate_customer_busy": dict(total=1.3, disposition="busy"),
+    "e6_originate_agent_gives_up": dict(total=5.1, by="agent", disposition="missed"),
+}
+
+
+def ami_call(name, call):
+    incoming = call["direction"] == "in"
+    start = call["start"]
+    answers = call["answered_by"]
+    queue = QUEUES.get(call["dialled"])
+    want = Want("inbound" if incoming else "internal", call["number"] if incoming else phone(call["by"]), call["dialled"],
+                [phone(r) for r in call["rang"]], [phone(a) for a, _ in answers],
+                answers[0][1] - start if answers else None, (call["end"] or start) - start, ended_by(call), queue=queue)
+    if queue and answers:
+        want.wait -= 0.5  # the queue begins half a second after the call
+    want.restricted = call["number"] == "anonymous"
+    if answers:
+        want.disposition = "answered"
+    elif queue and want.by == "caller":
+        want.disposition = "abandoned"
+    elif call["rang"] and len(call["rang"]) == len(call["rejected_by"]):
+        want.disposition = "busy"
+    elif call.get("sip_code") == 404:
+        want.disposition = "failed"
+    if call.get("transfers"):
+        _, to, attended, _ = call["transfers"][0]
+        want.transfer = ("attended" if attended else "blind", to)
+    if incoming:
+        want.__dict__.update(SPECIAL.get(name, {}))
+    return want
+
+
+def ami_truth(name):
+    """The calls that this recording shows on its phones."""
+    if name in ORIGINATED:
+        return [Want("outbound", "1001", "13900139000", **ORIGINATED[name])]
+    calls = json.loads((FOLDER / "ami" / f"{name}.calls.json").read_text())
+    wants = [ami_call(name, c) for c in calls if c["dialled"] != "9"]  # a number the PBX does not know makes no event
+    merged = any(w.transfer and w.transfer[0] == "attended" for w in wants)
+    return [w for w in wants if w.direction == "inbound" or not merged]
+
+
+CALLER = "33611223344"
+ESL = {
+    "01-queue-answered": [Want("inbound", CALLER, "+33170000001", ["1001"], ["1001"], 1.6, 5.0, "caller", "answered", "support@default")],
+    "03-queue-abandoned-ringing": [Want("inbound", CALLER, "+33170000001", ["1001"], [], None, 3.0, "caller", "abandoned", "support@default")],
+    "05-queue-noanswer-then-answered": [Want("inbound", CALLER, "+33170000001", ["1001"], ["1001"], 6.0, 12.0, "caller", "answered",
+                                             "support@default")],
+    "06-direct-missed-timeout": [Want("inbound", CALLER, "+33170001002", ["1002"], [], None, 5.1, "system", "missed")],
+    "08-direct-answered": [Want("inbound", CALLER, "+33170001002", ["1002"], ["1002"], 1.5, 4.6, "caller", "answered")],
+    "09-direct-busy": [Want("inbound", CALLER, "+33170001002", ["1002"], [], None, 0.1, "system", "busy")],
+    "10-direct-unregistered": [Want("inbound", CALLER, "+33170001003", [], [], None, 0.0, "system", "failed")],
+    "12-blind-transfer-api": [Want("inbound", CALLER, "+33170001001", ["1001", "1002"], ["1001", "1002"], 1.0, 10.0, "caller", "answered",
+                                   transfer=("blind", "1002"))],
+    "14-hold-api": [Want("inbound", CALLER, "+33170001001", ["1001"], ["1001"], 1.0, 10.1, "caller", "answered", hold=3.0)],
+    "16-bgapi-originate-success": [Want("outbound", "1001", "0612345678", [], ["1001"], 2.1, 4.3, "system", "answered")],
+    "23-fifo-answered": [Want("inbound", CALLER, "+33170000002", ["1003"], ["1003"], 1.6, 8.1, "caller", "answered", "sales@default")],
+    "25-outbound-agent": [Want("outbound", "1001", "0612345678", [], ["1001"], 1.0, 4.1, "agent", "answered")],
+    "33-connect-mid-call": [Want("inbound", CALLER, "+33170001002", ["1002"], ["1002"], 0.0, 6.9, "caller", "answered")],
+}
+
+
+# -- the comparison ----------------------------------------------------------------------------
+
+
+def seconds(text):
+    import datetime
+    return datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp() if text else None
+
+
+def cell(call):
+    if not call:
+        return "(nothing)"
+    offers = ",".join(f"{o['device']}:{o['result']}" for o in call["offered"]) or "-"
+    total = (seconds(call["ended_at"]) or 0) - seconds(call["started_at"])
+    return (f"{call['calling_raw'] or 'withheld'}>{call['called']} {offers} {call['disposition']} waited {call['wait_s']:.1f} "
+            f"end {total:.1f} by {call['hung_up_by']}")
+
+
+def find(want, calls):
+    for call in calls:
+        if (call["direction"] == want.direction and call["called"] == want.called
+                and (want.restricted or call["calling_raw"] == want.calling) and not call.get("_taken")):
+            call["_taken"] = True
+            return call
+    return None
+
+
+def compare(want, call, timed=True):
+    """What is wrong, as a list of words. timed: it was played at its own pace."""
+    wrong = []
+
+    def check(good, what):
+        if not good:
+            wrong.append(what)
+
+    if not call:
+        return ["no such call"]
+    offered = {o["device"] for o in call["offered"]}
+    check(set(want.rang) <= offered or want.direction == "outbound", "rang")
+    check(want.direction == "outbound" or offered - set(want.rang) <= ({want.transfer[1]} if want.transfer else set()), "rang too many")
+    check(call["state"] == "cleared" and not call["gap"], "state")
+    check(call["disposition"] == want.disposition, "disposition")
+    check(call["hung_up_by"] == want.by, "who hung up")
+    check(want.queue is None or call["queue"] == want.queue, "queue")
+    check(bool(call["answered_at"]) == bool(want.answered_by), "answered")
+    if want.answered_by and not (want.transfer and want.transfer[0] == "attended"):
+        check(call["device"] == want.answered_by[-1], "who talked last")
+    if timed and want.answered_by and want.wait is not None:
+        check(abs(call["wait_s"] - want.wait) <= 1.5, "wait")
+    check(not timed or abs((seconds(call["ended_at"]) or 0) - seconds(call["started_at"]) - want.total) <= 1.5, "length")
+    check(not timed or abs((call["hold_s"] or 0) - want.hold) <= 1.5, "hold")
+    got = [(t["kind"], t["to"]) for t in call["transfers"]]
+    check(got == ([want.transfer] if want.transfer else []), f"transfers {got}")
+    check((call["match"] == "withheld") == want.restricted, "withheld")
+    return wrong

@@ -1,0 +1,154 @@
+"""Every recording of a real PBX through a real socket into a real stewardd, all at once, each a
+source of its own: the calls, the pops and the agents' states against what the phones did."""
+import collections
+import os
+import random
+import threading
+
+import pytest
+
+import conformance
+import steward
+
+AMI = sorted(p.name.split(".")[0] for p in (conformance.FOLDER / "ami").glob("*.calls.json"))
+# Without calls, or cut off by the end of the PBX: test_restart has those.
+AMI = [n for n in AMI if n[0] in "abcdghjk" or n in conformance.ORIGINATED]
+ESL_FORMS = ("subset.txt", "subset-json.txt", "plain.txt", "json.txt")
+
+
+def scenarios():
+    """(source, kind, recording, way of playing)."""
+    for name in AMI:
+        small = (conformance.FOLDER / "ami" / f"{name}.txt").exists()
+        for how in ("read", "random", "bytes") if small else ("read",):
+            yield f"{name.replace('_', '-')}-{how}", "ami", name, how
+    for name in conformance.ESL:
+        for form in ESL_FORMS:
+            path = conformance.FOLDER / "esl" / f"{name}.{form}"
+            if path.with_name(path.name + ".chunks").exists():
+                how = {"subset.txt": "bytes", "subset-json.txt": "random"}.get(form, "read")
+                yield f"{name}-{form[:-4]}", "esl", f"{name}.{form}", how
+
+
+def instance(source, kind, port):
+    more = ("username: desk\nsecret: s3cret\ncontexts: {inbound: [from-trunk]}\n" if kind == "ami" else
+            "password: ClueCon\ncontexts: {inbound: [public]}\n")
+    return f"plugin: cti_{kind}\nname: {source}\nhost: 127.0.0.1\nport: {port}\n{more}"
+
+
+class Phones(threading.Thread):
+    """Softphones 1001 to 1004: every pop and pop_end by (source, device)."""
+
+    def __init__(self, site):
+        super().__init__(daemon=True)
+        self.pops, self.ends = collections.defaultdict(list), collections.defaultdict(list)
+        self.threads = [threading.Thread(target=self.read, args=(site.agent(d, name=f"phone-{d}"), d), daemon=True)
+                        for d in ("1001", "1002", "1003", "1004")]
+        for t in self.threads:
+            t.start()
+
+    def read(self, line, device):
+        try:
+            while (obj := line.read(timeout=120)) is not None:
+                if obj["type"] == "pop" and not obj["update"]:
+                    self.pops[obj["source"], device].append(obj)
+                elif obj["type"] == "pop_end":
+                    self.ends[obj["source"], device].append(obj)
+        except OSError:
+            pass
+
+    def wrong(self, source, want):
+        """What is wrong with this call's pops."""
+        for device in want.rang if want.direction == "inbound" else ():
+            pops, ends = self.pops[source, device], self.ends[source, device]
+            if not pops and want.disposition != "busy":
+                return [f"no pop at {device}"]
+            if len(ends) != len(pops):
+                return [f"{len(pops)} pops but {len(ends)} ends at {device}"]
+            if any(p["called"] != want.called for p in pops):
+                return ["pop shows another number"]
+        return []
+
+
+@pytest.fixture
+def players():
+    made = conformance.Players()
+    yield made
+    made.close()
+
+
+def table(rows):
+    text = "\n".join("| " + " | ".join(row) + " |" for row in rows)
+    print("\n| scenario | what the phones did | what steward says | |\n" + text)
+    out = os.environ.get("STEWARD_CONFORMANCE")
+    if out:
+        with open(out, "w", encoding="utf-8") as f:
+            f.write(text + "\n")
+
+
+def test_recordings(make, players):
+    site = make(start=False)
+    seed = random.randrange(1 << 30)
+    print(f"random pieces: seed {seed}")
+    played = list(scenarios())
+    for i, (source, kind, name, how) in enumerate(played):
+        port = players.add(source, kind, name, how, seed + i)
+        site.plugin(source, instance(source, kind, port))
+    site.start()
+    phones = Phones(site)
+    players.wait()
+    rows, faults = [], []
+    for source, kind, name, how in played:
+        wants = conformance.ami_truth(name) if kind == "ami" else conformance.ESL[name.split(".")[0]]
+        steward.eventually(lambda: all(c["state"] == "cleared" for c in calls(site, source)), f"the end of {source}")
+        got = calls(site, source)
+        for want in wants:
+            call = conformance.find(want, got)
+            wrong = conformance.compare(want, call, how != "bytes") + (phones.wrong(source, want) if len(wants) < 10 else [])
+            rows.append((source, want.cell(), conformance.cell(call), ", ".join(wrong) or "ok"))
+            faults += [f"{source}: {w}" for w in wrong]
+    if len(rows) > 400:  # the storm is 200 calls of one kind
+        rows = [r for i, r in enumerate(rows) if not r[0].startswith("h1") or r[3] != "ok" or i % 50 == 0]
+    table(rows)
+    assert not faults, faults
+
+
+def calls(site, source):
+    return site.get(f"/calls?source={source}&limit=500")["items"]
+
+
+@pytest.mark.parametrize("name", ["i2_restart_with_calls", "i3_crash_with_calls", "i4_stop_start_with_calls"])
+def test_restart(make, players, name):
+    """The PBX falls silent with calls on it: after it came back they are closed, marked, once."""
+    site = make(start=False)
+    port = players.add("pbx-r", "ami", name, "read", 1)
+    site.plugin("pbx-r", instance("pbx-r", "ami", port))
+    site.start()
+    players.wait()
+    live = calls(site, "pbx-r")
+    assert len(live) == 3 and all(c["state"] != "cleared" for c in live), live
+    players.hang_up("pbx-r")
+    steward.eventually(lambda: all(c["state"] == "cleared" for c in calls(site, "pbx-r")), "the calls' end")
+    after = {c["called"]: c for c in calls(site, "pbx-r")}
+    assert len(after) == 3 and all(c["gap"] for c in after.values())
+    assert after["4008001"]["disposition"] == after["4008000"]["disposition"] == "answered"
+    assert site.get("/sources")["items"][0]["state"] == "up"
+    assert "steward_" in site.request("GET", "/metrics").body
+
+
+def test_agent_states(make, players):
+    """Pauses in the PBX show at the desk, and the desk pauses in the PBX."""
+    site = make(start=False)
+    port = players.add("pbx-q", "ami", "j4_queue_members", "read", 1)
+    site.plugin("pbx-q", instance("pbx-q", "ami", port))
+    site.start()
+    token = site.user("li.na", device="1002")
+    players.wait()
+    steward.eventually(lambda: [a for a in site.get("/agents")["items"] if a["user"] == "li.na" and a["state"] == "ready"], "ready")
+    line = site.agent("1002", token=token, name="li.na")
+    line.send({"type": "action", "id": "a1", "action": "not_ready", "reason": "lunch"})
+    result = line.expect("result", id="a1")
+    assert result["ok"], result
+    sent = [a for a in players.recordings["pbx-q"].actions if a["Action"] == "QueuePause"]
+    assert sent[-1]["Interface"] == "PJSIP/1002" and sent[-1]["Paused"] == "true" and sent[-1]["Reason"] == "lunch"
+    line.close()
