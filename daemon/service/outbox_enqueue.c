@@ -100,11 +100,16 @@ static int read_email(struct db *db, int64_t person_id, char *out, size_t cap)
     return db_end(q);
 }
 
-/* The owner to whom a number or address belongs: their consent counts even if nobody named them. */
+/* The owner to whom a number or address belongs: their consent counts even if nobody named them.
+ * Of several who share it, the one who permits least. */
 static int person_of(struct db *db, const char *recipient, int64_t *id)
 {
-    static const char by_phone[] = "SELECT min(person_id) FROM phone WHERE e164 = $1";
-    static const char by_email[] = "SELECT min(person_id) FROM email WHERE address = $1";
+    static const char by_phone[] =
+        "SELECT p.id FROM phone f JOIN person p ON p.id = f.person_id WHERE f.e164 = $1 "
+        "ORDER BY p.consent_sms, p.consent_marketing, p.id LIMIT 1";
+    static const char by_email[] =
+        "SELECT p.id FROM email e JOIN person p ON p.id = e.person_id WHERE e.address = $1 "
+        "ORDER BY p.consent_email, p.consent_marketing, p.id LIMIT 1";
     struct db_q *q = db_query(db, strchr(recipient, '@') ? by_email : by_phone);
 
     *id = 0;

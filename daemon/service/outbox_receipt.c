@@ -216,7 +216,7 @@ static int find_persons(struct db *db, const char *from, int64_t *ids, int *n)
 {
     static const char by_phone[] = "SELECT DISTINCT person_id FROM phone WHERE e164 = $1 LIMIT $2";
     static const char by_email[] =
-        "SELECT DISTINCT person_id FROM email WHERE lower(address) = lower($1) LIMIT $2";
+        "SELECT DISTINCT person_id FROM email WHERE address = $1 LIMIT $2";
     struct db_q *q = db_query(db, strchr(from, '@') ? by_email : by_phone);
 
     db_bind_text(q, 1, from);

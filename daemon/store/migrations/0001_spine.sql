@@ -32,6 +32,7 @@ CREATE INDEX phone_rev ON phone (rev) WHERE rev <> '';
 CREATE TABLE email (
     id INTEGER PRIMARY KEY, person_id INTEGER NOT NULL REFERENCES person(id),
     address TEXT NOT NULL, pos INTEGER NOT NULL, UNIQUE (person_id, address)) STRICT;
+CREATE INDEX email_address ON email (address);
 CREATE TABLE tenure (
     id INTEGER PRIMARY KEY, person_id INTEGER NOT NULL REFERENCES person(id),
     unit_id INTEGER NOT NULL REFERENCES unit(id),
@@ -167,6 +168,7 @@ CREATE TABLE message (
     done INTEGER NOT NULL DEFAULT 0) STRICT;   -- 1 once nothing more is to be sent
 CREATE INDEX message_due ON message (gateway, next_at) WHERE done = 0;
 CREATE INDEX message_provider ON message (provider_id) WHERE provider_id IS NOT NULL;
+CREATE INDEX message_recipient ON message (recipient, id);
 CREATE INDEX message_ticket ON message (ticket_id);
 CREATE INDEX message_person ON message (person_id);
 CREATE TABLE receipt (                         -- reports for keys not known (yet)
