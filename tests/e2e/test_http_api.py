@@ -1,0 +1,200 @@
+"""The API of the running daemon: sign-in, roles, masking, idempotency, events, calls, accounts, administration."""
+import steward
+
+
+def sign_in(site, user, password, **more):
+    return site.request("POST", "/api/v1/session", {"user": user, "password": password, **more}, token=None)
+
+
+def add(site, name, role="agent", **more):
+    body = {"name": name, "role": role, **more}
+    return site.post("/users", body, status=201)
+
+
+def test_sign_in_and_off(site):
+    add(site, "li.na", device="1001", display="李娜", password="correct horse")
+    r = sign_in(site, "li.na", "correct horse", device="1002")
+    assert r.status == 200 and {k: r.json[k] for k in ("user", "role", "device")} == {"user": "li.na", "role": "agent", "device": "1002"}
+    cookie = r.headers["set-cookie"]
+    assert "HttpOnly" in cookie and "SameSite=Strict" in cookie
+    jar = {"Cookie": cookie.split(";")[0]}
+    agent = next(a for a in site.get("/agents")["items"] if a["user"] == "li.na")
+    assert agent["device"] == "1002" and agent["name"] == "李娜"
+    assert site.request("GET", "/api/v1/tickets", token=None, headers=jar).status == 200
+    assert site.request("GET", "/api/v1/tickets", token=r.json["token"]).status == 200
+    evil = dict(jar, Origin="https://evil.example")
+    assert site.request("POST", "/api/v1/tickets", {"subject": "x"}, token=None, headers=evil).status == 403
+    own = dict(jar, Origin=f"http://127.0.0.1:{site.http_port}")
+    assert site.request("POST", "/api/v1/tickets", {"subject": "x", "take": True}, token=None, headers=own).json["responder"] == "li.na"
+    assert site.request("DELETE", "/api/v1/session", token=None, headers=jar).status == 204
+    assert site.request("GET", "/api/v1/tickets", token=None, headers=jar).status == 401
+
+
+def test_sessions_survive_a_restart(site):
+    add(site, "li.na", password="correct horse")
+    token = sign_in(site, "li.na", "correct horse", device="1001").json["token"]
+    site.restart()
+    assert site.request("GET", "/api/v1/session", token=token).json["device"] == "1001"
+
+
+def test_guessing_is_slowed_down(site):
+    add(site, "li.na", password="correct horse")
+    answers = [sign_in(site, "li.na", f"wrong {i}").status for i in range(10)]
+    assert answers[0] == 401 and answers[-1] == 429, answers
+
+
+def test_a_second_sign_on_leaves_the_first_device(site):
+    token = site.user("li.na", device="1001")
+    assert site.request("POST", "/api/v1/session", {"device": "1005"}, token=token).status == 200
+    assert next(a for a in site.get("/agents")["items"] if a["user"] == "li.na")["device"] == "1005"
+
+
+def test_auditor_sees_masked_numbers_and_changes_nothing(site):
+    steward.sample_owners(site)
+    token = site.user("he.jing", role="auditor")
+    found = site.request("GET", "/api/v1/owners?phone=13800138000", token=token)
+    assert found.status == 200 and "王芳" in found.body
+    person = site.request("GET", f"/api/v1/owners/{found.json['items'][0]['owner']['id']}", token=token)
+    assert "13800138000" not in person.body and "+86138****8000" in person.body
+    assert site.request("POST", "/api/v1/tickets", {"subject": "x"}, token=token).status == 403
+    log = site.request("GET", "/api/v1/audit", token=token).json["items"]
+    assert any(row["what"] == "person.read" and row["by"] == "he.jing" for row in log), log
+
+
+def test_idempotency(site):
+    body = {"subject": "厨房漏水", "caller": "13800138000"}
+    first = site.request("POST", "/api/v1/tickets", body, headers={"Idempotency-Key": "k-1"})
+    again = site.request("POST", "/api/v1/tickets", body, headers={"Idempotency-Key": "k-1"})
+    assert first.status in (200, 201) and again.json == first.json and again.status == first.status
+    site.restart()
+    assert site.request("POST", "/api/v1/tickets", body, headers={"Idempotency-Key": "k-1"}).json == first.json
+    other = site.request("POST", "/api/v1/tickets", {"subject": "y"}, headers={"Idempotency-Key": "k-1"})
+    assert other.status == 422
+    assert len(site.get("/tickets")["items"]) == 1
+
+
+def test_if_match(site):
+    t = site.post("/tickets", {"subject": "x"}, status=201)
+    path = f"/api/v1/tickets/{t['id']}"
+    r = site.request("POST", path + "/note", {"text": "n"}, headers={"If-Match": f'"{t["version"]}"'})
+    assert r.status == 200 and r.json["version"] > t["version"]
+    assert site.request("POST", path + "/note", {"text": "n"}, headers={"If-Match": str(t["version"])}).status == 412
+
+
+def test_pages(site):
+    made = [site.post("/tickets", {"subject": f"t{i}"}, status=201)["id"] for i in range(5)]
+    got, cursor = [], ""
+    while True:
+        page = site.get(f"/tickets?limit=2{cursor}")
+        assert len(page["items"]) <= 2
+        got += [t["id"] for t in page["items"]]
+        if not page["next"]:
+            break
+        cursor = "&cursor=" + page["next"]
+    assert sorted(got) == sorted(made) and len(got) == 5
+    assert site.request("GET", "/api/v1/tickets?cursor=!").status == 422
+    assert len(site.get("/tickets?limit=100000")["items"]) == 5
+
+
+def test_events_concern_whom_they_concern(site):
+    li, zhao = site.user("li.na", device="1001"), site.user("zhao.gang", device="1002")
+    mine, other, all_ = site.events(token=li), site.events(token=zhao), site.events()
+    pbx = site.pbx()
+    pbx.ring("c1", "1001")
+    pop = mine.next("pop", call="c1")[1]
+    assert pop["device"] == "1001" and all_.next("pop", call="c1")
+    pbx.ring("c2", "1002")
+    assert other.next("pop")[1]["call"] == "c2"  # the first pop that it gets
+    pbx.event("established", "c1", device="1001")
+    pbx.sync()
+    ticket = mine.next("ticket")[1]
+    assert ticket["responder"] == "li.na"
+    for stream in (mine, other, all_):
+        stream.close()
+
+
+def test_events_resume(site):
+    pbx, stream = site.pbx(), site.events()
+    pbx.ring("c1")
+    stream.next("pop", call="c1")
+    last = stream.last
+    stream.close()
+    pbx.ring("c2")
+    pbx.sync()
+    stream = site.events(last=last)
+    assert stream.next("pop")[1]["call"] == "c2"
+    stream.close()
+    site.restart()
+    stream = site.events(last=last)
+    assert stream.next()[0] == "reset"
+    stream.close()
+
+
+def test_a_desk_that_opens_while_the_phone_rings(site):
+    token, pbx = site.user("li.na", device="1001"), site.pbx()
+    pbx.ring("c1", "1001")
+    pbx.sync()
+    stream = site.events(token=token)
+    assert stream.next("pop")[1]["call"] == "c1"
+    stream.close()
+
+
+def test_call_control_that_a_source_cannot_do(site):
+    token, pbx = site.user("li.na", device="1001"), site.pbx()
+    pbx.answered("c1", "1001")
+    r = site.request("POST", "/api/v1/calls", {"number": "13800138000"}, token=token)
+    assert r.status == 501 and r.json["code"] == "not_supported", r
+    call = site.get("/calls?call=c1")["items"][0]
+    r = site.request("POST", f"/api/v1/calls/{call['id']}/hangup", {}, token=token)
+    assert r.status == 501, r
+    assert site.request("POST", "/api/v1/calls/999/hangup", {}, token=token).status == 404
+    assert site.request("POST", "/api/v1/calls", {}, token=token).status == 422
+    other = site.request("POST", "/api/v1/calls", {"number": "1", "device": "1002"}, token=token)
+    assert other.status == 403, other
+
+
+def test_calls_pushed_over_http(site):
+    token = site.ctl("token", "add", "--integration", "cloud").stdout.strip()
+    events = [{"seq": 1, "event": "delivered", "call": "h1", "direction": "inbound", "calling": "13800138000", "called": "4008000",
+               "device": "1001"},
+              {"seq": 2, "event": "cleared", "call": "h1", "by": "caller"}]
+    r = site.request("POST", "/cti/cloud-pbx", events, token=token)
+    assert r.status == 200, r
+    call = site.get("/calls?source=cloud-pbx")["items"][0]
+    assert call["state"] == "cleared" and call["disposition"] == "missed"
+    assert site.request("POST", "/cti/cloud-pbx", events, token=token).status == 200  # repeats change nothing
+    assert len(site.get("/calls?source=cloud-pbx")["items"]) == 1
+    assert site.request("POST", "/cti/cloud-pbx", [{"event": "nonsense", "call": "x"}], token=token).status == 422
+    assert site.request("POST", "/cti/cloud-pbx", events, token=None).status == 401
+    pbx = site.ctl("token", "add", "--pbx", "pbx-z").stdout.strip()
+    assert site.request("POST", "/cti/cloud-pbx", events, token=pbx).status == 403
+
+
+def test_accounts(site):
+    assert site.request("POST", "/api/v1/users", {"name": "x", "role": "agent"}, token=site.user("li.na")).status == 403
+    assert site.request("POST", "/api/v1/users", {"name": "li.na", "role": "agent"}).status == 409
+    assert site.request("POST", "/api/v1/users", {"name": "y", "role": "king"}).json["field"] == "role"
+    token = site.user("zhao.gang")
+    site.post("/users/zhao.gang/disable")
+    assert site.request("GET", "/api/v1/tickets", token=token).status == 401
+
+
+def test_clock_is_for_tests_alone(site):
+    assert site.request("POST", "/api/v1/test/clock", {"set": 1}, control=True).status == 404
+    assert site.request("POST", "/api/v1/test/clock", {"set": 1}).status == 404
+
+
+def test_operator(site, tmp_path):
+    assert site.request("GET", "/api/v1/doctor", control=True).json["status"] == "ok"
+    assert site.request("GET", "/api/v1/audit/verify", control=True).json["ok"] is True
+    copy = tmp_path / "copy.db"
+    assert site.request("POST", "/api/v1/backup", {"file": str(copy)}, control=True).status == 200 and copy.stat().st_size > 0
+    assert site.request("POST", "/api/v1/backup", {"file": str(copy)}, control=True).status == 409
+    assert site.request("POST", "/api/v1/backup", {"file": "relative.db"}, control=True).status == 422
+    assert site.request("POST", "/api/v1/reload", {}, control=True).status == 200
+    good = site.config.read_text(encoding="utf-8")
+    site.config.write_text(good + "\nnonsense: 1\n", encoding="utf-8")
+    r = site.request("POST", "/api/v1/reload", {}, control=True)
+    assert r.status == 422 and "nonsense" in r.json["detail"], r
+    site.config.write_text(good, encoding="utf-8")
+    assert site.get("/config", control=True)["site"]["name"]
