@@ -43,10 +43,12 @@ void line_pressure(struct line *l, bool full);
 /** The port bound (for port 0). */
 uint16_t line_port(const struct line *l);
 
+/** What /metrics shows. */
 struct line_stats {
     size_t links, pbx, agents, monitors; /* now */
     uint64_t lines, bad, acks, pops, replaced, too_slow, refused;
 };
+/** A copy of the numbers as they are now. */
 void line_get_stats(const struct line *l, struct line_stats *out);
 /** Collector for metrics_add(); ctx is the struct line. */
 void line_metrics(void *ctx, struct metrics_out *out);

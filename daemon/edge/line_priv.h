@@ -123,8 +123,11 @@ void line_begin(struct line *l, struct jw *w, const char *type);
 /** Read from the link, or not, as its state and the ledger's pressure want it. */
 void link_flow(struct link *k);
 
+/** Put a link into the group of that key, made if new. */
 void line_join(struct line_group **table, struct line_member *m, struct link *k, const char *key);
+/** Take it out again; an empty group goes. In none: does nothing. */
 void line_leave(struct line_group **table, struct line_member *m);
+/** The group of that key; NULL if there is none. */
 struct line_group *line_group(struct line_group *table, const char *key);
 
 /* line_hello.c */

@@ -33,12 +33,12 @@ struct hub_event {
     enum hub_kind kind;
     const char *json; /* pop and pop_end: the whole line-protocol object; else the data */
     size_t len;
-    const char *source;       /* of calls: the PBX; NULL if none */
-    const char *device;       /* whom it concerns: a device … */
+    const char *source;         /* of calls: the PBX; NULL if none */
+    const char *device;         /* whom it concerns: a device … */
     const char *const *devices; /* … and further devices of that source, NULL-terminated; or NULL */
-    const char *const *users; /* … and accounts, NULL-terminated; NULL: nobody in particular */
-    const char *department;   /* … and the people of a department */
-    bool all_staff;           /* everybody at a desk (alerts, callbacks, stats) */
+    const char *const *users;   /* … and accounts, NULL-terminated; NULL: nobody in particular */
+    const char *department;     /* … and the people of a department */
+    bool all_staff;             /* everybody at a desk (alerts, callbacks, stats) */
 };
 
 /** ev and its text live during the call only. */

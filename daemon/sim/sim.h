@@ -60,7 +60,11 @@ void sim_print(struct jw *w);
 
 /* ---- subcommands ---- */
 
+/** A PBX on the line protocol. Each returns the exit code. */
 int sim_pbx(int argc, char **argv);
+/** An Asterisk manager. */
 int sim_ami(int argc, char **argv);
+/** Agents' softphones. */
 int sim_softphone(int argc, char **argv);
+/** An HTTP gateway. */
 int sim_gateway(int argc, char **argv);

@@ -41,6 +41,7 @@ struct token_row {
     int64_t created_at, expires_at; /* 0: never expires */
 };
 
+/** E_CONSTRAINT if the digest is there already. */
 int token_insert(struct db *db, const struct token_row *row) MUST_CHECK;
 /** E_NOTFOUND if it is not there or revoked already. */
 int token_revoke(struct db *db, const char *digest) MUST_CHECK;

@@ -211,8 +211,8 @@ int main(void)
         T(timers_fire_in_order_and_once),   T(deferred_work_runs_after_the_callback),
         T(deferred_work_may_defer),         T(posts_of_another_thread_arrive_in_order),
         T(stop_before_run_returns_at_once), T(a_stop_that_nobody_waited_for_does_not_cut_a_turn),
-        T(descriptors_are_watched),
-        T(signals_arrive_as_callbacks),     T(free_ends_what_is_owned),
+        T(descriptors_are_watched),         T(signals_arrive_as_callbacks),
+        T(free_ends_what_is_owned),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
