@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "domain/site.h"
@@ -148,6 +149,21 @@ static void sum_up(struct calendar *c)
         c->work_days[d + 1] = c->work_days[d] + (c->close[d] != 0);
 }
 
+/* A file that is not there (yet) is said when the configuration is checked, and closes no site. */
+static int read_holidays(const struct site_calendar *def, uint8_t *marks, struct errmsg *why)
+{
+    int rc = 0;
+
+    for (size_t i = 0; !rc && i < def->holidays.n; i++) {
+        rc = calendar_read_holidays(def->holidays.items[i], marks, why);
+        if (rc == E_NOTFOUND) {
+            log_warn(NULL, "calendar %s: %s", def->name, why ? why->text : "no holiday file");
+            rc = 0;
+        }
+    }
+    return rc;
+}
+
 struct calendar *calendar_new(const struct site_calendar *def, struct errmsg *why)
 {
     uint8_t *marks = xcalloc(CALENDAR_DAYS, 1);
@@ -160,8 +176,8 @@ struct calendar *calendar_new(const struct site_calendar *def, struct errmsg *wh
     c->zone = zone_load(def->timezone, why);
     if (!c->zone)
         rc = E_INVALID;
-    for (size_t i = 0; !rc && i < def->holidays.n; i++)
-        rc = calendar_read_holidays(def->holidays.items[i], marks, why);
+    if (!rc)
+        rc = read_holidays(def, marks, why);
     if (!rc) {
         fill(c, def, marks);
         sum_up(c);

@@ -17,8 +17,9 @@ struct calendar;
 struct site;
 struct site_calendar;
 
-/** Reads the zone and the holiday files. NULL with why: unknown zone, a file that is no iCalendar,
- * or no working time at all. The caller frees. */
+/** Reads the zone and the holiday files; one that cannot be read is said in the log and left out.
+ * NULL with why: unknown zone, a file that is no iCalendar, or no working time at all. The caller
+ * frees. */
 struct calendar *calendar_new(const struct site_calendar *def, struct errmsg *why) MUST_CHECK;
 /** Open always, in UTC: what `always` is when nobody wrote it. */
 struct calendar *calendar_new_always(void);

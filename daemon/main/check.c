@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/conn.h"
+#include "domain/calendar.h"
 #include "host/plugins.h"
 #include "main/daemon.h"
 #include "service/outbox.h"
@@ -28,6 +29,15 @@ static void check_tls(const struct site *site, struct conf_faults *faults)
     tls_free(&tls);
 }
 
+static void check_calendars(const struct site *site, struct conf_faults *faults)
+{
+    struct errmsg why = {{0}};
+    struct calendars *all = calendars_new(site, &why);
+    if (!all)
+        conf_fault_in(faults, site->file, 0, 0, "%s", why.text);
+    calendars_unref(&all);
+}
+
 static void check_templates(const struct site *site, struct conf_faults *faults)
 {
     struct errmsg why = {{0}};
@@ -43,6 +53,7 @@ struct site *daemon_check(const char *config, struct conf_faults *faults)
     check_store(site, faults);
     check_tls(site, faults);
     check_templates(site, faults);
+    check_calendars(site, faults);
     plugins_check(site, faults);
     if (faults->errors)
         site_unref(&site);

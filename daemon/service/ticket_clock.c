@@ -86,7 +86,11 @@ void ticket_clock_arm(struct ticket *k, struct clock_row *c)
 
 bool clock_row_fill(struct clock_row *c, const struct policy *p, int64_t policy_id, int cycle)
 {
-    const struct policy_clock *clock = policy_clock(p, c->name);
+    /* A handover's acceptance is promised like that of a work order, else like a claim. */
+    bool handover = text_eq(c->name, "handover");
+    const struct policy_clock *clock = policy_clock(p, handover ? "accept" : c->name);
+    if (handover && !clock)
+        clock = policy_clock(p, "claim");
     const struct policy_milestone *milestone = clock ? NULL : policy_milestone(p, c->name);
     const struct span *within = clock ? &clock->within : milestone ? &milestone->within : NULL;
 

@@ -111,6 +111,28 @@ static void data_gone_without_an_erasure(void **state)
     assert_true(audit(w).broken);
 }
 
+static int erase_run(struct world *w, struct ledger_tx *tx, void *arg)
+{
+    struct actor by = who("sun.li");
+    return tickets_erase_person(w->tickets, tx, 7, &by);
+}
+
+static void an_erasure_is_accepted(void **state)
+{
+    struct world *w = *state;
+
+    live(w);
+    assert_int_equal(world_run(w, erase_run, NULL), 0);
+    assert_int_equal(world_int(w, "SELECT count(*) FROM ticket_event WHERE ticket_id=1 AND data IS "
+                                  "NOT NULL"),
+                     1); /* `erased` itself */
+    struct audit_report r = audit(w);
+    if (r.broken || r.missing)
+        fail_msg("%s", r.text);
+    world_sql(w, "DELETE FROM ticket_event WHERE ticket_id=1 AND kind='erased'");
+    assert_true(audit(w).broken);
+}
+
 static void the_background_walk_alarms(void **state)
 {
     struct world *w = *state;
@@ -139,6 +161,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(every_fault_is_found, setup, teardown),
         cmocka_unit_test_setup_teardown(a_missing_step_is_found, setup, teardown),
         cmocka_unit_test_setup_teardown(data_gone_without_an_erasure, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_erasure_is_accepted, setup, teardown),
         cmocka_unit_test_setup_teardown(the_background_walk_alarms, setup, teardown),
     };
     log_set_level(LOG_ERROR);

@@ -155,6 +155,7 @@ static void refused(void **state)
     struct site_calendar def = office("Asia/Shanghai");
     struct errmsg why = {""};
     char file[] = "/nonexistent/x.ics", *items[1] = {file};
+    char path[64] = "/tmp/steward-holidays-XXXXXX";
 
     def.timezone = (char *)"Mars/Olympus";
     assert_null(calendar_new(&def, &why));
@@ -165,8 +166,14 @@ static void refused(void **state)
     assert_non_null(strstr(why.text, "no working time"));
     def = office("Asia/Shanghai");
     def.holidays = (struct conf_texts){items, 1};
+    struct calendar *c = make(&def); /* not there: no day off is known of it */
+    calendar_free(&c);
+    assert_true(mkstemp(path) >= 0);
+    write_file(path, "no calendar");
+    items[0] = path;
     assert_null(calendar_new(&def, &why));
-    assert_non_null(strstr(why.text, "x.ics"));
+    assert_non_null(strstr(why.text, "iCalendar"));
+    unlink(path);
 }
 
 /* ---- against a minute-by-minute walk ---- */
