@@ -1,4 +1,6 @@
 """Fixtures: a started site, a site to be configured first, a gateway. Teardown reads every log."""
+import subprocess
+
 import pytest
 
 import steward
@@ -45,3 +47,12 @@ def sink():
     made = steward.Sink()
     yield made
     made.close()
+
+
+@pytest.fixture
+def certificate(tmp_path):
+    """A certificate for localhost and its key."""
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+                    "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
+                    "-keyout", tmp_path / "key.pem", "-out", tmp_path / "cert.pem"], check=True, capture_output=True)
+    return tmp_path / "cert.pem", tmp_path / "key.pem"

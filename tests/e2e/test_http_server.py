@@ -1,7 +1,10 @@
 """The HTTP door of the running daemon: malformed requests, many connections, the machines' pages, the API document."""
+import http.client
 import json
 import resource
 import socket
+import ssl
+import time
 
 import pytest
 
@@ -140,3 +143,36 @@ def test_slow_reader_of_events_is_cut_off(site):
         raise AssertionError("the stream that nobody reads was not cut off")
     slow.close()
     quick.close()
+
+
+def test_tls(make, certificate):
+    """HTTPS answers, at once (no Nagle delay), keeps its connection, and marks the cookie Secure; the stream works too."""
+    site = make(start=False)
+    text = site.config.read_text(encoding="utf-8")
+    site.config.write_text(text.replace("listen:\n", f"listen:\n  tls: {{certificate: {certificate[0]}, key: {certificate[1]}, for: [http]}}\n"),
+                           encoding="utf-8")
+    site.start(wait=True)
+    context = ssl.create_default_context(cafile=certificate[0])
+    context.check_hostname = False
+    https = http.client.HTTPSConnection("127.0.0.1", site.http_port, timeout=steward.TIMEOUT, context=context)
+    auth = {"Authorization": f"Bearer {steward.TOKEN}"}
+    began = time.monotonic()
+    for _ in range(30):
+        https.request("GET", "/api/v1/tickets", headers=auth)
+        reply = https.getresponse()
+        assert reply.status == 200 and json.loads(reply.read())["items"] == []
+    assert time.monotonic() - began < 30 * 0.030, "each answer waits for a delayed acknowledgement"
+    https.request("POST", "/api/v1/users", json.dumps({"name": "li.na", "role": "agent", "password": "correct horse"}), auth)
+    assert https.getresponse().read()
+    https.request("POST", "/api/v1/session", json.dumps({"user": "li.na", "password": "correct horse"}))
+    reply = https.getresponse()
+    assert "; Secure" in reply.getheader("set-cookie") and reply.read()
+    https.request("GET", "/api/v1/events", headers=auth)
+    assert https.getresponse().readline().startswith(b"retry:")
+    https.close()
+    with socket.create_connection(("127.0.0.1", site.http_port), timeout=steward.TIMEOUT) as plain:
+        plain.sendall(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
+        try:
+            assert not plain.recv(100).startswith(b"HTTP/1.1 200")
+        except ConnectionResetError:
+            pass

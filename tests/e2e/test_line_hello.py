@@ -3,7 +3,6 @@ import resource
 import select
 import socket
 import ssl
-import subprocess
 import time
 
 import pytest
@@ -142,14 +141,6 @@ def test_two_pbxs_have_their_own_numbers(site):
     assert len(site.get("/calls?call=c1")["items"]) == 2
     a.close()
     assert site.pbx("pbx-a").welcome["last_seq"] == 2
-
-
-@pytest.fixture
-def certificate(tmp_path):
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
-                    "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
-                    "-keyout", tmp_path / "key.pem", "-out", tmp_path / "cert.pem"], check=True, capture_output=True)
-    return tmp_path / "cert.pem", tmp_path / "key.pem"
 
 
 def test_tls(make, certificate):
