@@ -134,8 +134,6 @@ def test_what_is_forbidden(desk):
     assert r.status == 200 and r.json["version"] == version + 1
     r = desk.request("POST", f"/api/v1/tickets/{key}/note", {"text": "x"}, token=desk.li, headers={"If-Match": f'"{version}"'})
     assert r.status == 412
-    r = desk.request("POST", f"/api/v1/tickets/{key}/note", {"text": "x"}, token=desk.li, headers={"If-Match": f'"{version + 7}"'})
-    assert r.status == 412
     t = desk.post(f"/tickets/{key}/cancel", {"reason": "test"}, token=desk.li)
     assert t["state"] == "cancelled" and all(c["state"] != "running" for c in t["clocks"])
 
@@ -166,7 +164,6 @@ def test_idempotency_key(desk):
 
 
 def test_history_changed_is_found(desk):
-    desk.allow_log.append("auditor: T-")
     call(desk, "c1")
     key = desk.get("/tickets")["items"][0]["id"]
     desk.post(f"/tickets/{key}/note", {"text": "真话"}, token=desk.li)
