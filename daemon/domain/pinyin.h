@@ -14,7 +14,7 @@
 void pinyin_initials(const char *name, char *out, size_t cap);
 
 /** For U+4E00 to U+9FFF the letter of the character's most common reading, '.' if none is known.
- * Made by tools/pinyin_initials.py from Unicode's Unihan_Readings.txt (kMandarin). */
+ * Made by daemon/domain/pinyin_initials.py from Unicode's Unihan_Readings.txt (kMandarin). */
 #define PINYIN_FIRST 0x4e00
 #define PINYIN_LAST  0x9fff
 extern const char pinyin_table[PINYIN_LAST - PINYIN_FIRST + 2];

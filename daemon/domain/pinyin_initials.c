@@ -1,5 +1,5 @@
 /*
- * pinyin_initials.c - made by tools/pinyin_initials.py from Unihan_Readings.txt (kMandarin).
+ * pinyin_initials.c - made by daemon/domain/pinyin_initials.py from Unihan_Readings.txt (kMandarin).
  */
 #include "domain/pinyin.h"
 

@@ -2,7 +2,7 @@
 """Writes daemon/domain/pinyin_initials.c from Unicode's Unihan_Readings.txt (Debian: unicode-data).
 
 Run once when the Unicode data changes; the result is checked in, so that the build needs no data.
-Usage: tools/pinyin_initials.py [Unihan_Readings.txt[.bz2]]
+Usage: daemon/domain/pinyin_initials.py [Unihan_Readings.txt[.bz2]]
 """
 import bz2
 import pathlib
@@ -33,7 +33,7 @@ def main():
     text = "\n".join('    "%s"' % row for row in rows)
     out = pathlib.Path(__file__).resolve().parent.parent / "daemon/domain/pinyin_initials.c"
     out.write_text(
-        "/*\n * pinyin_initials.c - made by tools/pinyin_initials.py from Unihan_Readings.txt"
+        "/*\n * pinyin_initials.c - made by daemon/domain/pinyin_initials.py from Unihan_Readings.txt"
         " (kMandarin).\n */\n#include \"domain/pinyin.h\"\n\n/* clang-format off */\n"
         "const char pinyin_table[PINYIN_LAST - PINYIN_FIRST + 2] =\n%s;\n" % text, encoding="utf-8")
 
