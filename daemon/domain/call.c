@@ -362,8 +362,9 @@ enum call_disposition call_disposition(const struct call *c)
     if (f->blocked)
         return CALL_BLOCKED;
     if (f->queued_at) /* whoever ended it, if not the PBX: it was the caller who left */
-        return f->by == STEWARD_BY_SYSTEM || f->by == STEWARD_BY_AGENT ? CALL_MISSED
-                                                                       : CALL_ABANDONED;
+        return f->queue_gave_up || f->by == STEWARD_BY_SYSTEM || f->by == STEWARD_BY_AGENT
+                   ? CALL_MISSED
+                   : CALL_ABANDONED;
     if (f->direction == STEWARD_DIR_OUTBOUND && f->fail) { /* own phone's ring says nothing */
         enum steward_cause cause = f->fail;
         return cause == STEWARD_CAUSE_BUSY || cause == STEWARD_CAUSE_REJECTED ? CALL_BUSY

@@ -137,6 +137,7 @@ static void on_queued(struct call *c, const struct call_event *ev)
     if (!c->f.queued_at && !c->f.answered_at)
         c->f.queued_at = ev->at;
     c->f.queue_waits = true;
+    c->f.queue_gave_up = false;
 }
 
 static void on_delivered(struct call *c, const struct call_event *ev)
@@ -228,6 +229,11 @@ static void leave_device(struct call *c, const struct call_event *ev)
 
 static void on_diverted(struct call *c, const struct call_event *ev)
 {
+    if (ev->device && text_eq(c->f.queue, ev->device)) { /* the queue gave up, not the caller */
+        c->f.queue_waits = false;
+        c->f.queue_gave_up = true;
+        return;
+    }
     if (ev->outside || !ev->device)
         return;
     leave_device(c, ev);

@@ -36,8 +36,9 @@ struct folded {
     const char *calling, *called, *queue, *device, *holder, *originator, *first_device;
     int64_t started_at, queued_at, answered_at, ended_at, last_at;
     int64_t hold_ms,
-        hold_at;      /* hold_at: since when it is on hold; stays set when the call ends so */
-    bool queue_waits; /* in a queue just now */
+        hold_at;        /* hold_at: since when it is on hold; stays set when the call ends so */
+    bool queue_waits;   /* in a queue just now */
+    bool queue_gave_up; /* its last queue sent it on unanswered */
     enum steward_by by;
     enum steward_cause fail; /* of the last device not reached */
 };

@@ -268,7 +268,7 @@ static void on_queue_leave(struct ami *a, const struct ami_msg *msg)
 {
     struct track_leg *leg = known_leg(a, msg, "");
     if (leg)
-        track_unqueued(a->track, leg);
+        track_queue_gave_up(a->track, leg); /* unless it was answered, or the caller hung up */
 }
 
 static void on_bridge_enter(struct ami *a, const struct ami_msg *msg)

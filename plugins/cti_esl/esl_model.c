@@ -377,6 +377,9 @@ static void on_callcenter(struct esl *e, const struct esl_event *ev)
         (is(ev, ESL_CC_ACTION, "member-queue-start") ||
          is(ev, ESL_CC_ACTION, "member-queue-resume")))
         track_queued(e->track, leg, queue);
+    else if (leg && is(ev, ESL_CC_ACTION, "member-queue-end") && ev->v[ESL_CC_CANCEL] &&
+             strstr(ev->v[ESL_CC_CANCEL], "TIMEOUT"))
+        track_queue_gave_up(e->track, leg);
     else if (leg && (is(ev, ESL_CC_ACTION, "bridge-agent-start") ||
                      is(ev, ESL_CC_ACTION, "member-queue-end")))
         track_unqueued(e->track, leg);
@@ -392,8 +395,9 @@ static void on_fifo(struct esl *e, const struct esl_event *ev)
         return;
     if (is(ev, ESL_FIFO_ACTION, "push"))
         track_queued(e->track, leg, name);
-    else if (is(ev, ESL_FIFO_ACTION, "caller_pop") || is(ev, ESL_FIFO_ACTION, "abort") ||
-             is(ev, ESL_FIFO_ACTION, "timeout"))
+    else if (is(ev, ESL_FIFO_ACTION, "timeout"))
+        track_queue_gave_up(e->track, leg);
+    else if (is(ev, ESL_FIFO_ACTION, "caller_pop") || is(ev, ESL_FIFO_ACTION, "abort"))
         track_unqueued(e->track, leg);
 }
 

@@ -51,6 +51,7 @@
     X(CC_AGENT, "CC-Agent")                                                                        \
     X(CC_STATUS, "CC-Agent-Status")                                                                \
     X(CC_STATE, "CC-Agent-State")                                                                  \
+    X(CC_CANCEL, "CC-Cancel-Reason")                                                               \
     X(CC_SESSION, "CC-Member-Session-UUID")                                                        \
     X(FIFO_ACTION, "FIFO-Action")                                                                  \
     X(FIFO_NAME, "FIFO-Name")                                                                      \

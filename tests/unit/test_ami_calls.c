@@ -148,7 +148,7 @@ static const struct {
      "QueueCallerAbandon @T6 Queue=service-rr\nQueueCallerLeave @T6 Queue=service-rr\n"
      "+2 SoftHangupRequest @T6 Cause=16\nHangup @T6 Cause=16\n",
      "1.1 originated\n1.1 queued service-rr\n1.1 delivered 1001 service-rr\n"
-     "1.1 diverted 1001 no_answer\n1.1 cleared system\n"},
+     "1.1 diverted 1001 no_answer\n1.1 diverted service-rr no_answer\n1.1 cleared system\n"},
     {"Local members, ring all: the loser hears it from its inner half",
      "Newchannel @T4\nQueueCallerJoin @T6 Queue=q\nNewchannel @X0\nNewchannel @Y4\n"
      "LocalBridge LocalOne@X0 LocalTwo@Y4\nNewchannel @M0\nNewchannel @N4\n"

@@ -307,10 +307,19 @@ void track_leg_called(struct track *t, struct track_leg *leg, const char *called
         set_text(c->called, sizeof c->called, called);
 }
 
+static void unpair(struct track_leg *leg)
+{
+    if (leg->pair)
+        leg->pair->pair = NULL;
+    leg->pair = NULL;
+}
+
 void track_pair(struct track *t, struct track_leg *one, struct track_leg *two)
 {
-    if (one == two)
+    if (one == two || one->pair == two)
         return;
+    unpair(one);
+    unpair(two);
     one->pair = two;
     two->pair = one;
     track_converse(t, one->call);
@@ -319,10 +328,8 @@ void track_pair(struct track *t, struct track_leg *one, struct track_leg *two)
 /* Nobody points at a leg that is about to go. */
 static void unlink_leg(struct track *t, struct track_leg *leg)
 {
-    if (leg->pair && leg->pair->pair == leg)
-        leg->pair->pair = NULL;
-    leg->pair = NULL;
     struct track_leg *other;
+    unpair(leg);
     DL_FOREACH (leg->call->legs, other)
         if (other->dialler == leg)
             other->dialler = NULL;

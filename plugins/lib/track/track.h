@@ -104,8 +104,10 @@ void track_gone(struct track *t, struct track_leg *leg, enum steward_cause cause
 void track_hold(struct track *t, struct track_leg *leg, bool held);
 /** The leg waits in a queue now. */
 void track_queued(struct track *t, struct track_leg *leg, const char *queue);
-/** The leg left its queue: answered, or going on in the dialplan. */
+/** The leg left its queue: answered, or its caller left, or it goes on in the dialplan. */
 void track_unqueued(struct track *t, struct track_leg *leg);
+/** The queue sent its caller on: told, unless somebody answered or the caller hung up. */
+void track_queue_gave_up(struct track *t, struct track_leg *leg);
 
 /* ---- conversations (bridges) ---- */
 

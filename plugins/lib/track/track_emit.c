@@ -43,11 +43,32 @@ void track_announce(struct track *t, struct track_call *c)
     track_say(t, c, &ev);
 }
 
+/* The reasons that each of the two events may give; any other becomes the nearest. */
+static enum steward_cause cause_of(enum steward_event_kind kind, enum steward_cause cause)
+{
+    static const enum steward_cause nearest[][STEWARD_CAUSE_COUNT] = {
+        /* diverted: it rang, so a failure to reach it is none */
+        {[STEWARD_CAUSE_BUSY] = STEWARD_CAUSE_REJECTED,
+         [STEWARD_CAUSE_UNREGISTERED] = STEWARD_CAUSE_NO_ANSWER,
+         [STEWARD_CAUSE_INVALID_NUMBER] = STEWARD_CAUSE_NO_ANSWER,
+         [STEWARD_CAUSE_CONGESTION] = STEWARD_CAUSE_NO_ANSWER},
+        /* failed: it never rang, so nobody rejected anything */
+        {[STEWARD_CAUSE_REJECTED] = STEWARD_CAUSE_BUSY,
+         [STEWARD_CAUSE_ANSWERED_ELSEWHERE] = STEWARD_CAUSE_CONGESTION,
+         [STEWARD_CAUSE_PICKED_UP] = STEWARD_CAUSE_CONGESTION,
+         [STEWARD_CAUSE_FORWARDED] = STEWARD_CAUSE_CONGESTION},
+    };
+    enum steward_cause other = nearest[kind == STEWARD_EV_FAILED][cause];
+    return other ? other : cause;
+}
+
 void track_say_device(struct track *t, struct track_call *c, enum steward_event_kind kind,
                       const char *device, enum steward_cause cause)
 {
     track_announce(t, c);
-    struct steward_cti_event ev = {.kind = kind, .device = or_null(device), .cause = cause};
+    bool reasoned = kind == STEWARD_EV_DIVERTED || kind == STEWARD_EV_FAILED;
+    struct steward_cti_event ev = {
+        .kind = kind, .device = or_null(device), .cause = reasoned ? cause_of(kind, cause) : cause};
     if (kind == STEWARD_EV_QUEUED || (kind == STEWARD_EV_DELIVERED && c->queued))
         ev.queue = or_null(c->queue);
     if (kind == STEWARD_EV_FAILED)
@@ -61,8 +82,6 @@ void track_say_unreached(struct track *t, struct track_call *c, struct track_leg
     struct track_party *p = track_party_get(c, leg->device, false);
     if (p && p->ringing) {
         p->ringing = false;
-        if (cause == STEWARD_CAUSE_BUSY)
-            cause = STEWARD_CAUSE_REJECTED; /* it rang, then refused */
         if (cause != STEWARD_CAUSE_NONE)
             track_say_device(t, c, STEWARD_EV_DIVERTED, leg->device, cause);
         return;
@@ -70,9 +89,8 @@ void track_say_unreached(struct track *t, struct track_call *c, struct track_leg
     if (leg->rang || cause == STEWARD_CAUSE_NONE || cause == STEWARD_CAUSE_ANSWERED_ELSEWHERE ||
         cause == STEWARD_CAUSE_PICKED_UP)
         return;
-    if (cause == STEWARD_CAUSE_REJECTED)
-        cause = STEWARD_CAUSE_BUSY; /* it refused without ringing */
-    track_say_device(t, c, STEWARD_EV_FAILED, leg->device, cause);
+    bool forwarded = cause == STEWARD_CAUSE_FORWARDED;
+    track_say_device(t, c, forwarded ? STEWARD_EV_DIVERTED : STEWARD_EV_FAILED, leg->device, cause);
 }
 
 void track_say_cleared(struct track *t, struct track_call *c)

@@ -224,7 +224,7 @@ void track_dial(struct track *t, struct track_leg *from, struct track_leg *to)
     if (from && from != to && to->call != from->call && !to->dialled && to->call->primary == to &&
         !to->call->announced) { /* its group was not known when it appeared */
         struct track_call *old = to->call;
-        track_call_add(from->call, to);
+        move_leg(from->call, to);
         if (!old->legs)
             track_call_drop(t, old);
     }
@@ -404,4 +404,25 @@ void track_unqueued(struct track *t, struct track_leg *leg)
 {
     leg->sync = t->sync;
     leg->call->queued = false;
+}
+
+/* Somebody picked up, though the conversation may be yet to come. */
+static bool is_answered(const struct track_call *c)
+{
+    struct track_leg *leg;
+    DL_FOREACH (c->legs, leg)
+        if (leg->dialled && leg->up && !leg->transferred)
+            return true;
+    return false;
+}
+
+void track_queue_gave_up(struct track *t, struct track_leg *leg)
+{
+    struct track_call *c = leg->call;
+    bool waited = c->queued;
+    track_unqueued(t, leg);
+    if (!waited || leg->asked || is_answered(c))
+        return;
+    track_flush_lost(t, c);
+    track_say_device(t, c, STEWARD_EV_DIVERTED, c->queue, STEWARD_CAUSE_NO_ANSWER);
 }
