@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define SIZE_MAX_IN 70000
+#define SIZE_MAX_IN 400000
 #define CHANGES     6
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
