@@ -17,7 +17,7 @@
 #define CHUNK    100  /* histories of one read */
 #define QUICK_MS 20   /* between reads of the first pass */
 #define SLOW_MS  1000 /* later */
-#define REST_MS  5000 /* between passes */
+#define REST_MS  2000 /* between passes */
 
 struct auditor {
     struct tickets *tickets;
@@ -27,7 +27,8 @@ struct auditor {
     bool first;                  /* pass */
     struct audit_report found;   /* of this pass */
     struct audit_report present; /* what /readyz says */
-    struct audit_report suspect; /* a missing step, seen once */
+    struct audit_report suspect; /* the first missing step of this pass … */
+    int64_t suspected;           /* … and the ticket of the one of the pass before */
     int64_t alarmed;             /* ticket that the last alert was about */
 };
 
@@ -94,10 +95,10 @@ static void raise_alarm(struct auditor *a, const struct audit_report *r)
 /* A missing step counts once it is missing in two passes. */
 static void judge(struct auditor *a, const struct audit_report *r)
 {
-    if (r->missing && a->suspect.ticket_id != r->ticket_id) {
+    if (r->missing && !a->suspect.missing)
         a->suspect = *r;
+    if (r->missing && a->suspected != r->ticket_id)
         return;
-    }
     if (!a->found.broken && !a->found.missing)
         a->found = *r;
     raise_alarm(a, r);
@@ -110,6 +111,8 @@ static void end_pass(struct auditor *a)
         a->alarmed = 0;
     }
     memset(&a->found, 0, sizeof(a->found));
+    a->suspected = a->suspect.ticket_id;
+    memset(&a->suspect, 0, sizeof(a->suspect));
     a->after = 0;
     a->first = false;
     loop_timer_arm(a->timer, REST_MS);

@@ -81,7 +81,7 @@ static int open_for_call(struct tickets *t, struct ledger_tx *tx, const struct a
     if (call->person_id && !k.rc)
         k.rc = ticket_only_unit(k.db, call->person_id, today, &k.row.unit_id);
     if (ticket_choose_policy(&k) == 0)
-        ticket_opened(&k, *k.row.responder != 0);
+        ticket_opened(&k, true);
     *ticket_id = k.row.id;
     return ticket_finish(&k);
 }
@@ -324,7 +324,7 @@ static int create(struct creation *c)
         ticket_take(k, c->actor->name);
     if (ticket_choose_policy(k))
         return k->rc;
-    ticket_opened(k, c->answered && *k->row.responder);
+    ticket_opened(k, c->answered);
     if (note && *note) {
         jw_kstr(ticket_say(k), "text", note);
         ticket_said(k, "noted");

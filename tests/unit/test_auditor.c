@@ -154,6 +154,28 @@ static void the_background_walk_alarms(void **state)
     world_open(w);
 }
 
+static void a_missing_step_alarms_in_the_second_pass(void **state)
+{
+    struct world *w = *state;
+    struct audit_report r;
+
+    for (int i = 0; i < 3; i++)
+        answer(w, NULL, 0, NULL);
+    world_sql(w, "UPDATE clock SET done=1,next_at=NULL WHERE name='claim' AND ticket_id>1");
+    advance(w, 30 * MINUTE);
+    struct auditor *a = auditor_new(w->tickets, w->ledger, w->loop);
+    auditor_start(a);
+    for (int i = 0; i < 9000 && !auditor_degraded(a, &r); i++) {
+        loop_turn(w->loop);
+        usleep(1000);
+    }
+    assert_true(auditor_degraded(a, &r) && r.missing);
+    assert_int_equal(r.ticket_id, 2);
+    world_close(w);
+    auditor_free(&a);
+    world_open(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -163,6 +185,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(data_gone_without_an_erasure, setup, teardown),
         cmocka_unit_test_setup_teardown(an_erasure_is_accepted, setup, teardown),
         cmocka_unit_test_setup_teardown(the_background_walk_alarms, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_missing_step_alarms_in_the_second_pass, setup, teardown),
     };
     log_set_level(LOG_ERROR);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -46,9 +46,9 @@ static void answered_where_nobody_stands(void **state)
     int64_t id = answer(w, "+8613800138000", 7, NULL);
 
     assert_state(w, id, "new");
-    assert_string_equal(clocks_of(w, id), "claim=running first_reply=running resolve=running");
+    assert_string_equal(clocks_of(w, id), "claim=running first_reply=kept resolve=running");
     do_as(w, "zhao.lei", id, "claim", "{}");
-    assert_string_equal(clocks_of(w, id), "claim=kept first_reply=running resolve=running");
+    assert_string_equal(clocks_of(w, id), "claim=kept first_reply=kept resolve=running");
     assert_int_equal(verb_as(w, "li.na", id, "claim", "{}"), E_CONFLICT);
     assert_string_equal(w->out.responder, "zhao.lei");
     assert_string_equal(w->out.state, "open");
