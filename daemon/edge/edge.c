@@ -20,6 +20,7 @@ static const struct http_route *const tables[] = {
     api_message_routes,
     api_site_routes,
     api_staff_routes,
+    api_shift_routes,
     api_import_routes,
     api_events_routes,
     api_admin_routes,

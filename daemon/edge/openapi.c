@@ -38,7 +38,14 @@ static const struct {
     {"Agent", "user! name! role! department device state since call_id:int"},
     {"Source", "name! plugin state! since can:list error"},
     {"Department", "key! name! names:object head"},
-    {"Category", "key! name! names:object department policy guide guides:object kind priority:int"},
+    {"Category", "key! name! names:object department department_name policy! urgent:bool calendar "
+                 "promises:list! guide guides:object kind priority:int"},
+    {"Shift", "id:int! user! from! to! kind!"},
+    {"Incident", "id:int! state! subject! category scope:object words opened_at! opened_by! "
+                 "since owners:int tickets:list told:int resolved_at resolved_by reason closed_at "
+                 "allowed:list"},
+    {"Appraisal", "from! to! by! rows:list! total:object!"},
+    {"Digest", "date! opened:int! closed:int! open:int! overdue:int! items:list text!"},
     {"Account", "name! kind! role display department phone email device disabled:bool"},
     {"Session", "user! role! device token name department"},
     {"Token", "token! account! kind!"},

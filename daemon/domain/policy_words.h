@@ -1,0 +1,17 @@
+/*
+ * policy_words.h - what a policy promises, in words: for the desk, beside a category's guide.
+ */
+#pragma once
+#include "base/buf.h"
+#include "domain/lang.h"
+#include "domain/policy.h"
+
+/** Appends a span in words: "24 hours", "10个工作日". */
+void span_words(const struct span *s, enum lang lang, struct buf *out);
+/** Appends the promise of a clock or milestone in words: "resolved within 24 hours". name: as the
+ * policy has it. */
+void promise_words(const char *name, const struct span *within, enum lang lang, struct buf *out);
+/** Calls fn for each promise of the policy: clocks as written, then milestones. */
+void policy_each_promise(const struct policy *p,
+                         void (*fn)(void *ctx, const char *name, const struct span *within),
+                         void *ctx);
