@@ -13,7 +13,9 @@
 #include "domain/number.h"
 #include "edge/edge_priv.h"
 
-#define KEY_MAX 255
+#define KEY_MAX     255
+#define KEY_KEPT_MS (7 * 86400000LL)
+#define SWEEP_MS    3600000
 
 struct api_job *api_job(struct http_req *req, struct edge *e)
 {
@@ -268,6 +270,30 @@ void api_write(struct api_job *job, const char *name, api_write_fn *fn)
         rc = ledger_submit(job->e->o.ledger, &cmd);
     if (rc < 0)
         api_answer(job, rc, NULL);
+}
+
+/* ---- keys that are forgotten ---- */
+
+static int run_sweep(struct ledger_tx *tx, void *arg)
+{
+    struct db_q *q = db_query(ledger_db(tx), "DELETE FROM idempotency WHERE at < $1");
+    db_bind_int(q, 1, ledger_now(tx) - KEY_KEPT_MS);
+    return db_run(q);
+}
+
+static void sweep(void *arg)
+{
+    struct edge *e = arg;
+    struct ledger_cmd cmd = {.name = "sweep_keys", .run = run_sweep};
+    loop_timer_arm(e->sweep, SWEEP_MS);
+    if (ledger_submit(e->o.ledger, &cmd) < 0)
+        log_debug(&e->log, "old keys are forgotten an hour later");
+}
+
+void api_keys_start(struct edge *e)
+{
+    e->sweep = loop_timer_new(e->o.loop, sweep, e);
+    loop_timer_arm(e->sweep, SWEEP_MS);
 }
 
 /* ---- chores ---- */

@@ -51,21 +51,27 @@ static bool proven(const struct http_req *req)
     return http_proof(req) != HTTP_NOBODY && (kind == STAFF_INTEGRATION || kind == STAFF_DEV);
 }
 
+/* The request as plugins see it; headers are freed with free_headers(). */
+static struct steward_hook hook_of(struct http_req *req, const char *what)
+{
+    struct steward_hook hook = {.struct_size = sizeof(hook),
+                                .method = http_method(req) == HTTP_GET ? "GET" : "POST",
+                                .what = what,
+                                .query = http_query_text(req),
+                                .content_type = http_header(req, "Content-Type"),
+                                .headers = (const char *const *)hook_headers(req),
+                                .authenticated = proven(req)};
+    hook.body = http_body_text(req, &hook.body_len);
+    if (!hook.content_type)
+        hook.content_type = "";
+    return hook;
+}
+
 static void on_hook(struct http_req *req, void *ctx)
 {
     struct edge *e = ctx;
-    size_t len;
-    const char *body = http_body_text(req, &len), *type = http_header(req, "Content-Type");
-    char **headers = hook_headers(req);
-    struct steward_hook hook = {.struct_size = sizeof(hook),
-                                .method = http_method(req) == HTTP_GET ? "GET" : "POST",
-                                .what = http_param(req, "what"),
-                                .query = http_query_text(req),
-                                .content_type = type ? type : "",
-                                .body = body,
-                                .body_len = len,
-                                .headers = (const char *const *)headers,
-                                .authenticated = proven(req)};
+    struct steward_hook hook = hook_of(req, http_param(req, "what"));
+    char **headers = (char **)hook.headers;
     outbox_hook(e->o.outbox, http_param(req, "gateway"), &hook, hook.authenticated, hook_done, req);
     free_headers(headers);
 }
@@ -88,11 +94,19 @@ static void stored(void *ctx)
     free(push);
 }
 
-/* A pbx pushes under its own name; integrations and dev under any. */
-static bool may_push(const struct http_req *req, const char *source)
+/* A pbx pushes under its own name, integrations and dev under any; without a token the instance of
+ * that name must vouch for the request. 0, E_UNAUTHORIZED or E_DENIED. */
+static int may_push(struct http_req *req, struct edge *e, const char *source)
 {
     const struct actor *a = http_actor(req);
-    return a->kind != STAFF_PBX || text_eq(a->name, source);
+    if (proven(req) || (a->kind == STAFF_PBX && text_eq(a->name, source)))
+        return E_OK;
+    if (http_proof(req) != HTTP_NOBODY)
+        return E_DENIED;
+    struct steward_hook hook = hook_of(req, "cti");
+    bool signed_well = outbox_vouches(e->o.outbox, source, &hook);
+    free_headers((char **)hook.headers);
+    return signed_well ? E_OK : E_UNAUTHORIZED;
 }
 
 struct seek {
@@ -179,8 +193,11 @@ static void on_cti(struct http_req *req, void *ctx)
     size_t len;
     const char *text = http_body_text(req, &len);
     struct errmsg why = {""};
-    if (!may_push(req, http_param(req, "source"))) {
-        http_problem(req, 403, "that token is of another source");
+    int rc = may_push(req, ctx, http_param(req, "source"));
+    if (rc < 0) {
+        struct errmsg whose = {
+            "an integration's token, the source's own, or its signature is needed"};
+        http_fail(req, rc, NULL, &whose);
         return;
     }
     json_t *body = json_parse(text, len, &why);
@@ -199,7 +216,7 @@ const struct http_route api_hook_routes[] = {
     ROUTE(GET, "/hooks/{gateway}/{what}", MAY_ANYONE, on_hook,
           "The same, for providers that ask with GET", .flags = HTTP_RAW),
     ROUTE(
-        POST, "/cti/{source}", MAY_INTEGRATION | MAY_PBX, on_cti,
+        POST, "/cti/{source}", MAY_ANYONE, on_cti,
         "Call events as the line protocol has them, one or a list; answered once they are on disk",
         .body = "event! call! seq:int at direction calling called device queue cause to kind "
                 "other_call by state reason presentation pbx_cause",

@@ -43,6 +43,7 @@ struct edge *edge_new(const struct edge_opts *opts)
                            &(struct worker_opts){.name = "chores", .threads = 1, .queue_max = 16});
     metrics_add(opts->metrics, http_metrics, e->http);
     health_register(e);
+    api_keys_start(e);
     return e;
 }
 
@@ -90,6 +91,7 @@ void edge_close(struct edge *e)
     metrics_remove(e->o.metrics, e->http);
     metrics_remove(e->o.metrics, e);
     checks_remove(e->o.checks, e);
+    loop_timer_free(&e->sweep);
     worker_free(&e->worker);
     api_chores_end(e);
     http_free(&e->http);

@@ -22,8 +22,9 @@ struct edge {
     struct http *http;
     struct auth *auth;
     struct sse *sse;
-    struct worker *worker;  /* for chores: backup, import, verification, one at a time */
-    struct api_job *chores; /* not answered yet */
+    struct worker *worker;    /* for chores: backup, import, verification, one at a time */
+    struct api_job *chores;   /* not answered yet */
+    struct loop_timer *sweep; /* old Idempotency-Keys */
     int64_t started_at;
     struct log_ctx log;
 };
@@ -104,6 +105,8 @@ void api_answer(struct api_job *job, int rc, const struct errmsg *why);
  * there is none; else done(job, …) is called once it is forgotten. */
 bool api_forget_key(struct api_job *job, void (*done)(void *job, int rc, const struct errmsg *why));
 
+/** Begin to forget answers kept under Idempotency-Keys, hourly, once they are a week old. */
+void api_keys_start(struct edge *e);
 /** Opens {"items":[ and closes it with the cursor, a number that is 0 at the end. */
 void api_items(struct api_job *job);
 void api_items_end(struct api_job *job, int64_t next);

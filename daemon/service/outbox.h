@@ -203,6 +203,9 @@ typedef void outbox_hook_done(void *ctx, int status, const char *detail);
  */
 void outbox_hook(struct outbox *ob, const char *gateway, const struct steward_hook *hook,
                  bool authenticated, outbox_hook_done *done, void *ctx);
+/** True if the instance of that name says that the request proves where it comes from (Standard
+ * Webhooks: its secret signed it). For other doors than /hooks. */
+bool outbox_vouches(struct outbox *ob, const char *gateway, const struct steward_hook *hook);
 /** What a plugin reports by itself (also from within its hook()): stored by the next command. */
 void outbox_report_receipt(struct outbox *ob, const char *gateway, const struct steward_receipt *r);
 void outbox_report_inbound(struct outbox *ob, const struct outbox_inbound *in);

@@ -310,6 +310,17 @@ static void generic_form(struct outbox *ob, const char *gateway, const struct st
     }
 }
 
+static bool vouches(struct gateway *g, const struct steward_hook *hook)
+{
+    return g->registered && g->ops.verify && g->ops.verify(g->ops.ctx, hook);
+}
+
+bool outbox_vouches(struct outbox *ob, const char *gateway, const struct steward_hook *hook)
+{
+    struct gateway *g = known_gateway(ob, gateway);
+    return g && vouches(g, hook);
+}
+
 void outbox_hook(struct outbox *ob, const char *gateway, const struct steward_hook *hook,
                  bool authenticated, outbox_hook_done *done, void *ctx)
 {
@@ -321,8 +332,7 @@ void outbox_hook(struct outbox *ob, const char *gateway, const struct steward_ho
         done(ctx, 404, "no such gateway");
         return;
     }
-    h.authenticated =
-        authenticated || (g->registered && g->ops.verify && g->ops.verify(g->ops.ctx, hook));
+    h.authenticated = authenticated || vouches(g, hook);
     json_t *body = json_parse(hook->body ? hook->body : "", hook->body_len, &why);
     bool generic = body && is_generic(body);
     if (!generic && g->registered && g->ops.hook)

@@ -1,4 +1,10 @@
 """The API of the running daemon: sign-in, roles, masking, idempotency, events, calls, accounts, administration."""
+import base64
+import hashlib
+import hmac
+import json
+import time
+
 import steward
 
 
@@ -168,6 +174,24 @@ def test_calls_pushed_over_http(site):
     assert site.request("POST", "/cti/cloud-pbx", events, token=None).status == 401
     pbx = site.ctl("token", "add", "--pbx", "pbx-z").stdout.strip()
     assert site.request("POST", "/cti/cloud-pbx", events, token=pbx).status == 403
+
+
+def test_pushed_calls_may_be_signed(make):
+    site = make(start=False)
+    site.webhook("cloud-pbx", "http://127.0.0.1:9/")
+    site.start()
+    event = json.dumps({"event": "delivered", "call": "h1", "direction": "inbound", "calling": "13800138000", "device": "1001"}).encode()
+
+    def push(secret, at):
+        content = f"m1.{at}.".encode() + event
+        mac = base64.b64encode(hmac.new(secret, content, hashlib.sha256).digest()).decode()
+        return site.request("POST", "/cti/cloud-pbx", raw=event, token=None,
+                            headers={"webhook-id": "m1", "webhook-timestamp": str(at), "webhook-signature": f"v1,{mac}"}).status
+    secret, now = base64.b64decode("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"), int(time.time())
+    assert push(secret, now) == 200
+    assert push(b"x" * 24, now) == 401
+    assert push(secret, now - 3600) == 401
+    assert len(site.get("/calls?source=cloud-pbx")["items"]) == 1
 
 
 def test_accounts(site):

@@ -186,6 +186,7 @@ CREATE TABLE idempotency (                     -- POST with Idempotency-Key: one
     account TEXT NOT NULL, route TEXT NOT NULL, key TEXT NOT NULL, digest TEXT NOT NULL,
     status INTEGER NOT NULL, body TEXT NOT NULL, at INTEGER NOT NULL,
     PRIMARY KEY (account, route, key)) STRICT;
+CREATE INDEX idempotency_at ON idempotency (at);
 CREATE TABLE audit (                           -- who read or changed what, beside the tickets' own history
     id INTEGER PRIMARY KEY, at INTEGER NOT NULL, by TEXT NOT NULL, what TEXT NOT NULL, object TEXT, data_json TEXT) STRICT;
 CREATE INDEX audit_object ON audit (object, at);
