@@ -37,6 +37,8 @@ struct outbox_rules {
     struct number_rules numbers;
 };
 
+/** The rules of one configuration (site and templates), shared by reference; free sets *r to NULL.
+ */
 struct outbox_rules *outbox_rules_new(struct site *site, struct errmsg *why);
 void outbox_rules_free(struct outbox_rules **r);
 

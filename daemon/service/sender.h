@@ -31,6 +31,7 @@ struct sender_answer {
 /** Exactly once a request, on the loop's thread. */
 typedef void sender_cb(void *arg, const struct sender_answer *answer);
 
+/** Starts the thread; answers come on loop. */
 struct sender *sender_new(struct loop *loop);
 /** Queue a request; everything is copied. The caller bounds how many there are. */
 void sender_submit(struct sender *s, const struct steward_request *req, sender_cb *cb, void *arg);

@@ -42,14 +42,15 @@ void telephony_detach(struct telephony_source *s, const void *ctx, const char *e
     heard.detached++;
 }
 
-int telephony_event(struct telephony_source *s, int64_t seq, const struct steward_cti_event *ev, struct errmsg *why)
+int telephony_event(struct telephony_source *s, int64_t seq, const struct steward_cti_event *ev,
+                    struct errmsg *why)
 {
     heard.events++;
     return 0;
 }
 
-void telephony_source_state(struct telephony_source *s, enum steward_source_state state, uint32_t can,
-                            const char *error)
+void telephony_source_state(struct telephony_source *s, enum steward_source_state state,
+                            uint32_t can, const char *error)
 {
     heard.states++;
 }
@@ -66,7 +67,8 @@ void telephony_alive(struct telephony_source *s, const char *call)
 {
 }
 
-void telephony_action_done(struct telephony *t, uint64_t token, bool ok, const char *code, const char *text)
+void telephony_action_done(struct telephony *t, uint64_t token, bool ok, const char *code,
+                           const char *text)
 {
 }
 
