@@ -15,7 +15,6 @@
 #include "service/staff.h"
 
 struct edge;
-struct auditor;
 struct importer;
 struct outbox;
 struct registry;
@@ -39,7 +38,6 @@ struct edge_opts {
     struct outbox *outbox;
     struct registry *registry;
     struct importer *importer;
-    struct auditor *auditor; /* for the check "history" */
     struct telephony *telephony;
     struct screenpop *pops;
 

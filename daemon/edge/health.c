@@ -7,7 +7,6 @@
 
 #include "base/clock.h"
 #include "edge/edge_priv.h"
-#include "service/auditor.h"
 #include "service/outbox.h"
 #include "service/telephony.h"
 #include "service/timers.h"
@@ -23,14 +22,6 @@ static void check_store(void *ctx, struct checks_out *out)
     struct errmsg why = {""};
     bool well = ledger_healthy(e->o.ledger, &why);
     check_say(out, "store", well ? CHECK_OK : CHECK_FAILED, well ? NULL : why.text);
-}
-
-static void check_history(void *ctx, struct checks_out *out)
-{
-    struct edge *e = ctx;
-    struct audit_report report;
-    bool bad = auditor_degraded(e->o.auditor, &report);
-    check_say(out, "history", bad ? CHECK_DEGRADED : CHECK_OK, bad ? report.text : NULL);
 }
 
 struct asking {
@@ -207,7 +198,6 @@ static const struct {
     {offsetof(struct edge_opts, ledger), check_store},
     {offsetof(struct edge_opts, telephony), check_sources},
     {offsetof(struct edge_opts, outbox), check_outbox},
-    {offsetof(struct edge_opts, auditor), check_history},
 };
 
 static bool given(const struct edge *e, size_t offset)

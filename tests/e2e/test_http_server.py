@@ -75,6 +75,8 @@ def test_machines_pages(site):
     assert names and all(n.startswith("steward_") for n in names), names
     heads = [line.split(" ")[2] for line in text.splitlines() if line.startswith("# TYPE")]
     assert len(heads) == len(set(heads)), "a family is written twice"
+    samples = [line.rsplit(" ", 1)[0] for line in text.splitlines() if line and not line.startswith("#")]
+    assert len(samples) == len(set(samples)), [s for s in samples if samples.count(s) > 1]
     assert 'steward_source_up{source="pbx-a"} 0' in text
 
 
