@@ -95,8 +95,9 @@ struct ticket {
     struct verb_out *out;   /* may be NULL */
     int rc;
     struct ticket_row row;
-    bool is_new;  /* no row yet */
-    bool counted; /* this command counted the version up */
+    struct ticket_row written; /* as it stands in the store: to see whether it changed */
+    bool is_new;               /* no row yet */
+    bool counted;              /* this command counted the version up */
     const struct policy *policy;
     struct clock_row *clocks; /* those that have not ended before this command */
     size_t clocks_n, clocks_cap;

@@ -52,6 +52,7 @@ int ticket_load(struct ticket *k, struct tickets *t, struct ledger_tx *tx, int64
     int rc = repo_ticket_load(k->db, id, &k->row);
     if (!rc)
         rc = repo_clocks_load(k->db, id, 0, CLOCKS_LIVE, &k->clocks, &k->clocks_n);
+    k->written = k->row;
     k->clocks_cap = k->clocks_n;
     if (!rc)
         rc = repo_dispatches_load(k->db, id, &k->dispatches, &k->dispatches_n);
@@ -152,15 +153,28 @@ static int write_events(struct ticket *k)
 
 /* ---- writing ---- */
 
+/* A row is written only if it differs from what stands: a step that only tells somebody writes it
+ * once, at the end. Every change says an event, so that the history's end differs by then. */
+static int write_row(struct ticket *k)
+{
+    int rc;
+
+    if (!k->is_new && memcmp(&k->row, &k->written, sizeof(k->row)) == 0)
+        return 0;
+    if (!k->counted)
+        k->row.version++;
+    k->counted = true;
+    rc = k->is_new ? repo_ticket_insert(k->db, &k->row) : repo_ticket_update(k->db, &k->row);
+    k->is_new = false;
+    k->written = k->row;
+    return rc;
+}
+
 int ticket_flush(struct ticket *k)
 {
     if (k->rc)
         return k->rc;
-    if (!k->counted)
-        k->row.version++;
-    k->counted = true;
-    k->rc = k->is_new ? repo_ticket_insert(k->db, &k->row) : repo_ticket_update(k->db, &k->row);
-    k->is_new = false;
+    k->rc = write_row(k);
     if (!k->rc)
         k->rc = write_events(k);
     for (size_t i = 0; !k->rc && i < k->clocks_n; i++)
