@@ -210,11 +210,43 @@ static void settle_join(struct track *t, struct track_call *c)
     track_converse(t, to);
 }
 
+/* Legs that were silent long enough. True if some are still to wait for. */
+static bool settle_rings(struct track *t, struct track_call *c)
+{
+    struct track_leg *leg;
+    bool more = false;
+    DL_FOREACH (c->legs, leg) {
+        if (!leg->ring_at)
+            continue;
+        if (t->now < leg->ring_at) {
+            more = true;
+            continue;
+        }
+        leg->ring_at = 0;
+        track_ringing(t, leg);
+    }
+    return more;
+}
+
+/* Whoever else could have told who hung up had time to. True if it is still waited for. */
+static bool settle_end(struct track *t, struct track_call *c)
+{
+    if (t->now - c->over_at < TRACK_SETTLE_MS)
+        return true;
+    track_say_cleared(t, c);
+    return false;
+}
+
 void track_settle(struct track *t)
 {
     struct track_call *c, *next;
     bool more = false;
     HASH_ITER (hh, t->calls, c, next) {
+        if (c->over_at && !c->cleared) {
+            more = settle_end(t, c) || more;
+            continue;
+        }
+        more = settle_rings(t, c) || more;
         track_flush_left(t, c, NULL);
         track_flush_lost(t, c);
         struct track_party *p;
