@@ -205,6 +205,12 @@ static void logged_in(struct ami *a)
     ami_resync_start(a);
 }
 
+/* "Authentication failed" is the answer to whom it does not want, whatever was asked. */
+static bool is_refusal(const char *text)
+{
+    return text && strcasestr(text, "authentication failed");
+}
+
 /* Whatever its ActionID: before the login is through there is only one question. */
 static void login_response(struct ami *a, bool ok, const struct ami_msg *msg)
 {
@@ -214,7 +220,7 @@ static void login_response(struct ami *a, bool ok, const struct ami_msg *msg)
         login_md5(a, challenge);
     } else if (ok && text && strcasestr(text, "authentication accepted")) {
         logged_in(a);
-    } else if (a->state == AMI_CHALLENGE && may_be_plain(a)) {
+    } else if (a->state == AMI_CHALLENGE && may_be_plain(a) && !is_refusal(text)) {
         login_plain(a);
     } else if (ok && a->state == AMI_LOGIN) {
         logged_in(a);

@@ -300,6 +300,43 @@ static void test_unanswered_ping(void **state)
     assert_true(R->opened >= 2);
 }
 
+/* What a real Asterisk sent to clients that did it wrong, and to one that did it right. */
+static void test_recorded_logins(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        enum steward_source_state state;
+        const char *says;
+    } rows[] = {
+        {"f1_wrong_secret", STEWARD_SOURCE_DOWN, "refused: Authentication failed"},
+        {"f2_unknown_user", STEWARD_SOURCE_DOWN, "refused: Authentication failed"},
+        {"f4_md5_ok", STEWARD_SOURCE_SYNCING, ""},
+        {"f5_md5_wrong", STEWARD_SOURCE_DOWN, "refused: Authentication failed"},
+        {"f11_no_secret", STEWARD_SOURCE_DOWN, "refused: Authentication failed"},
+        {"f12_acl_denied_127_0_0_2", STEWARD_SOURCE_DOWN, "refused: Authentication failed"},
+        {"f13_silent_auth_timeout", STEWARD_SOURCE_DOWN, "no answer to the login"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char path[512], idx[512];
+        struct recording rec;
+        struct replay *r = calloc(1, sizeof *r);
+        snprintf(path, sizeof path, "%s/recordings/ami/%s.txt", TEST_DATA, rows[i].name);
+        snprintf(idx, sizeof idx, "%s/recordings/ami/%s.idx", TEST_DATA, rows[i].name);
+        recording_read(&rec, path, idx, true);
+        assert_true(rec.len > 0);
+        replay_start(r, &steward_plugin, CONF, START);
+        recording_play(r, &rec, START, SPLIT_AS_READ, 0);
+        bool silent = strstr(rows[i].name, "silent") != NULL;
+        replay_until(r, r->now + (silent ? 15500 : 100));
+        if (r->state != rows[i].state || !strstr(r->error, rows[i].says))
+            fail_msg("%s: state %d, error '%s'", rows[i].name, (int)r->state, r->error);
+        replay_stop(r);
+        free(r);
+        recording_free(&rec);
+    }
+}
+
 /* ---- snapshots ---- */
 
 static void test_gone_meanwhile(void **state)
@@ -573,6 +610,7 @@ int main(void)
         LINK(test_no_manager),
         LINK(test_silent_peer),
         LINK(test_back_off),
+        cmocka_unit_test(test_recorded_logins),
         LINK(test_unanswered_ping),
         LINK(test_gone_meanwhile),
         LINK(test_still_there),

@@ -247,6 +247,31 @@ static void test_silence(void **state)
     assert_true(R->opened >= 2);
 }
 
+/* What a real FreeSWITCH sent to clients with a wrong password. */
+static void test_recorded_refusals(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"plain", "d-userauth"};
+    for (size_t i = 0; i < 2; i++) {
+        char path[512], times[540];
+        struct recording rec;
+        struct replay *r = calloc(1, sizeof *r);
+        snprintf(path, sizeof path, "%s/recordings/esl/19-wrong-password.%s.txt", TEST_DATA,
+                 names[i]);
+        snprintf(times, sizeof times, "%s.chunks", path);
+        recording_read(&rec, path, times, false);
+        assert_true(rec.len > 0);
+        replay_start(r, &steward_plugin, CONF, START);
+        recording_play(r, &rec, START, SPLIT_BYTES, 0);
+        replay_until(r, r->now + 10);
+        assert_int_equal(r->state, STEWARD_SOURCE_DOWN);
+        assert_non_null(strstr(r->error, "sign-in refused: -ERR invalid"));
+        replay_stop(r);
+        free(r);
+        recording_free(&rec);
+    }
+}
+
 /* ---- snapshots ---- */
 
 #define ROW_A                                                                                      \
@@ -534,6 +559,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_framing),
         cmocka_unit_test(test_event_forms),
+        cmocka_unit_test(test_recorded_refusals),
         LINK(test_sign_in),
         LINK(test_wrong_password),
         LINK(test_rejected),
