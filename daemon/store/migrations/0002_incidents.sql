@@ -8,10 +8,14 @@ ALTER TABLE incident ADD COLUMN since_at INTEGER;     -- complaints opened befor
 ALTER TABLE incident ADD COLUMN resolved_at INTEGER;
 ALTER TABLE incident ADD COLUMN resolved_by TEXT;
 ALTER TABLE incident ADD COLUMN reason TEXT;          -- why it was closed, what was done
-ALTER TABLE incident ADD COLUMN telling INTEGER;      -- tickets up to this id were told; NULL: nothing to tell (any more)
+ALTER TABLE incident ADD COLUMN gathers INTEGER NOT NULL DEFAULT 0; -- new complaints in its scope join by themselves
+ALTER TABLE incident ADD COLUMN joining INTEGER;      -- complaints up to this id were looked at; NULL: nothing to join (any more)
+ALTER TABLE incident ADD COLUMN telling INTEGER;      -- joined tickets up to this id were told; NULL: nothing to tell (any more)
 CREATE UNIQUE INDEX incident_group ON incident (group_key) WHERE closed_at IS NULL AND group_key IS NOT NULL;
+CREATE INDEX incident_group_any ON incident (group_key);
 CREATE INDEX incident_live ON incident (id) WHERE closed_at IS NULL;
 CREATE INDEX incident_telling ON incident (id) WHERE telling IS NOT NULL;
+CREATE INDEX incident_joining ON incident (id) WHERE joining IS NOT NULL;
 -- A rung of the ladders of an incident's tickets: the first ticket that comes to it pages, once.
 CREATE TABLE incident_step (
     incident_id INTEGER NOT NULL REFERENCES incident(id), clock TEXT NOT NULL, step INTEGER NOT NULL,
