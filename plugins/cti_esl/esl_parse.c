@@ -125,7 +125,7 @@ size_t esl_parse(struct esl_parser *p, esl_msg_cb *cb, void *ctx, const char *da
         struct esl_msg msg;
         size_t head = (size_t)(end - at);
         if (!read_headers(at, head, &msg)) {
-            p->error = "a Content-Length is no number or over 16 MiB";
+            p->error = "a Content-Length is no number or over 4 MiB";
             break;
         }
         if (left - head < msg.body_len) {

@@ -9,7 +9,7 @@
 #include <stddef.h>
 
 #define ESL_HEADERS_MAX 65536
-#define ESL_BODY_MAX    (16 * 1024 * 1024)
+#define ESL_BODY_MAX    (4 * 1024 * 1024 - 2 * ESL_HEADERS_MAX)
 
 /* The keys that are read: enum, name in events. One list for both forms. */
 #define ESL_KEYS(X)                                                                                \

@@ -165,6 +165,15 @@ class Players:
             await asyncio.gather(*(r.played.wait() for r in self.recordings.values()))
         self.run(all_played())
 
+    def say(self, source, text):
+        """Further bytes of the PBX, at once."""
+        self.loop.call_soon_threadsafe(self.recordings[source].writer.write, text.replace("\n", "\r\n").encode())
+
+    def action(self, source, name):
+        """The last manager action of that name, once it came."""
+        import steward
+        return steward.eventually(lambda: [a for a in self.recordings[source].actions if a.get("Action") == name], name)[-1]
+
     def hang_up(self, source):
         """The PBX dies: its connection ends without a word."""
         self.loop.call_soon_threadsafe(self.recordings[source].writer.transport.abort)

@@ -152,3 +152,43 @@ def test_agent_states(make, players):
     sent = [a for a in players.recordings["pbx-q"].actions if a["Action"] == "QueuePause"]
     assert sent[-1]["Interface"] == "PJSIP/1002" and sent[-1]["Paused"] == "true" and sent[-1]["Reason"] == "lunch"
     line.close()
+
+
+def shot(id, linked, channel, context, number, state, prefix=""):
+    """A channel's snapshot within an event."""
+    return "".join(f"{prefix}{k}: {v}\n" for k, v in (("Channel", channel), ("ChannelState", state), ("CallerIDNum", number),
+                                                      ("Context", context), ("Exten", "s"), ("Uniqueid", id), ("Linkedid", linked)))
+
+
+def test_dial(make, players):
+    """Dialling rings the agent's phone first, which shows the owner's name; what came of it comes as events."""
+    site = make(start=False)
+    site.section("numbering", '\n  country: CN\n  area_code: "0755"\n  outbound_number: "075526888888"')
+    port = players.add("pbx-d", "ami", "j2_actions_idle", "read", 1)
+    site.plugin("pbx-d", instance("pbx-d", "ami", port))
+    site.start()
+    steward.sample_owners(site)
+    token = site.user("li.na", device="1001")
+    phone = site.agent("1001", token=token, name="li.na")
+    players.wait()
+    steward.eventually(lambda: site.get("/sources")["items"][0]["state"] == "up", "up")
+    site.post("/calls", {"number": "13800138000"}, token=token)
+    asked = players.action("pbx-d", "Originate")
+    assert asked["Channel"] == "PJSIP/1001" and asked["Async"] == "true" and asked["Exten"].endswith("13800138000")
+    assert "王芳" in asked["CallerID"] and "<075526888888>" in asked["CallerID"] and "13800138000" not in asked["CallerID"]
+    call = asked["ChannelId"]
+    agent = ("PJSIP/1001-01", "internal", "1001")
+    players.say("pbx-d", f"Event: Newchannel\n{shot(call, call, *agent, 0)}\nEvent: DialBegin\n{shot(call, call, *agent, 0, 'Dest')}\n")
+    pop = phone.expect("pop", call=call)
+    assert pop["direction"] == "outbound" and pop["party"] == "+8613800138000" and pop["match"] == "one"
+    owner = ("PJSIP/trunk-02", "from-trunk", "13800138000")
+    players.say("pbx-d", f"Event: Newstate\n{shot(call, call, *agent, 6)}\nEvent: Newchannel\n{shot('9.2', call, *owner, 0)}\n"
+                f"Event: DialBegin\n{shot(call, call, *agent, 6)}{shot('9.2', call, *owner, 0, 'Dest')}\n"
+                f"Event: HangupRequest\n{shot('9.2', call, *owner, 0)}Cause: 17\n\n"
+                f"Event: DialEnd\n{shot(call, call, *agent, 6)}{shot('9.2', call, *owner, 0, 'Dest')}DialStatus: BUSY\n\n"
+                f"Event: Hangup\n{shot('9.2', call, *owner, 0)}Cause: 17\n\nEvent: Hangup\n{shot(call, call, *agent, 6)}Cause: 17\n\n")
+    phone.expect("pop_end", call=call)
+    row = steward.eventually(lambda: [c for c in calls(site, "pbx-d") if c["state"] == "cleared"], "the call's end")[0]
+    assert row["disposition"] == "busy" and row["direction"] == "outbound"
+    assert site.request("POST", f"/api/v1/calls/{row['id']}/hold", {}, token=token).status in (404, 409, 501)
+    phone.close()

@@ -235,6 +235,8 @@ static const struct {
      "DialBegin @D4 Dest@V0\nHangupRequest @V0 Cause=17\nDialEnd @D4 Dest@V0 DialStatus=BUSY\n"
      "Hangup @V0 Cause=17\nHangup @D4 Cause=17\n",
      "3.1 originated 1001\n3.1 failed busy\n3.1 cleared system\n"},
+    {"an outbound call is told as soon as it is dialled",
+     "Newchannel @D4\nNewchannel @V0\nDialBegin @D4 Dest@V0\n", "3.1 originated 1001\n"},
     {"a feature code of a phone is nobody's call", "Newchannel @P4\nNewstate @P6\nHangup @P6\n",
      ""},
     {"AgentComplete without a channel, repeats and strangers change nothing",

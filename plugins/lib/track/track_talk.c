@@ -242,8 +242,11 @@ void track_dial(struct track *t, struct track_leg *from, struct track_leg *to)
             track_announce(t, c);
         return;
     }
-    if (!to->half)
-        maybe_redirected(t, c, to);
+    if (to->half)
+        return;
+    if (c->direction != STEWARD_DIR_NONE)
+        track_announce(t, c); /* both sides are known: who is dialled pops before it rings */
+    maybe_redirected(t, c, to);
 }
 
 void track_ringing(struct track *t, struct track_leg *leg)
