@@ -222,8 +222,11 @@ static bool settle_rings(struct track *t, struct track_call *c)
             more = true;
             continue;
         }
+        int64_t now = t->now;
         leg->ring_at = 0;
+        t->now = leg->dial_at; /* since then, as far as anybody can tell */
         track_ringing(t, leg);
+        t->now = now;
     }
     return more;
 }

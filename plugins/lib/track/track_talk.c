@@ -110,12 +110,15 @@ static bool others_talk(const struct track_call *c, const struct track_party *bu
 
 static void say_left(struct track *t, struct track_call *c, struct track_party *p)
 {
+    int64_t left_at = p->left_at;
     p->left_at = 0;
     p->gone_at = t->now;
     p->talking = p->held = false;
     if (c->by == STEWARD_BY_AGENT && others_talk(c, p))
         c->by = STEWARD_BY_NONE; /* the call goes on without that agent */
+    t->now = left_at;            /* told late, but it was then */
     track_say_device(t, c, STEWARD_EV_CONNECTION_CLEARED, p->device, STEWARD_CAUSE_NONE);
+    t->now = p->gone_at;
 }
 
 void track_flush_left(struct track *t, struct track_call *c, const char *but)
@@ -145,9 +148,12 @@ void track_flush_lost(struct track *t, struct track_call *c)
     LL_FOREACH (c->parties, p) {
         if (!p->lost_at || t->now - p->lost_at < TRACK_SETTLE_MS)
             continue;
+        int64_t now = t->now;
+        t->now = p->lost_at;
         p->lost_at = 0;
         p->ringing = false;
         track_say_device(t, c, STEWARD_EV_DIVERTED, p->device, STEWARD_CAUSE_NO_ANSWER);
+        t->now = now;
     }
 }
 
