@@ -10,6 +10,7 @@
 
 #include "base/mem.h"
 #include "base/text.h"
+#include "domain/clock_word.h"
 
 #define VALUE_MAX 2048 /* bytes of one field's value */
 
@@ -97,13 +98,24 @@ static const char *param_value(struct scene *s, const struct outbox_param *p)
     return p->time ? zone_format(s->ob->rules->zone, p->time, s->when) : "";
 }
 
-static const char *field(void *ctx, const char *name)
+/* The parameter's value; NULL if the caller gave none of that name. */
+static const char *param(struct scene *s, const char *name)
 {
-    struct scene *s = ctx;
-
     for (size_t i = 0; i < s->m->n_params; i++)
         if (strcmp(s->m->params[i].name, name) == 0)
             return param_value(s, &s->m->params[i]);
+    return NULL;
+}
+
+static const char *field(void *ctx, const char *name)
+{
+    struct scene *s = ctx;
+    const char *given = param(s, name);
+
+    if (given)
+        return given;
+    if (strcmp(name, "clock_name") == 0)
+        return param(s, "clock") ? clock_word(param(s, "clock"), s->lang) : NULL;
     if (strcmp(name, "site") == 0)
         return s->ob->rules->site->site.name;
     if (strcmp(name, "name") == 0)

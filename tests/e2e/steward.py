@@ -199,6 +199,9 @@ class Sink:
             request_queue_size = 256
             daemon_threads = True
 
+            def handle_error(self, request, client):
+                """A daemon that was killed leaves broken connections behind."""
+
         self.server = Server(("127.0.0.1", port), Handler)
         self.port = self.server.server_address[1]
         self.url = f"http://127.0.0.1:{self.port}/"
