@@ -138,7 +138,7 @@ def test_slow_reader_of_events_is_cut_off(site):
             pbx.event("cleared", f"c{n}-{i}", by="caller")
         pbx.sync()
         for i in range(500):
-            quick.next("pop_end", call=f"c{n}-{i}")
+            quick.next("call", call=f"c{n}-{i}", state="cleared")
         if "steward_events_cut_off_total 1" in site.request("GET", "/metrics", token=None).body:
             break
     else:
