@@ -116,6 +116,8 @@ int part_ledger(struct daemon *d, struct errmsg *why)
 
 void part_ledger_quiet(struct daemon *d)
 {
+    if (d->telephony)
+        telephony_flush(d->telephony);
     ledger_free(&d->ledger);
     if (d->telephony)
         telephony_tell_durable(d->telephony);

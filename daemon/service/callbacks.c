@@ -323,6 +323,14 @@ static int end_one(struct tickets *t, struct ledger_tx *tx, int64_t id, const ch
 
 #define ENDED_MAX 32
 
+int callbacks_any(struct db *db, bool *any)
+{
+    struct db_q *q = db_query(db, "SELECT 1 FROM callback WHERE ended_at IS NULL LIMIT 1");
+
+    *any = db_row(q);
+    return db_end(q);
+}
+
 int callbacks_on_answered(struct tickets *t, struct ledger_tx *tx, int64_t person_id,
                           const char *number, int64_t at)
 {

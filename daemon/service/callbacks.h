@@ -25,6 +25,9 @@ int callbacks_on_unanswered(struct tickets *t, struct ledger_tx *tx,
 int callbacks_on_answered(struct tickets *t, struct ledger_tx *tx, int64_t person_id,
                           const char *number, int64_t at) MUST_CHECK;
 
+/** Whether anybody at all waits to be rung back: else an answer ends nobody's callback. */
+int callbacks_any(struct db *db, bool *any) MUST_CHECK;
+
 /** An outbound call of ours ended. */
 struct outbound_call {
     int64_t call_id;

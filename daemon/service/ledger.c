@@ -263,6 +263,13 @@ int ledger_submit(struct ledger *l, const struct ledger_cmd *cmd)
     return 0;
 }
 
+void ledger_expect(struct ledger *l, ptrdiff_t n)
+{
+    assert(loop_is_mine(l->opts.loop));
+    l->waiting += (size_t)n;
+    press(l);
+}
+
 bool ledger_healthy(struct ledger *l, struct errmsg *why)
 {
     pthread_mutex_lock(&l->mutex);

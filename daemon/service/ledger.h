@@ -53,6 +53,10 @@ void ledger_free(struct ledger **l);
  * fits: its callers obey `pressure`). */
 int ledger_submit(struct ledger *l, const struct ledger_cmd *cmd) MUST_CHECK;
 
+/** A module that gathers before it submits: n commands more (or fewer) count as waiting, for
+ * `pressure` and the statistics. Loop thread only. */
+void ledger_expect(struct ledger *l, ptrdiff_t n);
+
 /* Inside run(): */
 struct db *ledger_db(struct ledger_tx *tx);
 /** One moment for the whole command, milliseconds UTC. */

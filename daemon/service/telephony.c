@@ -285,7 +285,7 @@ static void end_in_other(struct live *l, int64_t at)
     struct call_event end = {.kind = STEWARD_EV_CLEARED, .at = at};
     if (l->ended || !call_apply(l->call, &end))
         return;
-    live_changed(l, 0);
+    live_changed(l);
 }
 
 static bool takes_over(const struct steward_cti_event *ev)
@@ -294,8 +294,7 @@ static bool takes_over(const struct steward_cti_event *ev)
            (ev->kind == STEWARD_EV_TRANSFERRED || ev->kind == STEWARD_EV_CONFERENCED);
 }
 
-static void apply(struct telephony_source *s, int64_t seq, const struct steward_cti_event *ev,
-                  int64_t now)
+static void apply(struct telephony_source *s, const struct steward_cti_event *ev, int64_t now)
 {
     struct call_event e = event_of(s, ev, moment(s, ev, now));
     struct live *other = takes_over(ev) ? live_find(s, ev->other_call) : NULL;
@@ -307,21 +306,19 @@ static void apply(struct telephony_source *s, int64_t seq, const struct steward_
     if (other) /* first, so that its screens are free when this call's follow */
         end_in_other(other, e.at);
     if (changed)
-        live_changed(l, seq);
-    else
-        store_device(s, NULL, seq);
+        live_changed(l);
 }
 
-static void apply_agent_state(struct telephony_source *s, int64_t seq,
-                              const struct steward_cti_event *ev, int64_t now)
+static void apply_agent_state(struct telephony_source *s, const struct steward_cti_event *ev,
+                              int64_t now)
 {
     struct device *d = device_get(s, own_device(s, ev->device), true);
-    if (d) {
-        d->state = ev->agent_state;
-        d->since = moment(s, ev, now);
-        text_copy(d->reason, sizeof(d->reason), ev->reason ? ev->reason : "");
-    }
-    store_device(s, d, seq);
+    if (!d)
+        return;
+    d->state = ev->agent_state;
+    d->since = moment(s, ev, now);
+    text_copy(d->reason, sizeof(d->reason), ev->reason ? ev->reason : "");
+    store_device(s, d);
 }
 
 static int refuse(struct telephony_source *s, int rc)
@@ -356,9 +353,10 @@ int telephony_event(struct telephony_source *s, int64_t seq, const struct stewar
     t->stats.events++;
     int64_t now = clock_now_ms();
     if (ev->kind == STEWARD_EV_AGENT_STATE)
-        apply_agent_state(s, s->accepted, ev, now);
+        apply_agent_state(s, ev, now);
     else
-        apply(s, s->accepted, ev, now);
+        apply(s, ev, now);
+    store_seq(s);
     return E_OK;
 }
 
@@ -402,6 +400,7 @@ void telephony_conf_of(const struct site *site, struct telephony_conf *out)
     *out = (struct telephony_conf){.outbound_number = site->numbering.outbound_number};
     number_rules_of(site, &out->numbers);
     out->forget_after_ms = span_rough_ms(&site->calls.forget_after);
+    out->opens_tickets = !text_eq(site->tickets.open_on, "manual");
 }
 
 void telephony_reload(struct telephony *t, const struct telephony_conf *conf)
@@ -426,6 +425,7 @@ struct telephony *telephony_new(const struct telephony_opts *opts)
     t->opts = *opts;
     t->sweep = loop_timer_new(opts->loop, live_sweep, t);
     t->acks = loop_timer_new(opts->loop, tell_acks, t);
+    t->unstored.timer = loop_timer_new(opts->loop, store_timer, t);
     telephony_reload(t, &opts->conf);
     return t;
 }
@@ -490,6 +490,7 @@ void telephony_free(struct telephony **tp)
         return;
     *tp = NULL;
     actions_free(t);
+    store_drop(t);
     while (t->lives)
         live_free(t->lives);
     while (t->ended)
@@ -499,6 +500,7 @@ void telephony_free(struct telephony **tp)
     }
     loop_timer_free(&t->sweep);
     loop_timer_free(&t->acks);
+    loop_timer_free(&t->unstored.timer);
     numbers_free(&t->numbers);
     free(t);
 }

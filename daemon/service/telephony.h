@@ -32,6 +32,7 @@ struct telephony_conf {
     const char
         *outbound_number; /* numbering.outbound_number: what a dialled owner sees; NULL if unset */
     int64_t forget_after_ms; /* calls.forget_after; 0: 6 h */
+    bool opens_tickets;      /* tickets.open_on is not manual: answers are work for the ledger */
 };
 
 /** The part of a site's configuration that matters here; texts live as long as the site. */
@@ -51,6 +52,8 @@ struct telephony_opts {
 struct telephony *telephony_new(const struct telephony_opts *opts);
 /** Rebuild sources and live calls from the store; at start, before any event. */
 int telephony_load(struct telephony *t, struct errmsg *why) MUST_CHECK;
+/** What is gathered goes to the ledger now, and what still comes at once: before ledger_free(). */
+void telephony_flush(struct telephony *t);
 /** Tell every adapter now what is durable, not at the end of the turn: after ledger_free(). */
 void telephony_tell_durable(struct telephony *t);
 void telephony_reload(struct telephony *t, const struct telephony_conf *conf);

@@ -26,7 +26,7 @@ struct live *live_new(struct telephony_source *s, const char *name)
     l->source = s;
     text_copy(l->name, sizeof(l->name), name);
     l->call = call_new();
-    l->store = store_new(l);
+    l->ref = live_ref_new(l);
     HASH_ADD_STR(s->calls, name, l);
     DL_APPEND(s->t->lives, l);
     s->n_live++;
@@ -49,11 +49,12 @@ static void unlink_live(struct live *l)
 
 void live_free(struct live *l)
 {
+    store_before_free(l);
     unlink_live(l);
     HASH_DEL(l->source->calls, l);
     pop_call_free(&l->pops);
-    l->store->live = NULL;
-    store_unref(l->store);
+    l->ref->live = NULL;
+    live_ref_drop(l->ref);
     call_free(&l->call);
     free(l);
 }
@@ -138,7 +139,8 @@ static void on_found(void *ctx, const struct pop_found *found)
     l->person_id = found->person_id;
     l->certain = found->certain;
     if (l->pops && (!before || news)) /* not while it is being made: that event is stored anyway */
-        store_call(l, 0, false, false);
+        store_call(l, false, false);
+    store_card_came(l);
 }
 
 static void look_up(struct live *l)
@@ -210,7 +212,7 @@ static void note_agent(struct live *l)
     }
 }
 
-void live_changed(struct live *l, int64_t seq)
+void live_changed(struct live *l)
 {
     look_up(l);
     note_agent(l);
@@ -219,7 +221,7 @@ void live_changed(struct live *l, int64_t seq)
     l->answered_told |= answered;
     l->ended_told |= ended;
     follow_screens(l);
-    store_call(l, seq, answered, ended);
+    store_call(l, answered, ended);
     if (call_ended_at(l->call))
         linger(l);
 }
@@ -234,7 +236,7 @@ void live_close(struct live *l, int64_t at, const char *why)
     log_info(&l->source->log, "call %s is closed: %s", l->name, why);
     l->gap = true;
     call_apply(l->call, &end);
-    live_changed(l, 0);
+    live_changed(l);
 }
 
 void live_mark_gap(struct telephony_source *s)
@@ -244,7 +246,7 @@ void live_mark_gap(struct telephony_source *s)
         if (l->ended || l->gap)
             continue;
         l->gap = true;
-        store_call(l, 0, false, false);
+        store_call(l, false, false);
     }
 }
 
@@ -285,9 +287,8 @@ int live_restore(struct telephony_source *s, const struct call_row *row, struct 
     int64_t now = clock_now_ms(), last = call_last_at(call);
     call_free(&l->call);
     l->call = call;
-    l->id = l->store->id = row->id;
-    l->store->ticket_id = row->ticket_id;
-    l->store->written = true;
+    l->id = row->id;
+    l->imaged = true;
     l->gap = row->gap;
     l->match = match_literal(row->match);
     l->person_id = row->person_id;

@@ -22,31 +22,52 @@
 #define SWEEP_MAX_MS   1000
 #define NEW_LIFE_MS    5000 /* an event so long after the end is of another call of that name */
 
-/** What the ledger thread knows of a call; shared by the live call, commands and images. */
-struct call_store {
-    atomic_int refs;
-    struct live *live; /* loop thread; NULL once it is dropped */
-    /* ledger thread */
-    int64_t id, ticket_id;    /* of the row, once written */
-    struct call_image *dirty; /* to be written before this batch commits */
-    uint64_t round;           /* of the transaction in which it became dirty */
-    bool written;
-    struct call_store *next_dirty;
+/** By which an image finds its live call; the call and its images hold it. Loop thread only. */
+struct live_ref {
+    int refs;
+    struct live *live; /* NULL once it is dropped */
 };
 
-/** The row of a call as it was after an event; texts lie behind it in one block. */
+/** The row of a call as it was when its batch left; texts lie behind it in one block. The ledger
+ * thread fills in what the row came to. */
 struct call_image {
-    atomic_int refs;
     struct telephony_source *source;
-    struct call_store *store; /* referenced */
+    struct live_ref *ref; /* referenced */
     struct call_row row;
     const char *key;        /* by which the party is looked up; NULL: nobody */
     const char *number;     /* the party in E.164, for tickets and callbacks; NULL if it has none */
     const char *devices[8]; /* that it concerns, NULL-terminated */
-    const char *first_agent; /* who stood at the device that answered first */
-    const char *users[8];    /* accounts that it concerns, NULL-terminated */
-    bool certain;            /* row.person_id is so for certain */
-    bool fresh;              /* no row is known to be there */
+    const char *first_agent;            /* who stood at the device that answered first */
+    const char *users[8];               /* accounts that it concerns, NULL-terminated */
+    bool certain;                       /* row.person_id is so for certain */
+    bool fresh;                         /* no row is known to be there */
+    bool refused;                       /* the store did not take the row */
+    uint64_t answered_turn, ended_turn; /* tickets and callbacks are to hear of it, in this order
+                                           among the images of a batch; 0: they need not */
+    struct call_image *prev, *next;
+};
+
+struct device_image {
+    struct telephony_source *source;
+    char device[DEVICE_MAX + 1], reason[64];
+    enum steward_agent_state state;
+    int64_t since;
+    struct device_image *prev, *next;
+};
+
+struct seq_image {
+    struct telephony_source *source;
+    int64_t seq, gaps;
+    struct seq_image *prev, *next;
+};
+
+/** What one command writes: all that was taken in since the batch before, nothing by halves. */
+struct call_batch {
+    struct telephony *t;
+    size_t work;               /* what it was charged with */
+    struct call_image *images; /* utlist, as everything here */
+    struct device_image *devices;
+    struct seq_image *seqs;
 };
 
 /** What a live call shows beside its fold. */
@@ -54,7 +75,7 @@ struct live {
     struct telephony_source *source;
     char name[NAME_MAX_CALL + 1];
     struct call *call;
-    struct call_store *store;
+    struct live_ref *ref;
     struct pop_call *pops; /* NULL for internal calls */
     char key[NUMBER_TEXT_MAX], party[NUMBER_TEXT_MAX], calling[NUMBER_TEXT_MAX];
     bool withheld;
@@ -65,12 +86,17 @@ struct live {
     char first_agent[65]; /* … at the one that answered first, or that dials */
     char agent_device[DEVICE_MAX + 1];
     bool gap;
-    bool answered_told, ended_told; /* tickets and callbacks know */
-    bool ended;                     /* it lingers for late events */
-    bool seen;                      /* in the snapshot under way */
-    int64_t heard;                  /* wall time of its last sign of life */
-    int64_t id;                     /* of the row, once committed */
-    struct live *prev, *next;       /* telephony.lives or .ended: longest unheard first */
+    bool answered_told, ended_told;       /* tickets and callbacks know */
+    bool ended;                           /* it lingers for late events */
+    bool seen;                            /* in the snapshot under way */
+    int64_t heard;                        /* wall time of its last sign of life */
+    int64_t id;                           /* of the row, once committed */
+    bool dirty;                           /* the store does not have it as it is */
+    bool awaited;                         /* … and its batch waits for the card */
+    bool imaged;                          /* a row of it is there, or on its way */
+    uint64_t answered_turn, ended_turn;   /* as in its next image */
+    struct live *prev_dirty, *next_dirty; /* telephony.unstored.dirty */
+    struct live *prev, *next;             /* telephony.lives or .ended: longest unheard first */
     UT_hash_handle hh;
 };
 
@@ -109,11 +135,9 @@ struct telephony_source {
     size_t n_live;
     struct device *devices; /* uthash */
     struct durable_wait *waits;
-    /* ledger thread */
-    int64_t id; /* of the row */
-    int64_t stored_seq, stored_gaps;
-    uint64_t round;
-    struct telephony_source *next_dirty;
+    bool unstored; /* in telephony.unstored.sources */
+    struct telephony_source *next_unstored;
+    int64_t id; /* of the row; ledger thread */
     UT_hash_handle hh;
 };
 
@@ -133,19 +157,26 @@ struct telephony {
     struct pending_action *actions; /* uthash by token */
     uint64_t next_action;
     struct telephony_stats stats;
-    /* ledger thread */
+    /** Taken in since the last batch left for the ledger. */
     struct {
-        uint64_t round;
-        struct call_store *calls;
+        struct live *dirty;
         struct telephony_source *sources;
-    } dirty;
+        struct call_batch *early; /* devices, and calls that were dropped before their batch left */
+        size_t work;              /* events, and what they cost the ledger */
+        size_t awaited;           /* calls in dirty whose card is being read */
+        uint64_t turn;            /* counts the answers and ends up */
+        int64_t since_us;         /* when the first of it was taken in */
+        int under_way;            /* batches that the ledger has */
+        bool stopping;            /* nothing waits any more */
+        struct loop_timer *timer;
+    } unstored;
 };
 
 /* telephony_live.c: live calls */
 struct live *live_find(struct telephony_source *s, const char *name);
 struct live *live_new(struct telephony_source *s, const char *name);
-/** Its fold changed: pops and agents follow, and the ledger writes it (seq 0: for no event). */
-void live_changed(struct live *l, int64_t seq);
+/** Its fold changed: pops and agents follow, and the ledger writes it. */
+void live_changed(struct live *l);
 /** A call of the store, as it was when the daemon ended. */
 int live_restore(struct telephony_source *s, const struct call_row *row, struct errmsg *why);
 /** Heard of just now. */
@@ -159,15 +190,31 @@ void live_sweep(void *telephony);
 /** Frees it without a word. */
 void live_free(struct live *l);
 
-/* telephony_store.c: the ledger's side */
+/* telephony_store.c: gathering what the ledger is to write */
 /** Make the source's row. */
 void store_source(struct telephony_source *s);
-/** Write the call, and seq with it. */
-void store_call(struct live *l, int64_t seq, bool answered, bool ended);
-/** d NULL: only seq. */
-void store_device(struct telephony_source *s, const struct device *d, int64_t seq);
-struct call_store *store_new(struct live *l);
-void store_unref(struct call_store *store);
+/** Write the call with the next batch; answered, ended: tickets and callbacks are to hear of it. */
+void store_call(struct live *l, bool answered, bool ended);
+/** Write an agent's device with the next batch. */
+void store_device(struct telephony_source *s, const struct device *d);
+/** All of the source's events up to the accepted one are in what was stored above: write that. The
+ * last call for an event; a full batch leaves now. */
+void store_seq(struct telephony_source *s);
+/** The call is about to be dropped: its row must not be. */
+void store_before_free(struct live *l);
+/** The call's card has come. */
+void store_card_came(struct live *l);
+/** What is gathered leaves, or waits for its cards; a timer's callback. */
+void store_timer(void *telephony);
+/** Forget what is gathered; the ledger is gone. */
+void store_drop(struct telephony *t);
+struct live_ref *live_ref_new(struct live *l);
+void live_ref_drop(struct live_ref *ref);
+/** After the commit: the call event of each image. */
+void batch_publish(void *telephony, void *batch);
+
+/* telephony_write.c: a batch on the ledger thread */
+int batch_write(struct ledger_tx *tx, void *batch);
 
 /* telephony.c */
 /** seq is on disk. */

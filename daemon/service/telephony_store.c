@@ -1,53 +1,46 @@
 /*
  * telephony_store.c - calls on their way to the ledger.
  *
- * A command carries the call's row as an image. Within one batch the last image of a call is
- * written once, before the commit, together with each source's last_seq; a call that must be seen
- * by a ticket or a callback is written at once. What was gathered for a batch is forgotten when
- * the batch is run again (its round changes), as its commands then bring it again.
+ * What events change is gathered while the ledger writes what was gathered before: a call that
+ * changed five times meanwhile is written once, and a batch grows with the load. All that was
+ * taken in goes into one command, so that last_seq is true of every call. The rows wait a little
+ * for cards that are being read, so that who called is written with the call.
  */
 #include <stdlib.h>
 #include <string.h>
+#include <utlist.h>
 
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/text.h"
-#include "service/callbacks.h"
-#include "service/registry.h"
 #include "service/telephony_priv.h"
 
-#define JSON_MAX ((size_t)256 << 10)
+#define JSON_MAX    ((size_t)256 << 10)
+#define BATCH_WORK  512 /* events after which a batch leaves whatever the ledger does */
+#define TICKET_WORK 16  /* a ticket costs the ledger as much as so many events */
+#define CARDS_MS    10  /* how long a batch waits for its calls' cards */
 
 /* ---- images ---- */
 
-struct call_store *store_new(struct live *l)
+struct live_ref *live_ref_new(struct live *l)
 {
-    struct call_store *s = xcalloc(1, sizeof(*s));
-    atomic_init(&s->refs, 1);
-    s->live = l;
-    return s;
+    struct live_ref *ref = xcalloc(1, sizeof(*ref));
+    ref->refs = 1;
+    ref->live = l;
+    return ref;
 }
 
-void store_unref(struct call_store *store)
+void live_ref_drop(struct live_ref *ref)
 {
-    if (atomic_fetch_sub(&store->refs, 1) == 1)
-        free(store);
+    if (--ref->refs == 0)
+        free(ref);
 }
 
-static void image_unref(void *arg)
+static void image_free(struct call_image *image)
 {
-    struct call_image *image = arg;
-    if (!image || atomic_fetch_sub(&image->refs, 1) != 1)
-        return;
-    store_unref(image->store);
+    live_ref_drop(image->ref);
     free(image);
-}
-
-static struct call_image *image_ref(struct call_image *image)
-{
-    atomic_fetch_add(&image->refs, 1);
-    return image;
 }
 
 static const char *some(const char *s)
@@ -140,7 +133,6 @@ static struct call_image *image_copy(const struct call_image *from)
     }
     struct call_image *image = xmalloc(size);
     *image = probe;
-    atomic_init(&image->refs, 1);
     char *to = (char *)(image + 1);
     image_texts(image, places);
     for (size_t k = 0; k < n; k++) {
@@ -154,7 +146,7 @@ static struct call_image *image_copy(const struct call_image *from)
 
 static struct call_image *image_new(struct live *l)
 {
-    struct call_image image = {.source = l->source, .store = l->store};
+    struct call_image image = {.source = l->source, .ref = l->ref};
     struct buf offered = BUF_INIT(JSON_MAX), transfers = BUF_INIT(JSON_MAX);
     struct buf live = BUF_INIT(JSON_MAX);
     struct concerned ctx = {.live = l, .image = &image};
@@ -171,32 +163,220 @@ static struct call_image *image_new(struct live *l)
     image.number = some(l->party);
     image.first_agent = some(l->first_agent);
     image.certain = l->certain;
-    image.fresh = l->id == 0;
+    image.fresh = !l->imaged;
+    image.answered_turn = l->answered_turn;
+    image.ended_turn = l->ended_turn;
     call_each_shown(l->call, concern_device, &ctx);
     add_once(image.devices, image.row.device);
     add_once(image.devices, call_originator(l->call));
     add_once(image.users, image.row.agent);
     add_once(image.users, image.first_agent);
     struct call_image *copy = image_copy(&image);
-    atomic_fetch_add(&l->store->refs, 1);
+    l->ref->refs++;
+    l->imaged = true;
+    l->answered_turn = l->ended_turn = 0;
     buf_free(&offered);
     buf_free(&transfers);
     buf_free(&live);
     return copy;
 }
 
+/* ---- batches ---- */
+
+static struct call_batch *batch_new(struct telephony *t)
+{
+    struct call_batch *b = xcalloc(1, sizeof(*b));
+    b->t = t;
+    return b;
+}
+
+static void batch_free(struct call_batch *b)
+{
+    struct call_image *i, *itmp;
+    struct device_image *d, *dtmp;
+    struct seq_image *s, *stmp;
+    DL_FOREACH_SAFE (b->images, i, itmp)
+        image_free(i);
+    DL_FOREACH_SAFE (b->devices, d, dtmp)
+        free(d);
+    DL_FOREACH_SAFE (b->seqs, s, stmp)
+        free(s);
+    free(b);
+}
+
+static struct call_batch *early(struct telephony *t)
+{
+    if (!t->unstored.early)
+        t->unstored.early = batch_new(t);
+    return t->unstored.early;
+}
+
+/* The call's image joins the batch; the call is clean. */
+static void take_image(struct call_batch *b, struct live *l)
+{
+    struct telephony *t = b->t;
+    struct call_image *image = image_new(l);
+    DL_APPEND(b->images, image);
+    DL_DELETE2(t->unstored.dirty, l, prev_dirty, next_dirty);
+    t->unstored.awaited -= l->awaited;
+    l->dirty = l->awaited = false;
+}
+
+static void take_seqs(struct call_batch *b)
+{
+    struct telephony *t = b->t;
+    while (t->unstored.sources) {
+        struct telephony_source *s = t->unstored.sources;
+        struct seq_image *seq = xcalloc(1, sizeof(*seq));
+        *seq = (struct seq_image){.source = s, .seq = s->accepted, .gaps = (int64_t)s->gaps};
+        DL_APPEND(b->seqs, seq);
+        LL_DELETE2(t->unstored.sources, s, next_unstored);
+        s->unstored = false;
+    }
+}
+
+static void batch_done(void *arg, int rc, const struct errmsg *why)
+{
+    struct call_batch *b = arg;
+    struct telephony *t = b->t;
+    struct seq_image *s;
+    t->unstored.under_way--;
+    if (rc < 0)
+        log_error(NULL, "telephony: events could not be stored: %s", why->text);
+    DL_FOREACH (b->seqs, s)
+        if (rc == E_OK)
+            source_durable(s->source, s->seq);
+    ledger_expect(t->opts.ledger, -(ptrdiff_t)b->work);
+    batch_free(b);
+    if (rc == E_OK)
+        store_timer(t);
+}
+
+static void send_batch(struct telephony *t)
+{
+    struct call_batch *b = early(t);
+    while (t->unstored.dirty)
+        take_image(b, t->unstored.dirty);
+    take_seqs(b);
+    b->work = t->unstored.work;
+    t->unstored.early = NULL;
+    t->unstored.work = 0;
+    t->unstored.under_way++;
+    struct ledger_cmd command = {
+        .name = "calls", .run = batch_write, .done = batch_done, .arg = b, .insist = true};
+    int rc = ledger_submit(t->opts.ledger, &command);
+    if (rc < 0)
+        batch_done(b, rc, &(struct errmsg){.text = "the ledger took it not"});
+}
+
+void store_timer(void *telephony)
+{
+    struct telephony *t = telephony;
+    int64_t waited = (clock_mono_us() - t->unstored.since_us) / 1000;
+    bool full = t->unstored.work >= BATCH_WORK || t->unstored.stopping;
+    if (!t->unstored.work || (t->unstored.under_way && !full))
+        return;
+    if (t->unstored.awaited && waited < CARDS_MS && !full)
+        loop_timer_arm(t->unstored.timer, CARDS_MS - waited);
+    else
+        send_batch(t);
+}
+
+/* At the end of this turn, so that what came together leaves together. */
+static void gathered(struct telephony *t, size_t work)
+{
+    bool first = !t->unstored.work;
+    t->unstored.work += work;
+    ledger_expect(t->opts.ledger, (ptrdiff_t)work);
+    if (first)
+        t->unstored.since_us = clock_mono_us();
+    if (t->unstored.stopping)
+        send_batch(t);
+    else if (first)
+        loop_timer_arm(t->unstored.timer, 0);
+}
+
+void telephony_flush(struct telephony *t)
+{
+    t->unstored.stopping = true;
+    store_timer(t);
+}
+
+void store_drop(struct telephony *t)
+{
+    struct live *l, *tmp;
+    DL_FOREACH_SAFE2(t->unstored.dirty, l, tmp, next_dirty)
+    l->dirty = false;
+    if (t->unstored.early)
+        batch_free(t->unstored.early);
+    t->unstored.dirty = NULL;
+    t->unstored.early = NULL;
+}
+
+/* ---- what is gathered ---- */
+
+void store_call(struct live *l, bool answered, bool ended)
+{
+    struct telephony *t = l->source->t;
+    if (!l->dirty)
+        DL_APPEND2(t->unstored.dirty, l, prev_dirty, next_dirty);
+    l->dirty = true;
+    if (!l->awaited && l->pops && !l->match) {
+        l->awaited = true;
+        t->unstored.awaited++;
+    }
+    if (answered)
+        l->answered_turn = ++t->unstored.turn;
+    if (ended)
+        l->ended_turn = ++t->unstored.turn;
+    gathered(t, answered && t->conf.opens_tickets ? TICKET_WORK : 1);
+}
+
+void store_device(struct telephony_source *s, const struct device *d)
+{
+    struct device_image *image = xcalloc(1, sizeof(*image));
+    image->source = s;
+    text_copy(image->device, sizeof(image->device), d->name);
+    text_copy(image->reason, sizeof(image->reason), d->reason);
+    image->state = d->state;
+    image->since = d->since;
+    DL_APPEND(early(s->t)->devices, image);
+    gathered(s->t, 1);
+}
+
+void store_seq(struct telephony_source *s)
+{
+    struct telephony *t = s->t;
+    if (!s->unstored)
+        LL_PREPEND2(t->unstored.sources, s, next_unstored);
+    s->unstored = true;
+    gathered(t, 1);
+    if (t->unstored.work >= BATCH_WORK)
+        send_batch(t);
+}
+
+void store_before_free(struct live *l)
+{
+    if (l->dirty)
+        take_image(early(l->source->t), l);
+}
+
+void store_card_came(struct live *l)
+{
+    struct telephony *t = l->source->t;
+    if (!l->awaited)
+        return;
+    l->awaited = false;
+    if (--t->unstored.awaited == 0 && !t->unstored.under_way)
+        loop_timer_arm(t->unstored.timer, 0);
+}
+
 /* ---- publishing, after the commit ---- */
 
-static void publish(void *ctx, void *arg)
+static void publish(struct telephony *t, const struct call_image *image)
 {
-    struct telephony *t = ctx;
-    struct call_image *image = arg;
     struct buf b = BUF_INIT(JSON_MAX);
     struct jw w;
-    if (image->store->live)
-        image->store->live->id = image->row.id;
-    if (!t->opts.hub)
-        return;
     jw_init(&w, &b);
     call_row_json(&image->row, &w);
     struct hub_event ev = {.kind = HUB_CALL,
@@ -210,281 +390,19 @@ static void publish(void *ctx, void *arg)
     buf_free(&b);
 }
 
-/* ---- on the ledger thread: what a batch gathers ---- */
-
-static int write_image(struct ledger_tx *tx, struct call_image *image)
+void batch_publish(void *telephony, void *batch)
 {
-    struct call_store *store = image->store;
-    image->row.source_id = image->source->id;
-    int rc = call_row_write(ledger_db(tx), &image->row, image->fresh && !store->written,
-                            &image->row.id, &image->row.ticket_id);
-    if (rc < 0)
-        return rc;
-    store->written = true;
-    store->id = image->row.id;
-    store->ticket_id = image->row.ticket_id;
-    store->dirty = NULL;
-    ledger_effect(tx, publish, image->source->t, image_ref(image), image_unref);
-    return E_OK;
-}
-
-static int write_gathered(struct ledger_tx *tx, void *ctx)
-{
-    struct telephony *t = ctx;
-    int rc = E_OK;
-    if (t->dirty.round != ledger_round(tx))
-        return E_OK;
-    for (struct call_store *s = t->dirty.calls; s && rc == E_OK; s = s->next_dirty)
-        if (s->dirty)
-            rc = write_image(tx, s->dirty);
-    for (struct telephony_source *s = t->dirty.sources; s && rc == E_OK; s = s->next_dirty)
-        rc = source_set_seq(ledger_db(tx), s->id, s->stored_seq, s->stored_gaps);
-    t->dirty.calls = NULL;
-    t->dirty.sources = NULL;
-    t->dirty.round = 0;
-    return rc;
-}
-
-/* A new attempt starts with nothing gathered. */
-static void gather(struct telephony *t, struct ledger_tx *tx)
-{
-    ledger_before_commit(tx, write_gathered, t);
-    if (t->dirty.round == ledger_round(tx))
-        return;
-    t->dirty.round = ledger_round(tx);
-    t->dirty.calls = NULL;
-    t->dirty.sources = NULL;
-}
-
-static void gather_seq(struct telephony_source *s, int64_t seq, int64_t gaps)
-{
-    struct telephony *t = s->t;
-    if (s->round != t->dirty.round) {
-        s->round = t->dirty.round;
-        s->next_dirty = t->dirty.sources;
-        t->dirty.sources = s;
+    struct telephony *t = telephony;
+    struct call_batch *b = batch;
+    struct call_image *image;
+    DL_FOREACH (b->images, image) {
+        if (image->refused)
+            continue;
+        if (image->ref->live)
+            image->ref->live->id = image->row.id;
+        if (t->opts.hub)
+            publish(t, image);
     }
-    s->stored_seq = seq;
-    s->stored_gaps = gaps;
-}
-
-static void gather_call(struct telephony *t, struct call_image *image)
-{
-    struct call_store *s = image->store;
-    if (s->round != t->dirty.round) {
-        s->round = t->dirty.round;
-        s->next_dirty = t->dirty.calls;
-        t->dirty.calls = s;
-    }
-    s->dirty = image;
-}
-
-/* ---- the command ---- */
-
-struct call_cmd {
-    struct telephony_source *source;
-    struct call_image *image; /* NULL: only seq, or a device */
-    int64_t seq, gaps;
-    bool answered, ended;
-    bool has_device;
-    char device[DEVICE_MAX + 1], reason[64];
-    enum steward_agent_state state;
-    int64_t since;
-};
-
-/* An error of a rule must not lose the call: it is undone alone and said aloud. The transaction's
- * own errors go up, so that all of it is run again. */
-static int settle(struct ledger_tx *tx, struct call_image *image, const char *what, int rc)
-{
-    struct db *db = ledger_db(tx);
-    if (!db_in_transaction(db) || rc == E_BUSY || rc == E_IO || rc == E_FATAL || rc == E_UNCERTAIN)
-        return rc < 0 ? rc : E_IO;
-    if (rc < 0) {
-        log_error(&image->source->log, "call %s: %s: %s", image->row.call, what, err_name(rc));
-        db_rollback_to(db);
-        return E_OK;
-    }
-    return db_release(db);
-}
-
-/* The reader had not answered yet: who it is is looked up here. */
-static int identify(struct ledger_tx *tx, struct call_image *image)
-{
-    struct registry_found found = {0};
-    if (image->row.match || !image->key)
-        return E_OK;
-    int rc = registry_cards(ledger_db(tx), image->key, ledger_now(tx), &found);
-    if (rc == E_OK) {
-        image->row.match = found.match;
-        if (text_eq(found.match, "one") && found.n) {
-            image->row.person_id = found.owners[0].id;
-            image->certain = found.owners[0].certainty == MATCH_CERTAIN;
-        }
-    }
-    registry_found_free(&found);
-    return rc;
-}
-
-static struct answered_call answered_of(const struct call_image *image)
-{
-    return (struct answered_call){.call_id = image->row.id,
-                                  .person_id = image->certain ? image->row.person_id : 0,
-                                  .number = image->number,
-                                  .agent = image->first_agent,
-                                  .at = image->row.answered_at};
-}
-
-static int take_ticket(struct ledger_tx *tx, struct call_image *image, int64_t ticket)
-{
-    if (!ticket)
-        return E_OK;
-    image->row.ticket_id = image->store->ticket_id = ticket;
-    return call_row_set_ticket(ledger_db(tx), image->row.id, ticket);
-}
-
-static int on_answered(struct tickets *t, struct ledger_tx *tx, struct call_image *image)
-{
-    int64_t ticket = 0;
-    bool joined = false;
-    struct answered_call call = answered_of(image);
-    if (image->row.ticket_id)
-        return E_OK;
-    int rc = tickets_on_answered(t, tx, &call, &ticket, &joined);
-    if (rc == E_OK && ticket)
-        rc = take_ticket(tx, image, ticket);
-    else if (rc == E_OK)
-        rc = callbacks_on_answered(t, tx, call.person_id, call.number, call.at);
-    return rc;
-}
-
-static int on_inbound_end(struct tickets *t, struct ledger_tx *tx, struct call_image *image)
-{
-    int64_t id = 0;
-    bool joined = false;
-    if (image->row.answered_at) {
-        struct answered_call call = answered_of(image);
-        int rc = image->row.ticket_id ? E_OK : tickets_on_wrap_up(t, tx, &call, &id, &joined);
-        return rc < 0 ? rc : take_ticket(tx, image, id);
-    }
-    struct unanswered_call call = {.call_id = image->row.id,
-                                   .person_id = image->certain ? image->row.person_id : 0,
-                                   .number = image->number,
-                                   .reason = image->row.disposition,
-                                   .at = image->row.ended_at};
-    return text_eq(call.reason, "blocked") ? E_OK : callbacks_on_unanswered(t, tx, &call, &id);
-}
-
-static int on_outbound_end(struct tickets *t, struct ledger_tx *tx, struct call_image *image)
-{
-    struct outbound_call call = {.call_id = image->row.id,
-                                 .person_id = image->certain ? image->row.person_id : 0,
-                                 .number = image->number,
-                                 .agent = image->first_agent,
-                                 .answered = image->row.answered_at != 0,
-                                 .at = image->row.ended_at};
-    return call.number ? callbacks_on_outbound(t, tx, &call) : E_OK;
-}
-
-typedef int rule_fn(struct tickets *t, struct ledger_tx *tx, struct call_image *image);
-
-static int apply_rule(struct ledger_tx *tx, struct call_image *image, const char *what, rule_fn *fn)
-{
-    int rc = db_savepoint(ledger_db(tx));
-    if (rc < 0)
-        return rc;
-    return settle(tx, image, what, fn(image->source->t->opts.tickets, tx, image));
-}
-
-/* Tickets and callbacks of an answer or an end: the row must stand first. */
-static int decide(struct ledger_tx *tx, const struct call_cmd *cmd)
-{
-    struct call_image *image = cmd->image;
-    bool inbound = text_eq(image->row.direction, "inbound");
-    bool outbound = text_eq(image->row.direction, "outbound");
-    int rc = identify(tx, image);
-    if (rc == E_OK)
-        rc = write_image(tx, image);
-    if (rc == E_OK && cmd->answered && inbound)
-        rc = apply_rule(tx, image, "its answer", on_answered);
-    if (rc == E_OK && cmd->ended && inbound)
-        rc = apply_rule(tx, image, "its end", on_inbound_end);
-    if (rc == E_OK && cmd->ended && outbound)
-        rc = apply_rule(tx, image, "its end", on_outbound_end);
-    return rc;
-}
-
-static int run(struct ledger_tx *tx, void *arg)
-{
-    struct call_cmd *cmd = arg;
-    struct telephony_source *s = cmd->source;
-    int rc = E_OK;
-    gather(s->t, tx);
-    if (cmd->has_device) {
-        struct device_row row = {.source_id = s->id,
-                                 .device = cmd->device,
-                                 .state = telephony_agent_state_name(cmd->state),
-                                 .reason = some(cmd->reason),
-                                 .since = cmd->since};
-        rc = device_row_write(ledger_db(tx), &row);
-    }
-    if (cmd->image) {
-        bool internal = text_eq(cmd->image->row.direction, "internal");
-        if ((cmd->answered || cmd->ended) && !internal && s->t->opts.tickets)
-            rc = decide(tx, cmd);
-        else
-            gather_call(s->t, cmd->image);
-    }
-    if (rc == E_OK && cmd->seq)
-        gather_seq(s, cmd->seq, cmd->gaps);
-    return rc;
-}
-
-static void done(void *arg, int rc, const struct errmsg *why)
-{
-    struct call_cmd *cmd = arg;
-    if (rc < 0)
-        log_error(&cmd->source->log, "an event could not be stored: %s", why->text);
-    else if (cmd->seq)
-        source_durable(cmd->source, cmd->seq);
-    image_unref(cmd->image);
-    free(cmd);
-}
-
-static void submit(struct call_cmd *cmd)
-{
-    struct ledger_cmd command = {
-        .name = "call", .run = run, .done = done, .arg = cmd, .insist = true};
-    int rc = ledger_submit(cmd->source->t->opts.ledger, &command);
-    if (rc < 0)
-        done(cmd, rc, &(struct errmsg){.text = "the ledger took it not"});
-}
-
-void store_call(struct live *l, int64_t seq, bool answered, bool ended)
-{
-    struct call_cmd *cmd = xcalloc(1, sizeof(*cmd));
-    cmd->source = l->source;
-    cmd->image = image_new(l);
-    cmd->seq = seq;
-    cmd->gaps = (int64_t)l->source->gaps;
-    cmd->answered = answered;
-    cmd->ended = ended;
-    submit(cmd);
-}
-
-void store_device(struct telephony_source *s, const struct device *d, int64_t seq)
-{
-    struct call_cmd *cmd = xcalloc(1, sizeof(*cmd));
-    cmd->source = s;
-    cmd->seq = seq;
-    cmd->gaps = (int64_t)s->gaps;
-    if (d) {
-        cmd->has_device = true;
-        text_copy(cmd->device, sizeof(cmd->device), d->name);
-        text_copy(cmd->reason, sizeof(cmd->reason), d->reason);
-        cmd->state = d->state;
-        cmd->since = d->since;
-    }
-    submit(cmd);
 }
 
 /* ---- the source's own row ---- */

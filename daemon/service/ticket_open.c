@@ -137,6 +137,11 @@ static int on_call(struct tickets *t, struct ledger_tx *tx, const struct answere
                    : open_for_call(t, tx, call, today, ticket_id);
 }
 
+bool tickets_open_on(const struct tickets *t, const char *moment)
+{
+    return text_eq(t->site->tickets.open_on, moment);
+}
+
 int tickets_on_answered(struct tickets *t, struct ledger_tx *tx, const struct answered_call *call,
                         int64_t *ticket_id, bool *joined)
 {
@@ -144,7 +149,7 @@ int tickets_on_answered(struct tickets *t, struct ledger_tx *tx, const struct an
 
     *ticket_id = 0;
     *joined = false;
-    if (rc || !text_eq(t->site->tickets.open_on, "answered"))
+    if (rc || !tickets_open_on(t, "answered"))
         return rc;
     return on_call(t, tx, call, ticket_id, joined);
 }
@@ -154,7 +159,7 @@ int tickets_on_wrap_up(struct tickets *t, struct ledger_tx *tx, const struct ans
 {
     *ticket_id = 0;
     *joined = false;
-    if (!text_eq(t->site->tickets.open_on, "wrap_up"))
+    if (!tickets_open_on(t, "wrap_up"))
         return 0;
     return on_call(t, tx, call, ticket_id, joined);
 }

@@ -83,6 +83,9 @@ int tickets_on_answered(struct tickets *t, struct ledger_tx *tx, const struct an
 int tickets_on_wrap_up(struct tickets *t, struct ledger_tx *tx, const struct answered_call *call,
                        int64_t *ticket_id, bool *joined) MUST_CHECK;
 
+/** Whether calls open tickets at that moment: "answered", "wrap_up". Ledger thread. */
+bool tickets_open_on(const struct tickets *t, const char *moment);
+
 /* ---- what people and machines do ---- */
 
 /** What a verb answers besides its code: filled as far as it applies, for problem+json. */

@@ -1,0 +1,299 @@
+/*
+ * telephony_write.c - a batch of calls on the ledger thread: rows first, then the tickets and
+ * callbacks of answers and ends, in the order in which they came.
+ */
+#include <stdlib.h>
+#include <utlist.h>
+
+#include "base/mem.h"
+#include "base/text.h"
+#include "service/callbacks.h"
+#include "service/registry.h"
+#include "service/telephony_priv.h"
+
+/* ---- rows ---- */
+
+/* An error of the transaction, not of what was asked: all of it is run again. */
+static bool is_lost(struct db *db, int rc)
+{
+    return !db_in_transaction(db) || rc == E_BUSY || rc == E_IO || rc == E_FATAL ||
+           rc == E_UNCERTAIN;
+}
+
+/* One fault must not lose the call, let alone others: it is undone alone and said aloud. The
+ * transaction's own errors go up. */
+static int settle(struct ledger_tx *tx, struct call_image *image, const char *what, int rc)
+{
+    struct db *db = ledger_db(tx);
+    if (is_lost(db, rc))
+        return rc < 0 ? rc : E_IO;
+    if (rc < 0) {
+        log_error(&image->source->log, "call %s: %s: %s", image->row.call, what, err_name(rc));
+        db_rollback_to(db);
+        return E_OK;
+    }
+    return db_release(db);
+}
+
+static int write_image(struct ledger_tx *tx, struct call_image *image)
+{
+    image->row.source_id = image->source->id;
+    image->refused = false;
+    return call_row_write(ledger_db(tx), &image->row, image->fresh, &image->row.id,
+                          &image->row.ticket_id);
+}
+
+static int write_carefully(struct ledger_tx *tx, struct call_image *image)
+{
+    int rc = db_savepoint(ledger_db(tx));
+    if (rc < 0)
+        return rc;
+    rc = write_image(tx, image);
+    image->refused = rc < 0;
+    return settle(tx, image, "its row", rc);
+}
+
+typedef int write_fn(struct ledger_tx *tx, struct call_image *image);
+
+static int write_each(struct ledger_tx *tx, struct call_batch *b, write_fn *fn)
+{
+    struct call_image *image;
+    int rc = E_OK;
+    DL_FOREACH (b->images, image) {
+        rc = fn(tx, image);
+        if (rc < 0)
+            break;
+    }
+    return rc;
+}
+
+/* All in one go; if a row is at fault, each by itself. */
+static int write_calls(struct ledger_tx *tx, struct call_batch *b)
+{
+    struct db *db = ledger_db(tx);
+    int rc = db_savepoint(db);
+    if (rc < 0)
+        return rc;
+    rc = write_each(tx, b, write_image);
+    if (is_lost(db, rc))
+        return rc < 0 ? rc : E_IO;
+    if (rc == E_OK)
+        return db_release(db);
+    db_rollback_to(db);
+    return write_each(tx, b, write_carefully);
+}
+
+static int write_devices(struct ledger_tx *tx, struct call_batch *b)
+{
+    struct device_image *d;
+    int rc = E_OK;
+    DL_FOREACH (b->devices, d) {
+        struct device_row row = {.source_id = d->source->id,
+                                 .device = d->device,
+                                 .state = telephony_agent_state_name(d->state),
+                                 .reason = d->reason[0] ? d->reason : NULL,
+                                 .since = d->since};
+        rc = device_row_write(ledger_db(tx), &row);
+        if (rc < 0)
+            break;
+    }
+    return rc;
+}
+
+static int write_seqs(struct ledger_tx *tx, struct call_batch *b)
+{
+    struct seq_image *s;
+    int rc = E_OK;
+    DL_FOREACH (b->seqs, s) {
+        rc = source_set_seq(ledger_db(tx), s->source->id, s->seq, s->gaps);
+        if (rc < 0)
+            break;
+    }
+    return rc;
+}
+
+/* ---- tickets and callbacks ---- */
+
+/* What the answers and ends of a batch may come to. */
+struct rules {
+    struct ledger_tx *tx;
+    struct tickets *tickets;
+    bool on_answer, on_wrap_up; /* calls open tickets then */
+    bool callbacks;             /* somebody waits to be rung back */
+};
+
+typedef int rule_fn(struct rules *r, struct call_image *image);
+
+/* The reader had not answered yet: who it is is looked up here. */
+static int identify(struct ledger_tx *tx, struct call_image *image)
+{
+    struct registry_found found = {0};
+    if (image->row.match || !image->key)
+        return E_OK;
+    int rc = registry_cards(ledger_db(tx), image->key, ledger_now(tx), &found);
+    if (rc == E_OK) {
+        image->row.match = found.match;
+        if (text_eq(found.match, "one") && found.n) {
+            image->row.person_id = found.owners[0].id;
+            image->certain = found.owners[0].certainty == MATCH_CERTAIN;
+        }
+        rc = write_image(tx, image);
+    }
+    registry_found_free(&found);
+    return rc;
+}
+
+static struct answered_call answered_of(const struct call_image *image)
+{
+    return (struct answered_call){.call_id = image->row.id,
+                                  .person_id = image->certain ? image->row.person_id : 0,
+                                  .number = image->number,
+                                  .agent = image->first_agent,
+                                  .at = image->row.answered_at};
+}
+
+static int take_ticket(struct ledger_tx *tx, struct call_image *image, int64_t ticket)
+{
+    if (!ticket)
+        return E_OK;
+    image->row.ticket_id = ticket;
+    return call_row_set_ticket(ledger_db(tx), image->row.id, ticket);
+}
+
+static int on_answered(struct rules *r, struct call_image *image)
+{
+    int64_t ticket = 0;
+    bool joined = false;
+    struct answered_call call = answered_of(image);
+    if (image->row.ticket_id)
+        return E_OK;
+    int rc = tickets_on_answered(r->tickets, r->tx, &call, &ticket, &joined);
+    return rc < 0 ? rc : take_ticket(r->tx, image, ticket);
+}
+
+static int on_wrap_up(struct rules *r, struct call_image *image)
+{
+    int64_t ticket = 0;
+    bool joined = false;
+    struct answered_call call = answered_of(image);
+    if (image->row.ticket_id)
+        return E_OK;
+    int rc = tickets_on_wrap_up(r->tickets, r->tx, &call, &ticket, &joined);
+    return rc < 0 ? rc : take_ticket(r->tx, image, ticket);
+}
+
+static int on_unanswered(struct rules *r, struct call_image *image)
+{
+    int64_t id = 0;
+    struct unanswered_call call = {.call_id = image->row.id,
+                                   .person_id = image->certain ? image->row.person_id : 0,
+                                   .number = image->number,
+                                   .reason = image->row.disposition,
+                                   .at = image->row.ended_at};
+    r->callbacks = true;
+    return callbacks_on_unanswered(r->tickets, r->tx, &call, &id);
+}
+
+static int on_outbound_end(struct rules *r, struct call_image *image)
+{
+    struct outbound_call call = {.call_id = image->row.id,
+                                 .person_id = image->certain ? image->row.person_id : 0,
+                                 .number = image->number,
+                                 .agent = image->first_agent,
+                                 .answered = image->row.answered_at != 0,
+                                 .at = image->row.ended_at};
+    return callbacks_on_outbound(r->tickets, r->tx, &call);
+}
+
+/* What an answer or an end comes to; NULL: nothing. */
+static rule_fn *rule_of(const struct rules *r, const struct call_image *image, bool end)
+{
+    bool inbound = text_eq(image->row.direction, "inbound");
+    if (text_eq(image->row.direction, "outbound"))
+        return end && r->callbacks && image->number ? on_outbound_end : NULL;
+    if (!inbound)
+        return NULL;
+    if (!end)
+        return r->on_answer || r->callbacks ? on_answered : NULL;
+    if (image->row.answered_at)
+        return r->on_wrap_up ? on_wrap_up : NULL;
+    return text_eq(image->row.disposition, "blocked") ? NULL : on_unanswered;
+}
+
+static int apply_rule(struct rules *r, struct call_image *image, bool end)
+{
+    rule_fn *rule = rule_of(r, image, end);
+    if (!rule)
+        return E_OK;
+    int rc = db_savepoint(ledger_db(r->tx));
+    if (rc < 0)
+        return rc;
+    rc = identify(r->tx, image);
+    if (rc == E_OK)
+        rc = rule(r, image);
+    return settle(r->tx, image, end ? "its end" : "its answer", rc);
+}
+
+/* An answer or an end, by when it came. */
+struct due {
+    uint64_t turn;
+    struct call_image *image;
+    bool end;
+};
+
+static int by_turn(const void *a, const void *b)
+{
+    const struct due *x = a, *y = b;
+    return (x->turn > y->turn) - (x->turn < y->turn);
+}
+
+static size_t collect(const struct call_batch *b, struct due **out)
+{
+    struct call_image *image;
+    size_t n = 0, cap = 0;
+    *out = NULL;
+    DL_FOREACH (b->images, image) {
+        if (image->refused)
+            continue;
+        if (n + 2 > cap) {
+            cap = cap * 2 + 64;
+            *out = xrealloc(*out, cap * sizeof(**out));
+        }
+        if (image->answered_turn)
+            (*out)[n++] = (struct due){image->answered_turn, image, false};
+        if (image->ended_turn)
+            (*out)[n++] = (struct due){image->ended_turn, image, true};
+    }
+    if (n)
+        qsort(*out, n, sizeof(**out), by_turn);
+    return n;
+}
+
+static int apply_rules(struct ledger_tx *tx, struct call_batch *b)
+{
+    struct due *due;
+    struct rules r = {.tx = tx, .tickets = b->t->opts.tickets};
+    if (!r.tickets)
+        return E_OK;
+    r.on_answer = tickets_open_on(r.tickets, "answered");
+    r.on_wrap_up = tickets_open_on(r.tickets, "wrap_up");
+    size_t n = collect(b, &due);
+    int rc = n ? callbacks_any(ledger_db(tx), &r.callbacks) : E_OK;
+    for (size_t i = 0; i < n && rc == E_OK; i++)
+        rc = apply_rule(&r, due[i].image, due[i].end);
+    free(due);
+    return rc;
+}
+
+int batch_write(struct ledger_tx *tx, void *batch)
+{
+    struct call_batch *b = batch;
+    int rc = write_devices(tx, b);
+    if (rc == E_OK)
+        rc = write_calls(tx, b);
+    if (rc == E_OK)
+        rc = write_seqs(tx, b);
+    if (rc == E_OK)
+        ledger_effect(tx, batch_publish, b->t, b, NULL); /* b lives until its command is done */
+    return rc == E_OK ? apply_rules(tx, b) : rc;
+}
