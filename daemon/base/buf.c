@@ -40,7 +40,7 @@ static bool reserve(struct buf *b, size_t n)
     size_t need = b->len + n + 1;
     if (need <= b->cap)
         return true;
-    size_t cap = b->cap ? b->cap : 64;
+    size_t cap = b->cap ? b->cap : 128;
     while (cap < need)
         cap *= 2;
     if (cap > b->max + 1)
@@ -62,7 +62,12 @@ void buf_add(struct buf *b, const void *data, size_t len)
 
 void buf_addc(struct buf *b, char c)
 {
-    buf_add(b, &c, 1);
+    if (b->len + 1 < b->cap && !b->overflow) {
+        b->data[b->len++] = c;
+        b->data[b->len] = '\0';
+    } else {
+        buf_add(b, &c, 1);
+    }
 }
 
 void buf_adds(struct buf *b, const char *s)
@@ -73,15 +78,20 @@ void buf_adds(struct buf *b, const char *s)
 void buf_printf(struct buf *b, const char *fmt, ...)
 {
     va_list ap, again;
+    size_t room = b->overflow || !b->data ? 0 : b->cap - b->len;
     va_start(ap, fmt);
     va_copy(again, ap);
-    int n = vsnprintf(NULL, 0, fmt, ap);
+    int n = vsnprintf(room ? b->data + b->len : NULL, room, fmt, ap);
     va_end(ap);
-    if (n >= 0 && reserve(b, (size_t)n)) {
+    if (n >= 0 && (size_t)n < room) {
+        b->len += (size_t)n; /* it fitted at once */
+    } else if (n >= 0 && reserve(b, (size_t)n)) {
         vsnprintf(b->data + b->len, (size_t)n + 1, fmt, again);
         b->len += (size_t)n;
     } else {
         b->overflow = true;
+        if (room)
+            b->data[b->len] = '\0';
     }
     va_end(again);
 }

@@ -81,14 +81,29 @@ static struct civil civil_of(int32_t days)
     return c;
 }
 
+/* n digits of v, zeros in front, and what parts them from the next. */
+static char *put_digits(char *at, int v, int n, char behind)
+{
+    for (int i = n - 1; i >= 0; i--, v /= 10)
+        at[i] = (char)('0' + v % 10);
+    at[n] = behind;
+    return at + n + 1;
+}
+
 const char *clock_format(int64_t ms, char out[CLOCK_TEXT_MAX])
 {
     const int64_t last = 253402300799999LL; /* 9999-12-31T23:59:59.999Z */
     ms = ms < 0 ? 0 : ms > last ? last : ms;
     struct civil c = civil_of((int32_t)(ms / DAY_MS));
     int in_day = (int)(ms % DAY_MS);
-    snprintf(out, CLOCK_TEXT_MAX, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", c.year, c.month, c.day,
-             in_day / 3600000, in_day / 60000 % 60, in_day / 1000 % 60, in_day % 1000);
+    char *at = put_digits(out, c.year, 4, '-');
+    at = put_digits(at, c.month, 2, '-');
+    at = put_digits(at, c.day, 2, 'T');
+    at = put_digits(at, in_day / 3600000, 2, ':');
+    at = put_digits(at, in_day / 60000 % 60, 2, ':');
+    at = put_digits(at, in_day / 1000 % 60, 2, '.');
+    at = put_digits(at, in_day % 1000, 3, 'Z');
+    *at = '\0';
     return out;
 }
 

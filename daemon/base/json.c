@@ -60,11 +60,27 @@ void jw_end_arr(struct jw *w)
     close_level(w, ']');
 }
 
+/* Keys are ours: plain words that need no quoting, or texts of the outside that may. */
+static bool is_word(const char *key, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if ((key[i] < 'a' || key[i] > 'z') && key[i] != '_')
+            return false;
+    return true;
+}
+
 void jw_key(struct jw *w, const char *key)
 {
+    size_t n = strlen(key);
     value(w);
-    json_quote(w->out, key, strlen(key));
-    buf_addc(w->out, ':');
+    if (is_word(key, n)) {
+        buf_addc(w->out, '"');
+        buf_add(w->out, key, n);
+        buf_add(w->out, "\":", 2);
+    } else {
+        json_quote(w->out, key, n);
+        buf_addc(w->out, ':');
+    }
     w->comma &= ~(1u << w->depth); /* the value that follows takes no comma, what comes next does */
 }
 
@@ -84,18 +100,27 @@ void jw_str(struct jw *w, const char *s)
 
 void jw_int(struct jw *w, int64_t v)
 {
+    char digits[24], *at = digits + sizeof(digits);
+    uint64_t rest = v < 0 ? -(uint64_t)v : (uint64_t)v;
     value(w);
-    buf_printf(w->out, "%lld", (long long)v);
+    do
+        *--at = (char)('0' + rest % 10);
+    while (rest /= 10);
+    if (v < 0)
+        *--at = '-';
+    buf_add(w->out, at, (size_t)(digits + sizeof(digits) - at));
 }
 
 void jw_milli(struct jw *w, int64_t thousandths)
 {
+    if (thousandths % 1000 == 0) {
+        jw_int(w, thousandths / 1000);
+        return;
+    }
     value(w);
     uint64_t abs = thousandths < 0 ? -(uint64_t)thousandths : (uint64_t)thousandths;
     buf_printf(w->out, "%s%llu", thousandths < 0 ? "-" : "", (unsigned long long)(abs / 1000));
     unsigned rest = (unsigned)(abs % 1000);
-    if (rest == 0)
-        return;
     int width = 3;
     for (; rest % 10 == 0; rest /= 10)
         width--;
@@ -248,7 +273,7 @@ void json_quote(struct buf *out, const char *s, size_t n)
     buf_addc(out, '"');
     for (size_t i = 0; i < n;) {
         bool special = p[i] < 0x20 || p[i] == '"' || p[i] == '\\' || p[i] == 0x7f;
-        size_t len = special ? 0 : utf8_char(p + i, n - i);
+        size_t len = special ? 0 : p[i] < 0x80 ? 1 : utf8_char(p + i, n - i);
         if (len) {
             i += len;
             continue;

@@ -15,7 +15,7 @@
 #include "base/text.h"
 
 enum { LANE_URGENT, LANE_NORMAL, LANES };
-enum { THREADS_MAX = 16 };
+enum { THREADS_MAX = 16, GROUP_MAX = 64 };
 
 /* A ring of jobs. */
 struct lane {
@@ -65,20 +65,42 @@ static void answer(struct worker *w, const struct worker_job *job)
     }
 }
 
+/* Takes this thread's share of the urgent jobs, or one of the others. Under the lock. */
+static size_t take_group(struct worker *w, struct worker_job jobs[GROUP_MAX])
+{
+    struct lane *l = &w->lanes[w->lanes[LANE_URGENT].n ? LANE_URGENT : LANE_NORMAL];
+    size_t threads = (size_t)w->opts.threads, share = (l->n + threads - 1) / threads, n = 0;
+    size_t max = l == &w->lanes[LANE_URGENT] ? (size_t)w->opts.group_max : 1;
+    while (n < share && n < max)
+        jobs[n++] = lane_pop(l);
+    return n;
+}
+
+static void run_group(struct worker *w, const struct worker_job *jobs, size_t n, void *local)
+{
+    if (w->opts.begin_group)
+        w->opts.begin_group(local);
+    for (size_t i = 0; i < n; i++)
+        jobs[i].run(jobs[i].arg, local);
+    if (w->opts.end_group)
+        w->opts.end_group(local);
+}
+
 static void *thread_main(void *arg)
 {
     struct worker *w = arg;
+    struct worker_job jobs[GROUP_MAX];
     pthread_setname_np(pthread_self(), w->name);
     void *local = w->opts.open_local ? w->opts.open_local(w->opts.ctx) : NULL;
     pthread_mutex_lock(&w->lock);
     for (;;) {
-        struct lane *l = &w->lanes[w->lanes[LANE_URGENT].n ? LANE_URGENT : LANE_NORMAL];
-        if (l->n) {
-            struct worker_job job = lane_pop(l);
+        size_t n = take_group(w, jobs);
+        if (n) {
             pthread_mutex_unlock(&w->lock);
-            job.run(job.arg, local);
+            run_group(w, jobs, n, local);
             pthread_mutex_lock(&w->lock);
-            answer(w, &job);
+            for (size_t i = 0; i < n; i++)
+                answer(w, &jobs[i]);
         } else if (w->closing) {
             break;
         } else {
@@ -113,8 +135,11 @@ static void on_back(evutil_socket_t fd, short what, void *arg)
 struct worker *worker_new(struct loop *loop, const struct worker_opts *opts)
 {
     assert(opts->threads >= 1 && opts->threads <= THREADS_MAX && opts->queue_max > 0);
+    assert(opts->group_max >= 0 && opts->group_max <= GROUP_MAX);
     struct worker *w = xcalloc(1, sizeof(*w));
     w->opts = *opts;
+    if (!w->opts.group_max)
+        w->opts.group_max = 1;
     text_copy(w->name, sizeof(w->name), opts->name);
     pthread_mutex_init(&w->lock, NULL);
     pthread_cond_init(&w->more, NULL);
