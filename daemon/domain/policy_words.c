@@ -32,6 +32,7 @@ static const struct {
     {"resolve", "解决", "解決", "resolved"},
     {"feedback", "答复业主", "答覆業主", "the owner told of it"},
     {"confirm", "业主确认", "業主確認", "confirmed by the owner"},
+    {"handover", "接手人接受", "接手人接受", "accepted by the successor"},
 };
 
 static const char *pick(enum lang lang, const char *zh, const char *zh_hant, const char *en)
@@ -50,7 +51,7 @@ void span_words(const struct span *s, enum lang lang, struct buf *out)
     }
 }
 
-static const char *clock_word(const char *name, enum lang lang)
+const char *clock_words(const char *name, enum lang lang)
 {
     for (size_t i = 0; i < ARRAY_LEN(clocks); i++)
         if (text_eq(clocks[i].name, name))
@@ -61,10 +62,10 @@ static const char *clock_word(const char *name, enum lang lang)
 void promise_words(const char *name, const struct span *within, enum lang lang, struct buf *out)
 {
     if (lang == LANG_EN)
-        buf_printf(out, "%s within ", clock_word(name, lang));
+        buf_printf(out, "%s within ", clock_words(name, lang));
     span_words(within, lang, out);
     if (lang != LANG_EN)
-        buf_printf(out, "%s%s", lang == LANG_ZH_HANT ? "內" : "内", clock_word(name, lang));
+        buf_printf(out, "%s%s", lang == LANG_ZH_HANT ? "內" : "内", clock_words(name, lang));
 }
 
 void policy_each_promise(const struct policy *p,

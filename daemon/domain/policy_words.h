@@ -6,6 +6,8 @@
 #include "domain/lang.h"
 #include "domain/policy.h"
 
+/** What is done within a clock's time: "解决", "resolved"; a milestone keeps its own name. */
+const char *clock_words(const char *name, enum lang lang);
 /** Appends a span in words: "24 hours", "10个工作日". */
 void span_words(const struct span *s, enum lang lang, struct buf *out);
 /** Appends the promise of a clock or milestone in words: "resolved within 24 hours". name: as the

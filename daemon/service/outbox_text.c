@@ -10,7 +10,7 @@
 
 #include "base/mem.h"
 #include "base/text.h"
-#include "domain/clock_word.h"
+#include "domain/policy_words.h"
 
 #define VALUE_MAX 2048 /* bytes of one field's value */
 
@@ -115,7 +115,7 @@ static const char *field(void *ctx, const char *name)
     if (given)
         return given;
     if (strcmp(name, "clock_name") == 0)
-        return param(s, "clock") ? clock_word(param(s, "clock"), s->lang) : NULL;
+        return param(s, "clock") ? clock_words(param(s, "clock"), s->lang) : NULL;
     if (strcmp(name, "site") == 0)
         return s->ob->rules->site->site.name;
     if (strcmp(name, "name") == 0)
