@@ -16,6 +16,7 @@
 
 struct edge;
 struct importer;
+struct incidents;
 struct outbox;
 struct registry;
 struct screenpop;
@@ -34,6 +35,7 @@ struct edge_opts {
     struct checks *checks;
     struct site *site; /* a reference is taken */
     struct tickets *tickets;
+    struct incidents *incidents;
     struct timers *timers;
     struct outbox *outbox;
     struct registry *registry;

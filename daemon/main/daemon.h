@@ -35,6 +35,8 @@ struct daemon {
     struct tickets *tickets;
     struct timers *timers;
     struct auditor *auditor;
+    struct incidents *incidents;
+    struct radar_watch *radar;
     struct importer *importer;
     struct telephony *telephony;
     struct plugins *plugins;

@@ -12,6 +12,8 @@
 #include "host/plugins.h"
 #include "main/parts.h"
 #include "service/auditor.h"
+#include "service/incidents.h"
+#include "service/radar.h"
 #include "service/checks.h"
 #include "service/metrics.h"
 #include "service/outbox.h"
@@ -100,6 +102,7 @@ int part_edge(struct daemon *d, struct errmsg *why)
                           .checks = d->checks,
                           .site = d->site,
                           .tickets = d->tickets,
+                          .incidents = d->incidents,
                           .timers = d->timers,
                           .outbox = d->outbox,
                           .registry = d->registry,
@@ -199,6 +202,8 @@ int part_work(struct daemon *d, struct errmsg *why)
         return errmsg_set(why, rc, "messages and clocks: %s", err_name(rc));
     plugins_start(d->plugins);
     auditor_start(d->auditor);
+    incidents_start(d->incidents);
+    radar_watch_start(d->radar);
     log_info(NULL, "ready: stewardd " STEWARD_VERSION ", %s, line port %u, HTTP port %u",
              d->site->file, d->line ? line_port(d->line) : 0, edge_port(d->edge));
     return 0;

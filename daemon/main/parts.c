@@ -13,10 +13,12 @@
 #include "service/auditor.h"
 #include "service/checks.h"
 #include "service/import.h"
+#include "service/incidents.h"
 #include "service/hub.h"
 #include "service/ledger.h"
 #include "service/metrics.h"
 #include "service/outbox.h"
+#include "service/radar.h"
 #include "service/replies.h"
 #include "service/registry.h"
 #include "service/screenpop.h"
@@ -279,6 +281,36 @@ void part_auditor_free(struct daemon *d)
 {
     checks_remove(d->checks, d->auditor);
     auditor_free(&d->auditor);
+}
+
+/* ---- incidents, and the radar that offers them ---- */
+
+int part_incidents(struct daemon *d, struct errmsg *why)
+{
+    struct incidents_opts o = {.loop = d->loop, .ledger = d->ledger, .tickets = d->tickets};
+    d->incidents = incidents_new(&o, why);
+    if (!d->incidents)
+        return E_IO;
+    screenpop_set_advisor(d->pops, incidents_advise, d->incidents);
+    struct radar_watch_opts r = {
+        .ledger = d->ledger, .hub = d->hub, .incidents = d->incidents, .site = d->site};
+    d->radar = radar_watch_new(&r);
+    return 0;
+}
+
+void part_incidents_quiet(struct daemon *d)
+{
+    if (d->radar)
+        radar_watch_stop(d->radar);
+    if (d->incidents)
+        incidents_stop(d->incidents);
+}
+
+void part_incidents_free(struct daemon *d)
+{
+    screenpop_set_advisor(d->pops, NULL, NULL);
+    radar_watch_free(&d->radar);
+    incidents_free(&d->incidents);
 }
 
 /* ---- imports ---- */

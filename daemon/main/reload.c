@@ -10,6 +10,7 @@
 #include "host/plugins.h"
 #include "main/daemon.h"
 #include "service/outbox.h"
+#include "service/radar.h"
 #include "service/registry.h"
 #include "service/staff.h"
 #include "service/telephony.h"
@@ -84,6 +85,7 @@ static int take_rest(struct daemon *d, struct site *site, struct errmsg *why)
     enum log_level level;
     staff_set_dev(d->staff, site->listen.dev_token);
     edge_set_site(d->edge, site);
+    radar_watch_set_site(d->radar, site);
     if (log_parse_level(site->log.level, &level))
         log_set_level(level);
     return 0;

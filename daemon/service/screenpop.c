@@ -54,6 +54,21 @@ const char *pop_end_name(enum pop_end reason)
 
 /* ---- sending ---- */
 
+/* What goes on where the caller lives, as it is now; then what the card says of the caller. */
+static void put_advice(const struct pop_call *p, struct jw *w)
+{
+    const struct screenpop *sp = p->sp;
+    const struct card *c = p->card;
+    size_t len = strlen(c->advice);
+    jw_key(w, "advice");
+    jw_arr(w);
+    if (sp->advise && c->places_n)
+        sp->advise(sp->advise_ctx, c->places, c->places_n, w);
+    if (len > 2) /* its items, without the brackets */
+        jw_raw(w, c->advice + 1, len - 2);
+    jw_end_arr(w);
+}
+
 static void pop_json(const struct pop_call *p, const struct shown *s, bool update, struct buf *out)
 {
     const struct pop_about *a = &p->about;
@@ -73,7 +88,7 @@ static void pop_json(const struct pop_call *p, const struct shown *s, bool updat
     jw_kstr(&w, "queue", a->queue);
     jw_kstr(&w, "match", p->card->match);
     jw_kraw(&w, "owners", p->card->owners);
-    jw_kraw(&w, "advice", p->card->advice);
+    put_advice(p, &w);
     jw_kbool(&w, "update", update);
     jw_end_obj(&w);
 }
@@ -371,6 +386,15 @@ void screenpop_find(struct screenpop *sp, const char *e164,
     f->waiter = (struct waiter){.fn = finder_answer, .ctx = f};
     DL_APPEND(sp->finders, f);
     card_wait(sp, f->key, &f->waiter);
+}
+
+void screenpop_set_advisor(struct screenpop *sp,
+                           void (*advise)(void *ctx, const struct radar_scope *places, size_t n,
+                                          struct jw *w),
+                           void *ctx)
+{
+    sp->advise = advise;
+    sp->advise_ctx = ctx;
 }
 
 struct screenpop *screenpop_new(const struct screenpop_opts *opts)

@@ -11,7 +11,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "base/err.h"
+#include "base/json.h"
 #include "base/loop.h"
+#include "domain/radar.h"
 #include "service/hub.h"
 #include "service/ledger.h"
 
@@ -68,6 +70,13 @@ void screenpop_touch(void *sp, const int64_t *ids, size_t n);
  */
 void screenpop_find(struct screenpop *sp, const char *e164,
                     void (*fn)(void *ctx, const struct pop_found *found), void *ctx);
+
+/** Whoever knows what is going on at a caller's places (service/incidents.h): writes items of
+ * advice into an open array, at once and without asking a database. NULL: nobody. */
+void screenpop_set_advisor(struct screenpop *sp,
+                           void (*advise)(void *ctx, const struct radar_scope *places, size_t n,
+                                          struct jw *w),
+                           void *ctx);
 
 struct screenpop_stats {
     uint64_t pops, updates, ends, hits, misses, failed;

@@ -165,20 +165,6 @@ static int advise_overdue(struct db *db, int64_t person, struct jw *w)
     return db_end(q);
 }
 
-static int advise_incidents(struct db *db, int64_t person, struct jw *w)
-{
-    struct db_q *q = db_query(
-        db,
-        "SELECT i.subject, i.words FROM incident i WHERE i.closed_at IS NULL AND EXISTS (SELECT 1 "
-        "FROM tenure h JOIN unit u ON u.id = h.unit_id JOIN unit n ON n.building_id = "
-        "u.building_id JOIN ticket t ON t.unit_id = n.id WHERE h.person_id = $1 AND "
-        "t.incident_id = i.id) ORDER BY i.opened_at DESC LIMIT 3");
-    db_bind_int(q, 1, person);
-    while (db_row(q))
-        advise(w, "incident", db_text(q, 1) ? db_text(q, 1) : db_str(q, 0), 0);
-    return db_end(q);
-}
-
 static int advice(struct db *db, const struct card *card, struct buf *out)
 {
     struct jw w;
@@ -186,9 +172,7 @@ static int advice(struct db *db, const struct card *card, struct buf *out)
     jw_init(&w, out);
     jw_arr(&w);
     if (card->person_id && card->certain) {
-        rc = advise_incidents(db, card->person_id, &w);
-        if (rc == E_OK)
-            rc = advise_overdue(db, card->person_id, &w);
+        rc = advise_overdue(db, card->person_id, &w);
         if (rc == E_OK)
             rc = advise_unhappy(db, card->person_id, &w);
     }
@@ -197,6 +181,23 @@ static int advice(struct db *db, const struct card *card, struct buf *out)
 }
 
 /* ---- reading ---- */
+
+static int read_places(struct db *db, struct card *c, int64_t person, int64_t now)
+{
+    struct db_q *q = db_query(
+        db, "SELECT DISTINCT b.estate_id, b.id, u.name FROM tenure h JOIN unit u ON u.id = "
+            "h.unit_id JOIN building b ON b.id = u.building_id WHERE h.person_id = $1 AND "
+            "(h.to_on IS NULL OR h.to_on >= $2)");
+    db_bind_int(q, 1, person);
+    db_bind_int(q, 2, now / INT64_C(86400000));
+    while (c->places_n < CARD_PLACES && db_row(q)) {
+        struct radar_scope *place = &c->places[c->places_n++];
+        place->estate_id = db_int(q, 0);
+        place->building_id = db_int(q, 1);
+        (void)radar_riser(db_str(q, 2), place->riser);
+    }
+    return db_end(q);
+}
 
 static void card_fill(struct card *c, struct registry_found *f)
 {
@@ -221,6 +222,8 @@ static int read_run(struct db *db, void *arg)
     if (rc == E_OK) {
         card_fill(job->card, &found);
         rc = advice(db, job->card, &words);
+        for (int i = 0; i < job->card->n && rc == E_OK; i++)
+            rc = read_places(db, job->card, job->card->ids[i], clock_now_ms());
     }
     job->card->advice = words.overflow || !words.len ? xstrdup("[]") : buf_take(&words);
     job->card->bytes = sizeof(*job->card) + strlen(job->card->advice) +

@@ -39,6 +39,7 @@ void pop_call_free(struct pop_call **p);
 /* ---- cards ---- */
 
 #define CARD_PERSONS 10
+#define CARD_PLACES  8
 
 /** What a number comes to, rendered; shared by the cache and by the calls that show it. */
 struct card {
@@ -53,7 +54,9 @@ struct card {
     bool certain;
     char name[128];
     uint64_t digest;
-    char *owners, *advice; /* JSON arrays */
+    char *owners, *advice;                  /* JSON arrays */
+    struct radar_scope places[CARD_PLACES]; /* where the candidates live */
+    size_t places_n;
     size_t bytes;
 };
 
@@ -85,6 +88,8 @@ struct screenpop {
     struct pop_call *calls; /* utlist: those with a caller to look up */
     struct finder *finders; /* utlist: screenpop_find() under way */
     struct loop_timer *retry, *refresh;
+    void (*advise)(void *ctx, const struct radar_scope *places, size_t n, struct jw *w);
+    void *advise_ctx;
     struct screenpop_stats stats;
 };
 

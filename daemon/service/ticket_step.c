@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "service/incident_rung.h"
 #include "service/outbox.h"
 #include "service/ticket_priv.h"
 
@@ -77,14 +78,20 @@ void ticket_step(struct ticket *k, struct clock_row *c, int step, int turn)
     mark.fired[step] = turn;
     ladder_mark_format(&mark, ladder, c->fired);
     c->dirty = true;
-    ticket_tell(k, &s->tell, c->dispatch, &m, &told);
-    if (told.n == 0)
+    bool pages = true; /* of an incident's tickets one pages for all */
+    struct incident_rung rung = {k->row.incident_id, k->row.id, c->name, step + 1, turn};
+    k->rc = incident_rung(k->tx, &rung, &pages);
+    if (pages)
+        ticket_tell(k, &s->tell, c->dispatch, &m, &told);
+    if (pages && told.n == 0)
         find_others(k, c, ladder, step, &m, &told);
     w = ticket_say(k);
     clock_key(w, c);
     jw_kint(w, "step", step + 1);
     jw_kint(w, "turn", turn);
     jw_kstr(w, "at", at);
+    if (!pages)
+        jw_kint(w, "incident", k->row.incident_id);
     told_json(&told, w);
     ticket_said(k, "escalated");
     if (s->raise_priority)
