@@ -47,7 +47,7 @@ static const struct rule rules[] = {
     {VERB_ACCEPT,           IN(DISPATCHED), SAME,            WHO_DEPARTMENT,            FACT_DISPATCH_SENT, 0},
     {VERB_PROGRESS,         IN(DISPATCHED), SAME,            WHO_DEPARTMENT,            FACT_DISPATCH_ACCEPTED, 0},
     {VERB_DONE,             IN(DISPATCHED), SAME,            WHO_DEPARTMENT,            FACT_DISPATCH_ACCEPTED, 0},
-    {VERB_REFUSE,           IN(DISPATCHED), SAME,            WHO_DEPARTMENT,            FACT_DISPATCH_SENT, 0},
+    {VERB_REFUSE,           IN(DISPATCHED), SAME,            WHO_DEPARTMENT,            FACT_DISPATCH_REFUSABLE, 0},
     {VERB_WITHDRAW,         IN(DISPATCHED), SAME,            OWNING,                    0, 0},
     {VERB_PAUSE,            WORK | ASKED, SAME,              OWNING,                    FACT_RUNNING_CLOCK, 0},
     {VERB_RESUME,           WORK | ASKED, SAME,              OWNING,                    FACT_PAUSED_CLOCK, 0},
@@ -206,7 +206,8 @@ void ticket_rule_print(struct buf *out)
                                         "a running clock",
                                         "a paused clock",
                                         "within `tickets.reopen_within`",
-                                        "a milestone not kept yet"};
+                                        "a milestone not kept yet",
+                                        "a dispatch not accepted yet that is not final"};
 
     buf_adds(out, "| verb | from | to | who | if there is | unless there is |\n"
                   "| --- | --- | --- | --- | --- | --- |\n");

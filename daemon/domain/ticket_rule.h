@@ -69,16 +69,17 @@ enum ticket_verb ticket_verb_parse(const char *name);
 #define WHO_BARRED     (1u << 6) /* the employee whom the complaint is about */
 
 /* What is true of a ticket beside its state, as bits. */
-#define FACT_DISPATCH_SENT     (1u << 0) /* a dispatch waits to be accepted */
-#define FACT_DISPATCH_ACCEPTED (1u << 1)
-#define FACT_PROMISED          (1u << 2) /* something was dispatched or told to the owner already */
-#define FACT_HANDOVER          (1u << 3) /* one is under way */
-#define FACT_HANDOVER_ACCEPTED (1u << 4)
-#define FACT_HANDOVER_APPROVED (1u << 5)
-#define FACT_RUNNING_CLOCK     (1u << 6)
-#define FACT_PAUSED_CLOCK      (1u << 7)
-#define FACT_REOPENABLE        (1u << 8) /* closed not longer ago than tickets.reopen_within */
-#define FACT_MILESTONE         (1u << 9) /* a milestone is still to be kept */
+#define FACT_DISPATCH_SENT      (1u << 0) /* a dispatch waits to be accepted */
+#define FACT_DISPATCH_ACCEPTED  (1u << 1)
+#define FACT_PROMISED           (1u << 2) /* something was dispatched or told to the owner already */
+#define FACT_HANDOVER           (1u << 3) /* one is under way */
+#define FACT_HANDOVER_ACCEPTED  (1u << 4)
+#define FACT_HANDOVER_APPROVED  (1u << 5)
+#define FACT_RUNNING_CLOCK      (1u << 6)
+#define FACT_PAUSED_CLOCK       (1u << 7)
+#define FACT_REOPENABLE         (1u << 8)  /* closed not longer ago than tickets.reopen_within */
+#define FACT_MILESTONE          (1u << 9)  /* a milestone is still to be kept */
+#define FACT_DISPATCH_REFUSABLE (1u << 10) /* one that waits and is not final */
 
 /** A ticket as the table sees it, for one who asks. */
 struct ticket_view {

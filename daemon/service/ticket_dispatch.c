@@ -171,24 +171,27 @@ static struct dispatch_row *find(struct ticket *k, int64_t n)
     return NULL;
 }
 
-static bool is_of_department(const struct dispatch_row *d, const struct actor *a)
+int ticket_dispatch_check(struct verb_req *r)
 {
-    return a->kind == STAFF_DEV || text_eq(d->assignee, a->name) ||
-           (*a->department && text_eq(d->department, a->department));
+    const struct dispatch_row *d = find(r->k, r->n);
+
+    if (!d)
+        return verb_refuse(r->out, E_NOTFOUND, NULL, "the ticket has no dispatch %lld",
+                           (long long)r->n);
+    if (r->verb != VERB_WITHDRAW && !dispatch_is_for(d, r->actor))
+        return verb_refuse(r->out, E_DENIED, NULL, "dispatch %lld went to %s", (long long)r->n,
+                           d->department);
+    return 0;
 }
 
 /* The dispatch that the request names, in the state that the verb needs (NULL: any open one). */
 static int named(struct verb_req *r, const char *state, struct dispatch_row **d, const char **note)
 {
-    int rc;
+    int rc = ticket_dispatch_check(r);
 
+    if (rc)
+        return rc;
     *d = find(r->k, r->n);
-    if (!*d)
-        return verb_refuse(r->out, E_NOTFOUND, NULL, "the ticket has no dispatch %lld",
-                           (long long)r->n);
-    if (r->verb != VERB_WITHDRAW && !is_of_department(*d, r->actor))
-        return verb_refuse(r->out, E_DENIED, NULL, "dispatch %lld went to %s", (long long)r->n,
-                           (*d)->department);
     if ((*d)->ended_at || (state && !text_eq((*d)->state, state)))
         return verb_refuse(r->out, E_CONFLICT, NULL, "dispatch %lld is %s", (long long)r->n,
                            (*d)->state);

@@ -93,9 +93,14 @@ int verb_reopen(struct verb_req *r)
     const char *note;
     int rc = verb_text(r->body, "note", TEXT_MAX, &note, r->out);
 
-    if (!rc)
-        ticket_next_cycle(r->k, note);
-    return rc;
+    if (rc)
+        return rc;
+    /* Closed before anybody took it: who takes it up again is its first responder. */
+    if (!*r->k->row.responder && r->actor->kind == STAFF_PERSON &&
+        ticket_may_own(r->k, r->actor->name))
+        ticket_take(r->k, r->actor->name);
+    ticket_next_cycle(r->k, note);
+    return 0;
 }
 
 /* ---- told and asked ---- */

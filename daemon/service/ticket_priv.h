@@ -142,6 +142,8 @@ struct ticket_view ticket_view_of(const struct ticket_row *row, const struct clo
                                   size_t dispatches_n, const struct actor *actor,
                                   const struct calendar *always, const struct span *reopen_within,
                                   int64_t now);
+/** Whether the work order is for the actor: named, or of its department; dev stands for all. */
+bool dispatch_is_for(const struct dispatch_row *d, const struct actor *a);
 int ticket_open_dispatches(const struct dispatch_row *dispatches, size_t n);
 /** True for an account that may be responsible: an enabled person, not an auditor. */
 bool ticket_may_own(struct ticket *k, const char *account);

@@ -29,6 +29,7 @@ static void raise_priority(struct ticket *k)
     if (k->row.priority <= 1)
         return;
     k->row.priority--;
+    k->row.was_set |= SET_PRIORITY; /* to take it back is no first setting */
     w = ticket_say(k);
     jw_key(w, "priority");
     jw_arr(w);

@@ -59,6 +59,8 @@ void ticket_end(struct ticket *k, enum ticket_state state, const char *kind, con
 void ticket_next_cycle(struct ticket *k, const char *note);
 /** Withdraw every open dispatch (at resolve and at the end). */
 void ticket_withdraw_all(struct ticket *k);
+/** That the work order exists and is for the actor to answer, before the rule table is asked. */
+int ticket_dispatch_check(struct verb_req *r);
 /** Start every milestone that runs from `from`. */
 void ticket_milestones_start(struct ticket *k, const char *from);
 /** Start the clocks of a ticket just opened, keeping what is kept at once, and say `opened`. */

@@ -289,35 +289,44 @@ static int parse_path(struct verb_req *r, const char *path)
     return 0;
 }
 
-/* What the state forbids, with what it allows; for a lost claim, who has it. */
-static int explain(struct verb_req *r, const struct ticket_view *v, int rc)
+/* The state and what it allows; for a lost claim, who has it. */
+static void show_allowed(struct verb_req *r, const struct ticket_view *v)
 {
     struct buf allowed = BUF_INIT(sizeof(r->out->allowed) - 1);
-    const char *verb = ticket_verb_name(r->verb), *state = ticket_state_name(v->state);
 
     ticket_rule_allowed(v, &allowed);
     if (!allowed.overflow)
         text_copy(r->out->allowed, sizeof(r->out->allowed), buf_str(&allowed));
     buf_free(&allowed);
-    text_copy(r->out->state, sizeof(r->out->state), state);
+    text_copy(r->out->state, sizeof(r->out->state), ticket_state_name(v->state));
     text_copy(r->out->responder, sizeof(r->out->responder), r->k->row.responder);
+}
+
+static int explain(struct verb_req *r, const struct ticket_view *v, int rc)
+{
+    const char *verb = ticket_verb_name(r->verb), *state = ticket_state_name(v->state);
+
     if (rc == E_DENIED)
         return verb_refuse(r->out, rc, NULL, "%s is not for %s to do", verb, r->actor->name);
     return verb_refuse(r->out, rc, NULL, "%s is not possible while the ticket is %s", verb, state);
 }
 
-static int check(struct verb_req *r, int64_t if_match)
+static int run(struct verb_req *r, int64_t if_match)
 {
     struct ticket *k = r->k;
     struct ticket_view v =
         ticket_view_of(&k->row, k->clocks, k->clocks_n, k->dispatches, k->dispatches_n, r->actor,
                        calendars_get(k->t->calendars, "always"), &k->t->reopen_within, k->now);
-    int rc = ticket_rule_check(&v, r->verb);
+    int rc;
 
     if (if_match && if_match != k->row.version)
         return verb_refuse(r->out, E_STALE, NULL, "the ticket is at version %lld now",
                            (long long)k->row.version);
-    return rc ? explain(r, &v, rc) : 0;
+    show_allowed(r, &v);
+    if (is_of_dispatch(r->verb) && (rc = ticket_dispatch_check(r)))
+        return rc;
+    rc = ticket_rule_check(&v, r->verb);
+    return rc ? explain(r, &v, rc) : verbs[r->verb](r);
 }
 
 int tickets_verb(struct tickets *t, struct ledger_tx *tx, int64_t ticket_id, const char *verb,
@@ -335,11 +344,8 @@ int tickets_verb(struct tickets *t, struct ledger_tx *tx, int64_t ticket_id, con
     if (rc)
         return verb_refuse(out, rc, NULL, "no such ticket");
     k.out = out;
-    rc = check(&r, if_match);
-    if (!rc)
-        rc = verbs[r.verb](&r);
+    rc = run(&r, if_match);
     if (rc) {
-        text_copy(out->state, sizeof(out->state), ticket_state_name(k.row.state));
         ticket_drop(&k);
         return rc;
     }

@@ -316,6 +316,12 @@ void ticket_take(struct ticket *k, const char *account)
 
 /* ---- the rule table's view ---- */
 
+bool dispatch_is_for(const struct dispatch_row *d, const struct actor *a)
+{
+    return a->kind == STAFF_DEV || text_eq(d->assignee, a->name) ||
+           (*a->department && text_eq(d->department, a->department));
+}
+
 static unsigned who_of(const struct ticket_row *row, const struct dispatch_row *d, size_t n,
                        const struct actor *a)
 {
@@ -334,8 +340,7 @@ static unsigned who_of(const struct ticket_row *row, const struct dispatch_row *
     if (a->role >= ROLE_SUPERVISOR && a->role <= ROLE_ADMIN)
         who |= WHO_SUPERVISOR;
     for (size_t i = 0; i < n; i++)
-        if (!d[i].ended_at && (text_eq(d[i].assignee, a->name) ||
-                               (*a->department && text_eq(d[i].department, a->department))))
+        if (!d[i].ended_at && dispatch_is_for(&d[i], a))
             who |= WHO_DEPARTMENT;
     if (*row->about && text_eq(row->about, a->name))
         who |= WHO_BARRED;
@@ -376,13 +381,17 @@ static unsigned clock_facts(const struct clock_row *clocks, size_t n)
     return facts;
 }
 
-static unsigned dispatch_facts(const struct dispatch_row *d, size_t n)
+/* Of the dispatches to the actor's department if there are any, else of all. */
+static unsigned dispatch_facts(const struct dispatch_row *d, size_t n, const struct actor *a,
+                               bool own)
 {
     unsigned facts = n ? FACT_PROMISED : 0;
 
     for (size_t i = 0; i < n; i++) {
+        if (own && !dispatch_is_for(&d[i], a))
+            continue;
         if (text_eq(d[i].state, "sent"))
-            facts |= FACT_DISPATCH_SENT;
+            facts |= FACT_DISPATCH_SENT | (d[i].final ? 0 : FACT_DISPATCH_REFUSABLE);
         else if (text_eq(d[i].state, "accepted"))
             facts |= FACT_DISPATCH_ACCEPTED;
     }
@@ -398,7 +407,8 @@ struct ticket_view ticket_view_of(const struct ticket_row *row, const struct clo
     struct ticket_view v = {.state = row->state};
 
     v.who = who_of(row, dispatches, dispatches_n, actor);
-    v.facts = clock_facts(clocks, clocks_n) | dispatch_facts(dispatches, dispatches_n);
+    v.facts = clock_facts(clocks, clocks_n) |
+              dispatch_facts(dispatches, dispatches_n, actor, (v.who & WHO_DEPARTMENT) != 0);
     if (row->was_set & TICKET_TOLD_OWNER)
         v.facts |= FACT_PROMISED;
     if (row->handover_json)
