@@ -1,6 +1,7 @@
 /*
  * api.c - jobs: what a handler asks of a reader or of the ledger, and the answer.
  */
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -362,6 +363,32 @@ void api_items_end(struct api_job *job, int64_t next)
     jw_end_arr(&job->w);
     jw_kstr(&job->w, "next", next ? cursor : NULL);
     jw_end_obj(&job->w);
+}
+
+struct api_job *api_list(struct http_req *req, struct edge *e)
+{
+    int limit;
+    int64_t seen;
+    if (!http_page_id(req, &limit, &seen))
+        return NULL;
+    struct api_job *job = api_job(req, e);
+    job->limit = http_query(req, "limit") ? limit : INT_MAX;
+    job->before = seen;
+    api_items(job);
+    return job;
+}
+
+bool api_list_row(struct api_job *job)
+{
+    int64_t row = job->rows++;
+    return row >= job->before && row - job->before < job->limit;
+}
+
+void api_list_end(struct api_job *job)
+{
+    int64_t next = job->before + job->limit;
+    api_items_end(job, job->rows > next ? next : 0);
+    api_answer(job, E_OK, NULL);
 }
 
 int api_audit(struct ledger_tx *tx, const char *by, const char *what, const char *object,

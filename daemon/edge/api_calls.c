@@ -43,6 +43,7 @@ static void list_calls(struct http_req *req, void *ctx)
     int64_t before;
     const char *since = http_query(req, "since");
     if (!http_page_id(req, &limit, &before) ||
+        !http_query_word(req, "state", "queued, delivered, established, held, cleared") ||
         !http_query_int(req, "person", 1, INT64_MAX, 0, &q.person))
         return;
     if (since && clock_parse(since, &q.since) < 0) {
@@ -307,17 +308,19 @@ static void list_agents(struct http_req *req, void *ctx)
 
 static void put_source(void *ctx, const struct telephony_source_info *info)
 {
-    telephony_source_json(info, ctx);
+    struct api_job *job = ctx;
+    if (api_list_row(job))
+        telephony_source_json(info, &job->w);
 }
 
 static void list_sources(struct http_req *req, void *ctx)
 {
     struct edge *e = ctx;
-    struct api_job *job = api_job(req, e);
-    api_items(job);
-    telephony_each_source(e->o.telephony, put_source, &job->w);
-    api_items_end(job, 0);
-    api_answer(job, E_OK, NULL);
+    struct api_job *job = api_list(req, e);
+    if (!job)
+        return;
+    telephony_each_source(e->o.telephony, put_source, job);
+    api_list_end(job);
 }
 
 /* ---- the table ---- */
@@ -347,6 +350,6 @@ const struct http_route api_call_routes[] = {
     ROUTE(POST, "/api/v1/agents/{user}/not_ready", WHO, set_agent, "Take no calls",
           .body = "reason", .answer = "Done", .flags = HTTP_ONCE),
     ROUTE(GET, "/api/v1/sources", MAY_READ, list_sources, "The PBXs, and what each can do",
-          .answer = "[Source]"),
+          .query = "limit:int cursor", .answer = "[Source]"),
     {.path = NULL},
 };

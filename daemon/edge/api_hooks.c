@@ -39,8 +39,15 @@ static void free_headers(char **list)
 static void hook_done(void *ctx, int status, const char *detail)
 {
     struct http_req *req = ctx;
+    char name[64];
+    size_t field = strspn(detail ? detail : "", "abcdefghijklmnopqrstuvwxyz_.[]0123456789");
     if (status < 300)
         http_reply_json(req, status, NULL, 0);
+    else if (status == 422 && field && field < sizeof(name) && detail[field] == ':') {
+        text_copyn(name, sizeof(name), detail, field);
+        http_invalid(req, name, "%s", detail);
+    } else if (status == 401 && http_proof(req) != HTTP_NOBODY) /* known, and not a gateway */
+        http_problem(req, 403, "%s", detail);
     else
         http_problem(req, status, "%s", detail ? detail : http_path(req));
 }

@@ -12,6 +12,8 @@
 
 /* ---- messages ---- */
 
+#define STATES "queued, sending, sent, delivered, failed, expired, cancelled"
+
 struct list_query {
     int64_t ticket, person;
 };
@@ -50,8 +52,8 @@ static void list_messages(struct http_req *req, void *ctx)
     struct list_query q;
     int limit;
     int64_t before;
-    if (!http_page_id(req, &limit, &before) || !ticket_query(req, &q.ticket) ||
-        !http_query_int(req, "person", 1, INT64_MAX, 0, &q.person))
+    if (!http_page_id(req, &limit, &before) || !http_query_word(req, "state", STATES) ||
+        !ticket_query(req, &q.ticket) || !http_query_int(req, "person", 1, INT64_MAX, 0, &q.person))
         return;
     struct api_job *job = api_job(req, ctx);
     job->limit = limit;
@@ -104,7 +106,12 @@ static int run_resend(struct ledger_tx *tx, struct api_job *job)
 static int run_cancel(struct ledger_tx *tx, struct api_job *job)
 {
     struct errmsg why = {""};
-    int rc = outbox_cancel(job->e->o.outbox, tx, job->id, job->actor.name, &why);
+    enum msg_state now = MSG_STATES;
+    int rc = outbox_cancel(job->e->o.outbox, tx, job->id, job->actor.name, &now, &why);
+    if (rc == E_CONFLICT && now < MSG_STATES) {
+        text_copy(job->verb.state, sizeof(job->verb.state), msg_state_name(now));
+        text_copy(job->verb.allowed, sizeof(job->verb.allowed), "[\"resend\"]");
+    }
     return rc < 0 ? api_why(job, rc, &why) : outbox_json(ledger_db(tx), job->id, false, &job->w);
 }
 

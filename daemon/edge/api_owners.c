@@ -31,10 +31,6 @@ static void list_owners(struct http_req *req, void *ctx)
     int64_t after;
     if (!http_page_id(req, &limit, &after))
         return;
-    if (!http_query(req, "phone") && !http_query(req, "q")) {
-        http_invalid(req, "q", "phone= or q= is needed");
-        return;
-    }
     struct api_job *job = api_job(req, ctx);
     job->limit = limit;
     job->before = after;

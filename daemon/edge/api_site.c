@@ -28,10 +28,11 @@ static enum lang language(struct api_job *job)
 
 static void list_departments(struct http_req *req, void *ctx)
 {
-    struct api_job *job = api_job(req, ctx);
-    struct jw *w = &job->w;
-    api_items(job);
-    for (size_t i = 0; i < job->site->departments_n; i++) {
+    struct api_job *job = api_list(req, ctx);
+    for (size_t i = 0; job && i < job->site->departments_n; i++) {
+        if (!api_list_row(job))
+            continue;
+        struct jw *w = &job->w;
         const struct site_department *d = &job->site->departments[i];
         const char *name = local_text_get(&d->title, language(job));
         jw_obj(w);
@@ -41,8 +42,8 @@ static void list_departments(struct http_req *req, void *ctx)
         jw_kstr(w, "head", d->head);
         jw_end_obj(w);
     }
-    api_items_end(job, 0);
-    api_answer(job, E_OK, NULL);
+    if (job)
+        api_list_end(job);
 }
 
 /* ---- knowledge: what an employee needs when a category is picked ---- */
@@ -110,12 +111,12 @@ static void put_category(struct api_job *job, const struct site_category *c)
 
 static void list_categories(struct http_req *req, void *ctx)
 {
-    struct api_job *job = api_job(req, ctx);
-    api_items(job);
-    for (size_t i = 0; i < job->site->categories_n; i++)
-        put_category(job, &job->site->categories[i]);
-    api_items_end(job, 0);
-    api_answer(job, E_OK, NULL);
+    struct api_job *job = api_list(req, ctx);
+    for (size_t i = 0; job && i < job->site->categories_n; i++)
+        if (api_list_row(job))
+            put_category(job, &job->site->categories[i]);
+    if (job)
+        api_list_end(job);
 }
 
 static void get_category(struct http_req *req, void *ctx)
@@ -147,10 +148,10 @@ static void get_config(struct http_req *req, void *ctx)
 
 const struct http_route api_site_routes[] = {
     ROUTE(GET, "/api/v1/departments", MAY_READ, list_departments, "Departments and their heads",
-          .query = "language", .answer = "[Department]"),
+          .query = "language limit:int cursor", .answer = "[Department]"),
     ROUTE(GET, "/api/v1/categories", MAY_READ, list_categories,
           "Categories of tickets: who does it, in how long, what to ask and to say",
-          .query = "language", .answer = "[Category]"),
+          .query = "language limit:int cursor", .answer = "[Category]"),
     ROUTE(GET, "/api/v1/categories/{key}", MAY_READ, get_category,
           "One category with its guide, for the moment at which it is picked", .query = "language",
           .answer = "Category"),

@@ -11,6 +11,9 @@
 #include "service/tickets.h"
 
 #define PREFIX "/api/v1/tickets/"
+#define TICKET_WORDS                                                                               \
+    "new, open, dispatched, resolved, awaiting_confirmation, closed, cancelled, open_all"
+#define CALLBACK_WORDS "waiting, claimed, done, superseded"
 
 /* ---- reading ---- */
 
@@ -38,14 +41,14 @@ static void list_tickets(struct http_req *req, void *ctx)
                            .responder = http_query(req, "responder"),
                            .department = http_query(req, "department")};
     int limit;
-    const char *cursor;
-    if (!http_page(req, &limit, &cursor) ||
+    int64_t before;
+    if (!http_page_id(req, &limit, &before) || !http_query_word(req, "state", TICKET_WORDS) ||
         !http_query_int(req, "person", 1, INT64_MAX, 0, &q.person) ||
         !http_query_int(req, "unit", 1, INT64_MAX, 0, &q.unit))
         return;
     struct api_job *job = api_job(req, ctx);
     job->limit = limit;
-    job->cursor = cursor;
+    job->cursor = http_query(req, "cursor");
     api_job_keep(job, &q, sizeof(q));
     api_read(job, "tickets", read_list);
 }
@@ -84,14 +87,14 @@ static int read_timeline(struct db *db, struct api_job *job)
 static void get_timeline(struct http_req *req, void *ctx)
 {
     int limit;
-    const char *cursor;
-    if (!http_page(req, &limit, &cursor))
+    int64_t after;
+    if (!http_page_id(req, &limit, &after))
         return;
     struct api_job *job = ticket_job(req, ctx);
     if (!job)
         return;
     job->limit = limit;
-    job->cursor = cursor;
+    job->cursor = http_query(req, "cursor");
     api_read(job, "timeline", read_timeline);
 }
 
@@ -152,12 +155,12 @@ static int read_callbacks(struct db *db, struct api_job *job)
 static void list_callbacks(struct http_req *req, void *ctx)
 {
     int limit;
-    const char *cursor;
-    if (!http_page(req, &limit, &cursor))
+    int64_t before;
+    if (!http_page_id(req, &limit, &before) || !http_query_word(req, "state", CALLBACK_WORDS))
         return;
     struct api_job *job = api_job(req, ctx);
     job->limit = limit;
-    job->cursor = cursor;
+    job->cursor = http_query(req, "cursor");
     job->word = api_number(job, "number");
     api_read(job, "callbacks", read_callbacks);
 }

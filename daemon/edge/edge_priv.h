@@ -46,6 +46,7 @@ struct api_job {
     /* What the handler found in the request. */
     int64_t id, version, before;
     int limit;
+    int64_t rows; /* seen by api_list_row() */
     const char *cursor, *word;
 
     /* What the function answers. */
@@ -110,6 +111,13 @@ void api_keys_start(struct edge *e);
 /** Opens {"items":[ and closes it with the cursor, a number that is 0 at the end. */
 void api_items(struct api_job *job);
 void api_items_end(struct api_job *job, int64_t next);
+/** A job for a list that is held in memory, with its items open: pages go by position, and all
+ * are shown unless a limit was asked for. NULL: answered. */
+struct api_job *api_list(struct http_req *req, struct edge *e);
+/** Once for each row, in order: true if it is on the page. */
+bool api_list_row(struct api_job *job);
+/** Closes the list and answers. */
+void api_list_end(struct api_job *job);
 /** A row of the audit log, inside a command. data_json may be NULL. */
 int api_audit(struct ledger_tx *tx, const char *by, const char *what, const char *object,
               const char *data_json) MUST_CHECK;

@@ -159,6 +159,9 @@ const char *http_token(const struct http_req *req);
  */
 bool http_query_int(struct http_req *req, const char *name, int64_t min, int64_t max, int64_t def,
                     int64_t *out);
+/** A query parameter, if it is there, must be one of words ("queued, sent"). On failure the problem
+ * was answered and the request is gone. */
+bool http_query_word(struct http_req *req, const char *name, const char *words);
 /** limit and cursor by the rules of the spec (1 to 500, more is 500; [A-Za-z0-9_-]). def 100. The
  * cursor is NULL when absent. False: the problem was answered. */
 bool http_page(struct http_req *req, int *limit, const char **cursor);

@@ -191,12 +191,42 @@ static bool is_cursor(const char *s)
     return n <= CURSOR_MAX && strspn(s, allowed) == n;
 }
 
+/* Any whole number above 0: more than PAGE_MAX, be it as long as it may, is taken as PAGE_MAX. */
+static bool page_limit(struct http_req *req, int *limit)
+{
+    const char *text = http_query(req, "limit");
+    int64_t n;
+    *limit = PAGE_DEFAULT;
+    if (!text)
+        return true;
+    text += strspn(text, "0");
+    if (!*text || strspn(text, "0123456789") != strlen(text)) {
+        http_invalid(req, "limit", "limit must be a whole number from 1 to %d", PAGE_MAX);
+        return false;
+    }
+    *limit = text_int(text, 1, PAGE_MAX, &n) == E_OK ? (int)n : PAGE_MAX;
+    return true;
+}
+
+bool http_query_word(struct http_req *req, const char *name, const char *words)
+{
+    const char *text = http_query(req, name);
+    size_t n = text ? strlen(text) : 0;
+    if (!text)
+        return true;
+    for (const char *p = words; p; p = strchr(p, ',')) {
+        p += strspn(p, ", ");
+        if (strncmp(p, text, n) == 0 && (p[n] == ',' || !p[n]))
+            return true;
+    }
+    http_invalid(req, name, "%s is none of %s", name, words);
+    return false;
+}
+
 bool http_page(struct http_req *req, int *limit, const char **cursor)
 {
-    int64_t n;
-    if (!http_query_int(req, "limit", 1, INT64_MAX, PAGE_DEFAULT, &n))
+    if (!page_limit(req, limit))
         return false;
-    *limit = n > PAGE_MAX ? PAGE_MAX : (int)n;
     *cursor = http_query(req, "cursor");
     if (!*cursor || is_cursor(*cursor))
         return true;

@@ -446,17 +446,23 @@ static int open_ticket(struct tickets *t, struct ledger_tx *tx, struct callback_
     return ticket_finish(&k);
 }
 
+/* 409: what it is, and what may still be done with it. */
+static int conflict(const struct callback_row *r, struct verb_out *out)
+{
+    text_copy(out->state, sizeof(out->state), r->state);
+    text_copy(out->responder, sizeof(out->responder), r->claimed_by);
+    text_copy(out->allowed, sizeof(out->allowed), r->ended_at ? "[]" : "[\"done\"]");
+    return verb_refuse(out, E_CONFLICT, NULL, "the callback is %s", r->state);
+}
+
 static int claim(struct tickets *t, struct ledger_tx *tx, struct callback_row *r,
                  const struct actor *actor, struct verb_out *out)
 {
     struct staff_account a;
     int rc;
 
-    if (!text_eq(r->state, "waiting")) {
-        text_copy(out->state, sizeof(out->state), r->state);
-        text_copy(out->responder, sizeof(out->responder), r->claimed_by);
-        return verb_refuse(out, E_CONFLICT, NULL, "the callback is %s", r->state);
-    }
+    if (!text_eq(r->state, "waiting"))
+        return conflict(r, out);
     if (actor->kind != STAFF_PERSON || actor->role == ROLE_AUDITOR ||
         staff_row_by_name(ledger_db(tx), actor->name, &a))
         return verb_refuse(out, E_DENIED, NULL, "%s cannot be responsible", actor->name);
@@ -472,10 +478,8 @@ static int done(struct ledger_tx *tx, struct callback_row *r, const json_t *body
     const char *outcome, *note;
     int rc;
 
-    if (r->ended_at) {
-        text_copy(out->state, sizeof(out->state), r->state);
-        return verb_refuse(out, E_CONFLICT, NULL, "the callback is %s", r->state);
-    }
+    if (r->ended_at)
+        return conflict(r, out);
     if (*r->claimed_by ? !text_eq(r->claimed_by, actor->name) && !actor_is_supervisor(actor)
                        : actor->kind == STAFF_PERSON && actor->role == ROLE_AUDITOR)
         return verb_refuse(out, E_DENIED, NULL, "the callback is not for %s to end", actor->name);

@@ -16,6 +16,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/loop.h"
+#include "domain/retry.h"
 #include "service/hub.h"
 #include "service/ledger.h"
 #include "service/metrics.h"
@@ -108,9 +109,9 @@ int outbox_event(struct outbox *ob, struct ledger_tx *tx, const char *type, int6
 /** A new message like that one, under a new key, through consent and quiet hours again. */
 int outbox_resend(struct outbox *ob, struct ledger_tx *tx, int64_t id, const char *by,
                   int64_t *new_id, struct errmsg *why) MUST_CHECK;
-/** Only while queued; E_CONFLICT otherwise, E_NOTFOUND. */
+/** Only while queued; E_CONFLICT otherwise, with *now (may be NULL) what it is in; E_NOTFOUND. */
 int outbox_cancel(struct outbox *ob, struct ledger_tx *tx, int64_t id, const char *by,
-                  struct errmsg *why) MUST_CHECK;
+                  enum msg_state *now, struct errmsg *why) MUST_CHECK;
 /** Move a message forward; an unknown key is kept. `key` or provider_id names it. */
 int outbox_receipt(struct outbox *ob, struct ledger_tx *tx, const char *gateway,
                    const struct steward_receipt *r) MUST_CHECK;

@@ -514,7 +514,7 @@ int outbox_fall_back(struct outbox *ob, struct ledger_tx *tx, int64_t id)
 }
 
 int outbox_cancel(struct outbox *ob, struct ledger_tx *tx, int64_t id, const char *by,
-                  struct errmsg *why)
+                  enum msg_state *now, struct errmsg *why)
 {
     static const char sql[] = "UPDATE message SET state = 'cancelled', next_at = NULL, done = 1 "
                               "WHERE id = $1 AND state = 'queued' RETURNING gateway";
@@ -540,5 +540,7 @@ int outbox_cancel(struct outbox *ob, struct ledger_tx *tx, int64_t id, const cha
         return rc;
     if (!*state)
         return errmsg_set(why, E_NOTFOUND, "no message %lld", (long long)id);
+    if (now)
+        *now = msg_state_parse(state);
     return errmsg_set(why, E_CONFLICT, "a message that is %s cannot be cancelled", state);
 }

@@ -18,7 +18,8 @@ static const char *const queries[] = {
     "ORDER BY person_id",
     "SELECT person_id, address FROM email WHERE person_id >= $1 AND person_id <= $2 "
     "ORDER BY person_id",
-    "SELECT person_id, plate FROM vehicle WHERE person_id >= $1 AND person_id <= $2 "
+    "SELECT person_id, plate || ' ' || COALESCE(space, '') FROM vehicle WHERE person_id >= $1 AND "
+    "person_id <= $2 "
     "ORDER BY person_id",
     "SELECT t.person_id, e.name || ' ' || b.name || '-' || u.name FROM tenure t JOIN unit u ON "
     "u.id = t.unit_id JOIN building b ON b.id = u.building_id JOIN estate e ON e.id = "

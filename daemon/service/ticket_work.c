@@ -19,7 +19,8 @@ static void init(struct ticket *k, struct tickets *t, struct ledger_tx *tx, cons
 }
 
 /* Ids are given out here and not by the store, so that the whole history can be hashed before the
- * one INSERT of the ticket. A command that is rolled back leaves a gap, never a repeat. */
+ * one INSERT of the ticket. A refused ticket gives its number back (ticket_drop); a command that is
+ * rolled back after the INSERT leaves a gap, never a repeat. */
 static int next_id(struct ticket *k)
 {
     struct tickets *t = k->t;
@@ -73,6 +74,8 @@ static void free_events(struct ticket *k)
 
 void ticket_drop(struct ticket *k)
 {
+    if (k->is_new && k->row.id && k->row.id == k->t->last_id)
+        k->t->last_id--;
     free_events(k);
     free(k->events);
     for (size_t i = 0; i < k->dispatches_n; i++)

@@ -296,7 +296,7 @@ static int resend_run(struct world *w, struct ledger_tx *tx, void *arg)
 static int cancel_run(struct world *w, struct ledger_tx *tx, void *arg)
 {
     struct send *s = arg;
-    return outbox_cancel(w->outbox, tx, s->id, "li.na", &s->why);
+    return outbox_cancel(w->outbox, tx, s->id, "li.na", NULL, &s->why);
 }
 
 static void resend_and_cancel(void **state)
