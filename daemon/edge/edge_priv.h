@@ -139,7 +139,8 @@ const char *api_number(struct api_job *job, const char *query);
 extern const struct http_route api_session_routes[], api_events_routes[], api_health_routes[],
     api_owner_routes[], api_ticket_routes[], api_call_routes[], api_message_routes[],
     api_staff_routes[], api_import_routes[], api_site_routes[], api_admin_routes[],
-    api_hook_routes[], api_shift_routes[], api_incident_routes[], api_report_routes[];
+    api_hook_routes[], api_survey_routes[], api_shift_routes[], api_incident_routes[],
+    api_report_routes[];
 
 /* ---- auth.c ---- */
 

@@ -40,6 +40,8 @@ static const struct {
     {"Department", "key! name! names:object head"},
     {"Category", "key! name! names:object department department_name policy! urgent:bool calendar "
                  "promises:list! guide guides:object kind priority:int"},
+    {"Survey", "id:int! ticket! cycle:int! purpose! person_id:int channel! asks:int! message:int "
+               "callback:int state! asked_at! answered_at satisfied:bool score:int via by note"},
     {"Shift", "id:int! user! from! to! kind!"},
     {"Incident", "id:int! state! subject! category scope:object words opened_at! opened_by! "
                  "since owners:int tickets:list told:int resolved_at resolved_by reason closed_at "

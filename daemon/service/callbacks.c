@@ -14,6 +14,7 @@
 #include "service/callback_priv.h"
 #include "service/hub.h"
 #include "service/outbox.h"
+#include "service/surveys.h"
 #include "service/ticket_verb.h"
 #include "service/timers.h"
 
@@ -75,8 +76,9 @@ int callback_load(struct db *db, int64_t id, struct callback_row *out)
 
 static int load_open(struct db *db, const char *number, struct callback_row *out)
 {
-    struct db_q *q = db_query(db, "SELECT " COLUMNS " FROM callback WHERE number=$1 "
-                                  "AND ended_at IS NULL ORDER BY id DESC LIMIT 1");
+    struct db_q *q =
+        db_query(db, "SELECT " COLUMNS " FROM callback WHERE number=$1 AND ended_at IS NULL "
+                     "AND reason<>'sample' ORDER BY id DESC LIMIT 1");
     db_bind_text(q, 1, number);
     return load_one(q, out);
 }
@@ -88,14 +90,15 @@ static int save(struct db *db, struct callback_row *r)
 
     if (!r->id) {
         q = db_query(db,
-                     "INSERT INTO callback (number,person_id,reason,state,calls_json,created_at) "
-                     "VALUES ($1,$2,$3,$4,$5,$6) RETURNING id");
+                     "INSERT INTO callback (number,person_id,reason,state,calls_json,created_at,"
+                     "ticket_id) VALUES ($1,$2,$3,$4,$5,$6,$7) RETURNING id");
         db_bind_text(q, 1, r->number);
         db_bind_opt(q, 2, r->person_id);
         db_bind_text(q, 3, r->reason);
         db_bind_text(q, 4, r->state);
         db_bind_text(q, 5, r->calls_json);
         db_bind_int(q, 6, r->created_at);
+        db_bind_opt(q, 7, r->ticket_id);
         r->id = db_row(q) ? db_int(q, 0) : 0;
         return db_end(q);
     }
@@ -258,6 +261,40 @@ static int end_clock(struct ledger_tx *tx, int64_t callback_id, enum clock_state
     return rc;
 }
 
+/* ---- what the loop asks for ---- */
+
+static int find_asking(struct db *db, int64_t ticket_id, int64_t *id)
+{
+    struct db_q *q = db_query(db, "SELECT id FROM callback WHERE ticket_id=$1 AND ended_at IS NULL "
+                                  "AND reason='confirm' LIMIT 1");
+    db_bind_int(q, 1, ticket_id);
+    *id = db_row(q) ? db_int(q, 0) : 0;
+    return db_end(q);
+}
+
+int callback_leave(struct tickets *t, struct ledger_tx *tx, const struct callback_order *o,
+                   int64_t *id)
+{
+    struct callback_row r = {
+        .person_id = o->person_id, .ticket_id = o->ticket_id, .created_at = ledger_now(tx)};
+    int rc = 0;
+
+    *id = 0;
+    if (text_eq(o->reason, "confirm"))
+        rc = find_asking(ledger_db(tx), o->ticket_id, id);
+    if (rc || *id)
+        return rc;
+    text_copy(r.number, sizeof(r.number), o->number);
+    text_copy(r.reason, sizeof(r.reason), o->reason);
+    text_copy(r.state, sizeof(r.state), "waiting");
+    r.calls_json = xstrdup("[]");
+    rc = save(ledger_db(tx), &r);
+    if (!rc)
+        rc = start_clock(t, tx, &r);
+    *id = r.id;
+    return finish(t, tx, &r, rc);
+}
+
 /* ---- what telephony tells ---- */
 
 /* One more call of the same number. */
@@ -321,6 +358,14 @@ static int end_one(struct tickets *t, struct ledger_tx *tx, int64_t id, const ch
     return finish(t, tx, &r, rc);
 }
 
+int callbacks_end_asking(struct tickets *t, struct ledger_tx *tx, int64_t ticket_id)
+{
+    int64_t id;
+    int rc = find_asking(ledger_db(tx), ticket_id, &id);
+
+    return rc || !id ? rc : end_one(t, tx, id, "superseded", "answered");
+}
+
 #define ENDED_MAX 32
 
 int callbacks_any(struct db *db, bool *any)
@@ -336,7 +381,8 @@ int callbacks_on_answered(struct tickets *t, struct ledger_tx *tx, int64_t perso
 {
     struct db_q *q = db_query(
         ledger_db(tx),
-        "SELECT id FROM callback WHERE ended_at IS NULL AND (number=$1 OR (person_id IS NOT NULL "
+        "SELECT id FROM callback WHERE ended_at IS NULL AND reason<>'sample' AND (number=$1 OR "
+        "(person_id IS NOT NULL "
         "AND (person_id=$2 OR person_id IN (SELECT b.person_id FROM tenure a JOIN tenure b ON "
         "b.unit_id=a.unit_id WHERE a.person_id=$2 AND (a.to_on IS NULL OR a.to_on>=$3) "
         "AND (b.to_on IS NULL OR b.to_on>=$3) AND b.role NOT IN ('agent','emergency_contact')))))"
@@ -357,7 +403,7 @@ int callbacks_on_answered(struct tickets *t, struct ledger_tx *tx, int64_t perso
 
 /* The attempt stands in the history of the ticket, too, if there is one. */
 static int note_attempt(struct tickets *t, struct ledger_tx *tx, const struct callback_row *r,
-                        const struct outbound_call *call, const char *outcome)
+                        const struct outbound_call *call, const char *outcome, bool *closed)
 {
     struct ticket k;
     struct jw *w;
@@ -378,6 +424,8 @@ static int note_attempt(struct tickets *t, struct ledger_tx *tx, const struct ca
         ticket_said(&k, "attempted");
         if (call->answered)
             ticket_clock_keep(&k, "first_reply", 0);
+        else
+            *closed = ticket_no_answer_run(&k);
     }
     return ticket_finish(&k);
 }
@@ -400,8 +448,9 @@ int callbacks_on_outbound(struct tickets *t, struct ledger_tx *tx, const struct 
     }
     r.attempts += !call->answered;
     bool over = !call->answered && r.attempts >= t->site->callbacks.tries && r.ticket_id;
-    rc = note_attempt(t, tx, &r, call, call->answered ? "answered" : "no_answer");
-    if (!rc && (call->answered || over)) {
+    bool closed = false;
+    rc = note_attempt(t, tx, &r, call, call->answered ? "answered" : "no_answer", &closed);
+    if (!rc && (call->answered || over || closed)) {
         text_copy(r.state, sizeof(r.state), "done");
         r.ended_at = ledger_now(tx);
         free(r.outcome);
@@ -466,15 +515,18 @@ static int claim(struct tickets *t, struct ledger_tx *tx, struct callback_row *r
     if (actor->kind != STAFF_PERSON || actor->role == ROLE_AUDITOR ||
         staff_row_by_name(ledger_db(tx), actor->name, &a))
         return verb_refuse(out, E_DENIED, NULL, "%s cannot be responsible", actor->name);
+    if (text_eq(r->reason, "sample") && !actor_is_supervisor(actor))
+        return verb_refuse(out, E_DENIED, NULL, "a drawn confirmation is a supervisor's to ring");
     text_copy(r->state, sizeof(r->state), "claimed");
     text_copy(r->claimed_by, sizeof(r->claimed_by), actor->name);
-    rc = open_ticket(t, tx, r, actor);
+    rc = r->ticket_id ? 0 : open_ticket(t, tx, r, actor);
     return rc ? rc : end_clock(tx, r->id, CLOCK_KEPT);
 }
 
-static int done(struct ledger_tx *tx, struct callback_row *r, const json_t *body,
+static int done(struct tickets *t, struct ledger_tx *tx, struct callback_row *r, const json_t *body,
                 const struct actor *actor, struct verb_out *out)
 {
+    bool sample = text_eq(r->reason, "sample");
     const char *outcome, *note;
     int rc;
 
@@ -483,8 +535,11 @@ static int done(struct ledger_tx *tx, struct callback_row *r, const json_t *body
     if (*r->claimed_by ? !text_eq(r->claimed_by, actor->name) && !actor_is_supervisor(actor)
                        : actor->kind == STAFF_PERSON && actor->role == ROLE_AUDITOR)
         return verb_refuse(out, E_DENIED, NULL, "the callback is not for %s to end", actor->name);
+    if (sample && !actor_is_supervisor(actor))
+        return verb_refuse(out, E_DENIED, NULL, "a drawn confirmation is a supervisor's to ring");
     if ((rc = verb_text(body, "outcome", 200, &outcome, out)) ||
-        (rc = verb_text(body, "note", TEXT_MAX, &note, out)))
+        (rc = verb_text(body, "note", TEXT_MAX, &note, out)) ||
+        (sample && (rc = survey_sampled(t, tx, r, body, actor, out))))
         return rc;
     text_copy(r->state, sizeof(r->state), "done");
     r->ended_at = ledger_now(tx);
@@ -508,7 +563,7 @@ int callbacks_verb(struct tickets *t, struct ledger_tx *tx, int64_t id, const ch
     rc = callback_load(ledger_db(tx), id, &r);
     if (rc)
         return verb_refuse(out, rc, NULL, "no such callback");
-    rc = claims ? claim(t, tx, &r, actor, out) : done(tx, &r, body, actor, out);
+    rc = claims ? claim(t, tx, &r, actor, out) : done(t, tx, &r, body, actor, out);
     out->ticket_id = r.ticket_id;
     return finish(t, tx, &r, rc);
 }

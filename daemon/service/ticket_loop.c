@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "service/outbox.h"
+#include "service/surveys.h"
 #include "service/ticket_verb.h"
 
 /* ---- ends ---- */
@@ -19,6 +20,7 @@ void ticket_end(struct ticket *k, enum ticket_state state, const char *kind, con
 
     ticket_withdraw_all(k);
     ticket_clocks_cancel(k);
+    survey_unanswered(k);
     free(k->row.handover_json);
     k->row.handover_json = NULL;
     k->row.state = state;
@@ -143,7 +145,8 @@ int verb_reply(struct verb_req *r)
     struct outbox_param params[] = {{"note", note ? note : "", 0}};
     struct tell_message m = {
         .template_name = asks ? "confirm" : "replied", .params = params, .n_params = 1};
-    if (!is_spoken(channel))
+    bool spoken = is_spoken(channel);
+    if (!spoken)
         message = ticket_tell_owner(k, channel, &m);
     k->row.was_set |= TICKET_TOLD_OWNER;
     w = ticket_say(k);
@@ -155,6 +158,10 @@ int verb_reply(struct verb_req *r)
     ticket_clock_keep(k, "feedback", 0);
     if (asks)
         begin_asking(k);
+    if (asks && !spoken && !message)
+        (void)survey_ring(k); /* no text reaches him: somebody rings */
+    else if (asks)
+        survey_asked(k, channel ? channel : "sms", message);
     return 0;
 }
 
@@ -216,6 +223,10 @@ static void take_answer(struct ticket *k, const struct answer *a)
     jw_kid(w, "call_id", a->call_id);
     jw_kstr(w, "note", a->note);
     ticket_said(k, "confirmed");
+    struct survey_reply reply = {a->satisfied, a->score, a->via, a->note};
+    survey_answered(k, &reply);
+    if (a->satisfied && text_eq(a->via, "staff"))
+        survey_draw(k);
     keep_score(k, a->score);
     ticket_clock_keep(k, "confirm", 0);
     ticket_clock_keep(k, "feedback", 0);
@@ -313,6 +324,7 @@ static int resolve_told(struct verb_req *r, bool satisfied, int64_t score)
     ticket_clock_keep(k, "feedback", 0);
     if (!satisfied) {
         begin_asking(k);
+        survey_asked(k, k->row.channel, 0);
         return 0;
     }
     a.via = within ? "call" : "staff";

@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "service/outbox.h"
+#include "service/surveys.h"
 #include "service/ticket_verb.h"
 #include "service/timers.h"
 
@@ -102,9 +103,9 @@ int verb_extend(struct verb_req *r)
 /*
  * A row of its own in `clock` carries it, so that it is as exact as every other timer: `fired` is
  * the number of tries whose moment has come. Try i of n is at i/n of the time over which they are
- * spread; the first is the question itself. Tries by sms and email the daemon makes; those by call
- * are the responder's (`attempt`), who is told. Once the time is over and n tries were made, the
- * ticket closes unconfirmed.
+ * spread; the first is the question itself. Tries by sms and email the daemon makes; one by call
+ * leaves a callback with a clock of its own, and each unanswered call of it (or `attempt`) counts.
+ * Once the time is over and n tries were made, the ticket closes unconfirmed.
  */
 struct protocol {
     const struct policy *policy;
@@ -157,8 +158,10 @@ static void make_try(struct ticket *k, const struct protocol *p, int i)
     int64_t message;
     struct jw *w;
 
-    if (text_eq(means, "call"))
-        return; /* the confirm clock's ladder presses the responder */
+    if (text_eq(means, "call")) {
+        (void)survey_ring(k); /* counted once somebody has rung */
+        return;
+    }
     message = ticket_tell_owner(k, means, &m);
     if (!message)
         return;
