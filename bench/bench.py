@@ -134,7 +134,7 @@ def measure(port, pid, numbers, rate=5000):
     before = cpu_seconds(pid)
     fixed = load(port, "--rate", rate, "--numbers", numbers)
     fixed["cpu"] = (cpu_seconds(pid) - before) / fixed["seconds"]
-    tops = [load(port, "--numbers", numbers, "--first", 10_000_000 * (i + 1)) for i in range(2)]
+    tops = [load(port, "--numbers", numbers, "--first", 100_000 * (i + 1)) for i in range(2)]
     return fixed, max(tops, key=lambda r: r["calls_s"])
 
 

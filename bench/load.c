@@ -153,7 +153,7 @@ static void add_call(int64_t i, int64_t at_us)
         g.out = realloc(g.out, g.out_cap = g.out_cap * 2 + 65536);
     long long seq = (long long)(g.seq0 + 3 * i), name = (long long)(g.first + i);
     int device = 1001 + (int)(i % g.phones);
-    const char *number = g.numbers[(size_t)(i * 7919) % g.number_count];
+    const char *number = g.numbers[(size_t)(name * 7919) % g.number_count];
     g.out_len += (size_t)snprintf(g.out + g.out_len, g.out_cap - g.out_len, fmt, seq + 1, name,
                                   number, device, seq + 2, name, device, seq + 3, name);
     g.sent_us[i] = at_us;

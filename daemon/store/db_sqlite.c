@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -84,6 +85,13 @@ static const char *lite_last_error(void *conn)
 
 /* ---- connection --------------------------------------------------------------------------- */
 
+/* Without its memory statistics SQLite takes no lock for each allocation: readers and the ledger
+ * stood in each other's way there. */
+static void configure_once(void)
+{
+    (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 /* Made by hand so that nobody but the daemon's user reads it; -wal and -shm take its mode. */
 static int create_private(const char *path, struct errmsg *why)
 {
@@ -127,7 +135,9 @@ static void lite_close(void *arg)
 
 static int lite_open(const char *where, enum db_mode mode, void **out, struct errmsg *why)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
     bool write = mode == DB_WRITER;
+    pthread_once(&once, configure_once);
     int rc = write ? create_private(where, why) : 0;
     if (rc < 0) {
         return rc;
