@@ -119,7 +119,8 @@ static void batch_done(void *arg, int rc, const struct errmsg *why)
 static void submit_batch(struct importer *im, struct import_job *job, struct import_batch *b)
 {
     job->refs++;
-    struct ledger_cmd cmd = {"import", batch_run, batch_done, b, true};
+    struct ledger_cmd cmd = {
+        .name = "import", .run = batch_run, .done = batch_done, .arg = b, .insist = true};
     if (ledger_submit(im->opts.ledger, &cmd) < 0) {
         struct errmsg why = {"the ledger is full"};
         batch_done(b, E_BUSY, &why);
@@ -173,7 +174,8 @@ static void audit_job(struct importer *im, const struct import_job *job)
     jw_end_obj(&w);
     a->by = xstrdup(job->by);
     a->data = buf_take(&b);
-    struct ledger_cmd cmd = {"audit", audit_run, audit_done, a, true};
+    struct ledger_cmd cmd = {
+        .name = "audit", .run = audit_run, .done = audit_done, .arg = a, .insist = true};
     if (ledger_submit(im->opts.ledger, &cmd) < 0) {
         audit_done(a, E_BUSY, NULL);
     }

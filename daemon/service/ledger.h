@@ -30,6 +30,9 @@ struct ledger_cmd {
      * run again after a commit of unknown outcome, so running twice must do no harm. Others are
      * answered with the retryable error after a few tries. */
     bool insist;
+    /** It gets no savepoint (which costs as much again as what it writes): its error is one of the
+     * whole transaction, which is run again, the command alone; it should have none of its own. */
+    bool whole;
 };
 
 struct ledger_opts {

@@ -103,7 +103,7 @@ static int run_entry(struct runner *r, struct entry *e)
     e->effects_from = e->effects_to = tx->effects_n;
     tx->why.text[0] = 0;
     tx->now = clock_now_ms();
-    int rc = db_savepoint(r->db);
+    int rc = e->cmd.whole ? 0 : db_savepoint(r->db);
     if (rc < 0) {
         return rc;
     }
@@ -113,7 +113,10 @@ static int run_entry(struct runner *r, struct entry *e)
     }
     if (rc >= 0) {
         e->effects_to = tx->effects_n;
-        return db_release(r->db);
+        return e->cmd.whole ? 0 : db_release(r->db);
+    }
+    if (e->cmd.whole) {
+        return rc;
     }
     bool insists = e->cmd.insist && (rc == E_BUSY || rc == E_IO);
     if (insists || (rc == E_FATAL && db_last_class(r->db) == DB_FATAL)) {

@@ -262,8 +262,12 @@ static void send_batch(struct telephony *t)
     t->unstored.early = NULL;
     t->unstored.work = 0;
     t->unstored.under_way++;
-    struct ledger_cmd command = {
-        .name = "calls", .run = batch_write, .done = batch_done, .arg = b, .insist = true};
+    struct ledger_cmd command = {.name = "calls",
+                                 .run = batch_write,
+                                 .done = batch_done,
+                                 .arg = b,
+                                 .insist = true,
+                                 .whole = true};
     int rc = ledger_submit(t->opts.ledger, &command);
     if (rc < 0)
         batch_done(b, rc, &(struct errmsg){.text = "the ledger took it not"});

@@ -38,49 +38,23 @@ static int settle(struct ledger_tx *tx, struct call_image *image, const char *wh
 static int write_image(struct ledger_tx *tx, struct call_image *image)
 {
     image->row.source_id = image->source->id;
-    image->refused = false;
     return call_row_write(ledger_db(tx), &image->row, image->fresh, &image->row.id,
                           &image->row.ticket_id);
 }
 
-static int write_carefully(struct ledger_tx *tx, struct call_image *image)
-{
-    int rc = db_savepoint(ledger_db(tx));
-    if (rc < 0)
-        return rc;
-    rc = write_image(tx, image);
-    image->refused = rc < 0;
-    return settle(tx, image, "its row", rc);
-}
-
-typedef int write_fn(struct ledger_tx *tx, struct call_image *image);
-
-static int write_each(struct ledger_tx *tx, struct call_batch *b, write_fn *fn)
-{
-    struct call_image *image;
-    int rc = E_OK;
-    DL_FOREACH (b->images, image) {
-        rc = fn(tx, image);
-        if (rc < 0)
-            break;
-    }
-    return rc;
-}
-
-/* All in one go; if a row is at fault, each by itself. */
+/* A statement that fails undoes itself, so that a row needs no savepoint. */
 static int write_calls(struct ledger_tx *tx, struct call_batch *b)
 {
-    struct db *db = ledger_db(tx);
-    int rc = db_savepoint(db);
-    if (rc < 0)
-        return rc;
-    rc = write_each(tx, b, write_image);
-    if (is_lost(db, rc))
-        return rc < 0 ? rc : E_IO;
-    if (rc == E_OK)
-        return db_release(db);
-    db_rollback_to(db);
-    return write_each(tx, b, write_carefully);
+    struct call_image *image;
+    DL_FOREACH (b->images, image) {
+        int rc = write_image(tx, image);
+        if (is_lost(ledger_db(tx), rc))
+            return rc < 0 ? rc : E_IO;
+        image->refused = rc < 0;
+        if (image->refused)
+            log_error(&image->source->log, "call %s: its row: %s", image->row.call, err_name(rc));
+    }
+    return E_OK;
 }
 
 static int write_devices(struct ledger_tx *tx, struct call_batch *b)

@@ -94,7 +94,7 @@ static int teardown(void **state)
 
 struct job {
     char name[24];
-    bool insist, refuse, hook;
+    bool insist, whole, refuse, hook;
     int rc, runs, dones;
     char why[640];
     int (*also)(struct ledger_tx *tx, struct job *job);
@@ -152,7 +152,12 @@ static void job_done(void *arg, int rc, const struct errmsg *why)
 
 static int submit(struct job *job)
 {
-    struct ledger_cmd cmd = {"test", job_run, job_done, job, job->insist};
+    struct ledger_cmd cmd = {.name = "test",
+                             .run = job_run,
+                             .done = job_done,
+                             .arg = job,
+                             .insist = job->insist,
+                             .whole = job->whole};
     int rc = ledger_submit(ledger, &cmd);
     expected += rc == 0;
     return rc;
@@ -426,6 +431,43 @@ static void test_pressure(void **state)
     assert_false(on_disk("too many"));
 }
 
+/* What a module gathers before it submits counts as waiting. */
+static void test_expect(void **state)
+{
+    struct ledger_stats s;
+    start(16);
+    ledger_expect(ledger, 13);
+    assert_int_equal(pressures_n, 1);
+    assert_true(pressures[0]);
+    ledger_expect(ledger, -13);
+    assert_int_equal(pressures_n, 2);
+    assert_false(pressures[1]);
+    ledger_get_stats(ledger, &s);
+    assert_int_equal(s.waiting, 0);
+}
+
+/* Without a savepoint an error takes the batch: the others are run again and stand. */
+static void test_whole(void **state)
+{
+    enum { N = 9 };
+    static struct job jobs[N];
+    memset(jobs, 0, sizeof(jobs));
+    start(0);
+    for (int i = 0; i < N; i++) {
+        snprintf(jobs[i].name, sizeof(jobs[i].name), "w%d", i);
+        jobs[i].whole = i % 2 == 0;
+        jobs[i].refuse = i == 4;
+        assert_int_equal(submit(&jobs[i]), 0);
+    }
+    settle();
+    for (int i = 0; i < N; i++) {
+        assert_int_equal(jobs[i].dones, 1);
+        assert_int_equal(jobs[i].rc, i == 4 ? E_CONFLICT : 0);
+        assert_int_equal(on_disk(jobs[i].name), i != 4);
+        assert_int_equal(was_told(jobs[i].name), i != 4);
+    }
+}
+
 static struct job follow_up;
 
 static void submit_follow_up(struct job *job)
@@ -540,10 +582,10 @@ static void test_refuses_bad_store(void **state)
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-    const struct CMUnitTest tests[] = {T(test_order),         T(test_hooks),
-                                       T(test_breaking_hook), T(test_fail_nth),
-                                       T(test_full_disk),     T(test_pressure),
-                                       T(test_stop),          T(test_stop_while_full),
-                                       T(test_readers),       T(test_refuses_bad_store)};
+    const struct CMUnitTest tests[] = {
+        T(test_order),           T(test_hooks),     T(test_breaking_hook),
+        T(test_fail_nth),        T(test_full_disk), T(test_pressure),
+        T(test_expect),          T(test_whole),     T(test_stop),
+        T(test_stop_while_full), T(test_readers),   T(test_refuses_bad_store)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -93,8 +93,10 @@ static void step_done(void *arg, int rc, const struct errmsg *why)
 
 static void run(struct step *s)
 {
-    assert_int_equal(
-        ledger_submit(ledger, &(struct ledger_cmd){"t", step_run, step_done, s, false}), 0);
+    assert_int_equal(ledger_submit(ledger,
+                                   &(struct ledger_cmd){
+                                       .name = "t", .run = step_run, .done = step_done, .arg = s}),
+                     0);
     while (!s->done) {
         loop_run(loop);
     }

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -20,6 +21,8 @@ struct bench {
     int done;
     pthread_t loop_thread;
     char order[16];
+    int groups, largest; /* of the one thread */
+    atomic_int within;
 };
 
 struct job {
@@ -47,6 +50,7 @@ static void run(void *arg, void *local)
     assert_ptr_equal(local, j->b);
     assert_false(pthread_equal(pthread_self(), j->b->loop_thread));
     sem_wait(&j->b->gate);
+    j->b->within++;
     j->b->order[atomic_fetch_add(&j->b->run, 1)] = j->name;
 }
 
@@ -149,11 +153,60 @@ static void free_runs_and_answers_what_is_queued(void **state)
     bench_close(&b);
 }
 
+static void group_begin(void *local)
+{
+    struct bench *b = local;
+    b->groups++;
+    b->within = 0;
+}
+
+static void group_end(void *local)
+{
+    struct bench *b = local;
+    b->largest = b->within > b->largest ? b->within : b->largest;
+}
+
+/* Seven urgent jobs that wait make groups of three, three and one; the others run singly. */
+static void urgent_jobs_run_in_groups(void **state)
+{
+    struct bench b;
+    bench_open(&b, 1, 10);
+    worker_free(&b.worker);
+    struct worker_opts o = {.name = "groups",
+                            .threads = 1,
+                            .queue_max = 10,
+                            .open_local = open_local,
+                            .close_local = close_local,
+                            .group_max = 3,
+                            .begin_group = group_begin,
+                            .end_group = group_end,
+                            .ctx = &b};
+    b.worker = worker_new(b.loop, &o);
+    struct job j[10];
+    for (int i = 0; i < 10; i++)
+        j[i] = (struct job){&b, (char)('0' + i), 10};
+    submit(&j[0], false);
+    while (atomic_load(&b.locals) == 0 || worker_waiting(b.worker))
+        sched_yield(); /* until the thread has the first one and waits at the gate */
+    submit(&j[1], false);
+    submit(&j[2], false);
+    for (int i = 3; i < 10; i++)
+        submit(&j[i], true);
+    open_gate(&b, 10);
+    worker_free(&b.worker);
+    assert_int_equal(b.done, 10);
+    assert_memory_equal(b.order, "0345678912", 10);
+    assert_int_equal(b.groups, 1 + 3 + 2);
+    assert_int_equal(b.largest, 3);
+    bench_close(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(urgent_jobs_go_ahead),
         cmocka_unit_test(a_full_lane_is_busy),
+        cmocka_unit_test(urgent_jobs_run_in_groups),
         cmocka_unit_test(free_runs_and_answers_what_is_queued),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
