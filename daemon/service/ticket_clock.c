@@ -202,11 +202,17 @@ void ticket_clocks_cancel(struct ticket *k)
 
 /* ---- pauses and re-basing: segments ---- */
 
+/* One stretch of a clock that begins. */
+struct stretch {
+    int64_t at;
+    bool running;
+    const char *calendar, *reason;
+};
+
 /* End the present segment, writing the one that a plain clock never had, and begin another. */
-static void turn_segment(struct ticket *k, struct clock_row *c, bool running, const char *calendar,
-                         const char *reason)
+static void turn_segment(struct ticket *k, struct clock_row *c, const struct stretch *next)
 {
-    struct segment_row s = {.from_at = c->started_at, .to_at = k->now, .running = true};
+    struct segment_row s = {.from_at = c->started_at, .to_at = next->at, .running = true};
 
     if (!c->id)
         ticket_flush(k);
@@ -214,22 +220,23 @@ static void turn_segment(struct ticket *k, struct clock_row *c, bool running, co
         return;
     s.clock_id = c->id;
     text_copy(s.calendar, sizeof(s.calendar), c->calendar);
-    k->rc = c->segments ? repo_segment_end(k->db, c->id, k->now) : repo_segment_add(k->db, &s);
+    k->rc = c->segments ? repo_segment_end(k->db, c->id, next->at) : repo_segment_add(k->db, &s);
     c->segments = c->dirty = true;
-    s.from_at = k->now;
+    s.from_at = next->at;
     s.to_at = 0;
-    s.running = running;
-    text_copy(s.calendar, sizeof(s.calendar), calendar);
-    text_copy(s.reason, sizeof(s.reason), reason ? reason : "");
+    s.running = next->running;
+    text_copy(s.calendar, sizeof(s.calendar), next->calendar);
+    text_copy(s.reason, sizeof(s.reason), next->reason ? next->reason : "");
     if (!k->rc)
         k->rc = repo_segment_add(k->db, &s);
 }
 
 void ticket_clock_pause(struct ticket *k, struct clock_row *c, const char *reason, int64_t until)
 {
+    struct stretch next = {k->now, false, c->calendar, reason};
     struct jw *w;
 
-    turn_segment(k, c, false, c->calendar, reason);
+    turn_segment(k, c, &next);
     c->state = CLOCK_PAUSED;
     c->resume_at = until;
     text_copy(c->paused_reason, sizeof(c->paused_reason), reason);
@@ -244,9 +251,12 @@ void ticket_clock_pause(struct ticket *k, struct clock_row *c, const char *reaso
 
 void ticket_clock_resume(struct ticket *k, struct clock_row *c)
 {
+    /* A pause that ends by itself ends at its moment, whenever the daemon comes to it. */
+    bool by_itself = c->resume_at && c->resume_at < k->now;
+    struct stretch next = {by_itself ? c->resume_at : k->now, true, c->calendar, NULL};
     struct jw *w;
 
-    turn_segment(k, c, true, c->calendar, NULL);
+    turn_segment(k, c, &next);
     c->state = c->breached ? CLOCK_BREACHED : CLOCK_RUNNING;
     c->resume_at = 0;
     c->paused_reason[0] = 0;
@@ -304,7 +314,9 @@ static void rebase(struct ticket *k, struct clock_row *c, const char *why)
     if (k->rc || !clock_row_fill(&fresh, k->policy, k->row.policy_id, c->cycle))
         return;
     if (!text_eq(fresh.calendar, c->calendar))
-        turn_segment(k, c, c->state != CLOCK_PAUSED, fresh.calendar, c->paused_reason);
+        turn_segment(
+            k, c,
+            &(struct stretch){k->now, c->state != CLOCK_PAUSED, fresh.calendar, c->paused_reason});
     text_copy(c->span, sizeof(c->span), fresh.span);
     text_copy(c->calendar, sizeof(c->calendar), fresh.calendar);
     c->policy_id = fresh.policy_id;

@@ -205,7 +205,7 @@ bool ticket_no_answer_run(struct ticket *k)
            moment_of_try(&p, c, p.passed) <= k->now)
         make_try(k, &p, p.passed++);
     if (k->now >= calendar_add(p.calendar, c->started_at, p.over_ms) &&
-        k->row.attempts >= p.policy->no_answer.tries) {
+        k->row.attempts + 1 >= p.policy->no_answer.tries) { /* + 1: the question */
         ticket_clock_cancel(k, c);
         ticket_clock_keep(k, "confirm", 0);
         ticket_end(k, TICKET_CLOSED, "unconfirmed", NULL);

@@ -159,6 +159,8 @@ class Run:
             "id": f"in-{self.stage.count}-{self.calls}", "from": "+86" + self.number, "to": "1069", "text": rest,
             "at": "2026-11-22T00:00:00Z", "reply_to_key": None}})
         assert r.status == 204, r
+        if not self.key:
+            self.key = self.site.ticket(caller="+86" + self.number)["id"]
 
     def do_wait(self, rest):
         self.site.advance(seconds(rest))
