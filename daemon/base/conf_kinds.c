@@ -267,17 +267,37 @@ static void write_bool(const struct conf_key *key, const void *field, struct con
 
 /* ---- durations ---- */
 
+/* "365d", "90s": as a duration is written. */
+static void bound_text(int64_t ms, char *out, size_t cap)
+{
+    static const struct {
+        int64_t ms;
+        const char *unit;
+    } units[] = {{86400000, "d"}, {3600000, "h"}, {60000, "m"}, {1000, "s"}, {1, " ms"}};
+    size_t i = 0;
+    while (ms % units[i].ms)
+        i++;
+    snprintf(out, cap, "%" PRId64 "%s", ms / units[i].ms, units[i].unit);
+}
+
 static int read_span(struct conf_ctx *cx, const struct conf_key *key, const struct conf_node *n,
                      void *field)
 {
     struct span v;
+    char bound[32];
     const char *s = conf_expect_scalar(cx, key, n, "a duration such as 90s or 4h");
     if (!s)
         return E_INVALID;
     if (span_parse(s, &v) < 0)
         return fault(cx, key, n, "duration");
-    if (conf_check_bounds(cx, key, n, span_rough_ms(&v), " ms") < 0)
+    int64_t ms = span_rough_ms(&v);
+    bool bounded = key->min || key->max, over = key->max && ms > key->max;
+    if (bounded && (ms < key->min || over)) {
+        bound_text(over ? key->max : key->min, bound, sizeof(bound));
+        conf_fault_at(cx->faults, n, "%s: '%s' is %s, %s", key->name, s,
+                      over ? "over the most" : "under the least", bound);
         return E_INVALID;
+    }
     *(struct span *)field = v;
     return E_OK;
 }

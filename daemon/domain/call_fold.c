@@ -115,9 +115,16 @@ static void ring(struct call *c, const char *device, int64_t at)
 
 /* ---- one event each ---- */
 
+/* The event's device is the outside party: a number, or what was dialled out. */
+static bool is_far(const struct call *c, const struct call_event *ev)
+{
+    return ev->outside || (c->f.direction == STEWARD_DIR_OUTBOUND && ev->device &&
+                           text_eq(ev->device, c->f.called));
+}
+
 static void on_originated(struct call *c, const struct call_event *ev)
 {
-    if (!ev->device || ev->outside || c->f.direction == STEWARD_DIR_INBOUND)
+    if (!ev->device || is_far(c, ev) || c->f.direction == STEWARD_DIR_INBOUND)
         return;
     struct call_offer *own = open_offer(c, ev->device); /* the phone was rung to dial */
     if (own)
@@ -144,7 +151,7 @@ static void on_delivered(struct call *c, const struct call_event *ev)
 {
     if (ev->queue)
         c->f.queue = ev->queue;
-    if (!ev->outside)
+    if (!is_far(c, ev))
         ring(c, ev->device, ev->at);
 }
 
@@ -163,7 +170,7 @@ static struct call_offer *answered_offer(struct call *c, const char *device)
 static void on_established(struct call *c, const struct call_event *ev)
 {
     bool dialled = c->f.direction == STEWARD_DIR_OUTBOUND;
-    const char *device = ev->outside ? (dialled ? c->f.originator : NULL) : ev->device;
+    const char *device = is_far(c, ev) ? (dialled ? c->f.originator : NULL) : ev->device;
     struct call_offer *own = device ? answered_offer(c, device) : NULL;
     bool first = !c->f.answered_at;
     answer(c, ev->at, device);
@@ -180,13 +187,13 @@ static void on_established(struct call *c, const struct call_event *ev)
 
 static void on_held(struct call *c, const struct call_event *ev)
 {
-    if (!ev->outside && !c->f.hold_at)
+    if (!is_far(c, ev) && !c->f.hold_at)
         c->f.hold_at = ev->at;
 }
 
 static void on_retrieved(struct call *c, const struct call_event *ev)
 {
-    if (ev->outside)
+    if (is_far(c, ev))
         return;
     end_hold(c, ev->at);
     bool other = ev->device && !text_eq(ev->device, c->f.originator);
@@ -234,7 +241,7 @@ static void on_diverted(struct call *c, const struct call_event *ev)
         c->f.queue_gave_up = true;
         return;
     }
-    if (ev->outside || !ev->device)
+    if (is_far(c, ev) || !ev->device)
         return;
     leave_device(c, ev);
     if (text_eq(c->f.holder, ev->device) && ev->cause == STEWARD_CAUSE_FORWARDED)
@@ -270,7 +277,7 @@ static void on_conferenced(struct call *c, const struct call_event *ev)
     end_hold(c, ev->at);
     if (joins)
         set_party(c, joins, true);
-    if (!c->f.holder && ev->device && !ev->outside) {
+    if (!c->f.holder && ev->device && !is_far(c, ev)) {
         answer(c, ev->at, ev->device);
         set_holder(c, ev->device, ev->at, CALL_END_TRANSFERRED);
     }
@@ -287,7 +294,7 @@ static const char *next_party(const struct call *c)
 
 static void on_connection_cleared(struct call *c, const struct call_event *ev)
 {
-    if (ev->outside || !ev->device)
+    if (is_far(c, ev) || !ev->device)
         return;
     struct call_offer *o = open_offer(c, ev->device);
     if (o)
@@ -300,7 +307,7 @@ static void on_connection_cleared(struct call *c, const struct call_event *ev)
 static void on_failed(struct call *c, const struct call_event *ev)
 {
     c->f.fail = ev->cause ? ev->cause : STEWARD_CAUSE_CONGESTION;
-    if (!ev->outside && ev->device)
+    if (!is_far(c, ev) && ev->device)
         leave_device(c, ev);
 }
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "domain/number.h"
 #include "domain/policy_table.h"
 #include "domain/site_priv.h"
 
@@ -59,6 +60,20 @@ static void check_categories(const struct site *s, const struct conf_node *root,
                           "department: there is no department '%s'%s", c->department,
                           NEAR(departments, c->department, hint));
     }
+}
+
+/* The rules say "area_code: what is wrong": the key is the place. */
+static void check_numbering(const struct site *s, const struct conf_node *root,
+                            struct conf_faults *f)
+{
+    struct number_rules rules;
+    struct errmsg why;
+    char key[32];
+    number_rules_of(s, &rules);
+    if (number_rules_check(&rules, &why) == E_OK)
+        return;
+    text_copyn(key, sizeof(key), why.text, strcspn(why.text, ":"));
+    conf_fault_at(f, at(root, "numbering", key, NULL), "%s", why.text);
 }
 
 /* ---- calendars ---- */
@@ -236,6 +251,7 @@ static void check_care(const struct site *s, const struct conf_node *n, struct c
 
 void site_check(const struct site *s, const struct conf_node *root, struct conf_faults *faults)
 {
+    check_numbering(s, root, faults);
     for (size_t i = 0; i < s->calendars_n; i++)
         check_calendar(&s->calendars[i], at(root, "calendars", s->calendars[i].name, NULL), faults);
     check_categories(s, root, faults);

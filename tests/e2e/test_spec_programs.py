@@ -1,0 +1,96 @@
+"""The contract's sentences about programs and their configuration, one assertion each."""
+import signal
+import resource
+import sqlite3
+import subprocess
+
+import pytest
+
+import steward
+
+
+def check(site):
+    done = subprocess.run([str(site.binary), "-t", "-c", str(site.config)], capture_output=True, text=True, timeout=steward.TIMEOUT)
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("old, new, says", [
+    ("country: CN", "country: ZZ", "country: 'ZZ' is no ISO region"),
+    ("country: CN", "country: CN\n  area_code: \"0755\"", "area_code: '0755' must be digits without a leading 0"),
+    ("country: CN", "country: CN\n  alt_countries: [HK, XX]", "alt_countries: 'XX' is no ISO region"),
+    ("country: CN", "country: CN\n  carrier_prefixes: [abc]", "carrier_prefixes: 'abc' must be digits"),
+    ("forget_after: 6h", "forget_after: 9999d", "forget_after: '9999d' is over the most, 365d"),
+])
+def test_faults_have_their_line(make, old, new, says):
+    site = make(start=False)
+    site.config.write_text(site.config.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
+    code, text = check(site)
+    lines = site.config.read_text(encoding="utf-8").split("\n")
+    key = says.split(":")[0]
+    line = next(i for i, t in enumerate(lines, 1) if t.strip().startswith(key + ":"))
+    assert code == 1 and f"steward.yaml:{line}:" in text and says in text, text
+
+
+def test_a_newer_database_is_refused_untouched(make):
+    site = make()
+    site.stop()
+    file = site.folder / "steward.db"
+    with sqlite3.connect(file) as db:
+        db.execute("INSERT INTO migration SELECT 9999, '9999_future.sql', checksum, applied_at FROM migration LIMIT 1")
+    db.close()
+    done = subprocess.run([str(site.binary), "-c", str(site.config)], capture_output=True, text=True, timeout=steward.TIMEOUT)
+    assert done.returncode == 1 and "newer than this program" in done.stderr, done.stderr
+
+
+def test_what_is_no_database_is_said(make):
+    site = make(start=False)
+    (site.folder / "steward.db").write_bytes(b"no database at all " * 100)
+    done = subprocess.run([str(site.binary), "-c", str(site.config)], capture_output=True, text=True, timeout=steward.TIMEOUT)
+    assert done.returncode == 1 and "not a database" in done.stderr, done.stderr
+
+
+def test_a_second_daemon_harms_not_the_first(site):
+    done = subprocess.run([str(site.binary), "-c", str(site.config)], capture_output=True, text=True, timeout=steward.TIMEOUT)
+    assert done.returncode == 1 and "in use" in done.stderr, done.stderr
+    assert site.request("GET", "/healthz").status == 200
+    assert site.request("GET", "/healthz", control=True).status == 200
+
+
+def test_a_full_disk_loses_nothing_and_ends(make):
+    """The database may not grow; pops go on, nothing is acked that is not stored, and with room again all is."""
+    site = make(start=False)
+    site.allow_log = ["."]
+    infinite = resource.RLIM_INFINITY
+
+    def small():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (600 * 1024, infinite))
+    popen = subprocess.Popen
+    try:
+        subprocess.Popen = lambda *a, **kw: popen(*a, preexec_fn=small, **kw)
+        site.start()
+    finally:
+        subprocess.Popen = popen
+    pbx, phone = site.pbx(), site.agent("1001")
+    for n in range(400):
+        pbx.ring(f"c{n}")
+    steward.eventually(lambda: site.request("GET", "/readyz").status == 503, "calls cannot be stored")
+    assert site.request("GET", "/healthz").status == 200
+    phone.expect("pop", call="c399")
+    refused = site.request("POST", "/api/v1/tickets", {"subject": "x"})
+    assert refused.status == 503 and "retry-after" in refused.headers
+    resource.prlimit(site.process.pid, resource.RLIMIT_FSIZE, (infinite, infinite))
+    pbx.sync()
+    steward.eventually(lambda: site.request("GET", "/readyz").status == 200, "it stores again")
+    assert len(site.get("/calls?limit=500")["items"]) == 400
+
+
+def test_what_was_dialled_is_no_phone_of_the_site(site):
+    pbx = site.pbx()
+    site.user("li.na", device="1001")
+    pbx.event("originated", "o1", device="1001", direction="outbound", calling="1001", called="913800138000")
+    pbx.event("established", "o1", device="913800138000")
+    pbx.event("cleared", "o1", by="agent")
+    pbx.sync()
+    call = site.get("/calls?call=o1")["items"][0]
+    assert (call["device"], call["agent"], call["offered"]) == ("1001", "li.na", [])
