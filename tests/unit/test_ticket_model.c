@@ -145,9 +145,10 @@ static const struct {
     {"asked without a confirm clock",
      "SELECT t.id FROM ticket t WHERE t.state='awaiting_confirmation' AND NOT EXISTS (SELECT 1 "
      "FROM clock c WHERE c.ticket_id=t.id AND c.name='confirm' AND c.ended_at IS NULL)"},
-    {"two live clocks of one name",
-     "SELECT min(id) FROM clock WHERE ended_at IS NULL GROUP BY ticket_id,name,dispatch HAVING "
-     "count(*)>1"},
+    {"two live clocks of one name", "SELECT min(id) FROM clock WHERE ended_at IS NULL GROUP BY "
+                                    "ticket_id,callback_id,name,dispatch "
+                                    "HAVING "
+                                    "count(*)>1"},
     {"closed without a way", "SELECT id FROM ticket WHERE (state='closed') <> (close_kind IS NOT "
                              "NULL)"},
     {"closed by a supervisor without a reason",

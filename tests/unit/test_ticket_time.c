@@ -238,8 +238,6 @@ static void too_few_tries_do_not_close(void **state)
     assert_state(w, id, "awaiting_confirmation");
     assert_non_null(strstr(clocks_of(w, id), "confirm=breached"));
     do_as(w, "li.na", id, "attempt", "{}");
-    assert_state(w, id, "awaiting_confirmation");
-    do_as(w, "li.na", id, "attempt", "{}");
     assert_state(w, id, "closed");
 }
 

@@ -122,7 +122,7 @@ static void what_is_refused(void **state)
         {"li.na", "note", "{}", E_INVALID, "text"},
         {"li.na", "note", "{\"text\":7}", E_INVALID, "text"},
         {"li.na", "fly", "{}", E_NOTFOUND, ""},
-        {"li.na", "dispatches/1/accept", "{}", E_CONFLICT, ""},
+        {"li.na", "dispatches/1/accept", "{}", E_NOTFOUND, ""},
         {"li.na", "dispatches/x/accept", "{}", E_NOTFOUND, ""},
         {"li.na", "accept", "{}", E_NOTFOUND, ""},
         {"li.na", "dispatch", "{\"department\":\"moon\"}", E_INVALID, "department"},
