@@ -142,8 +142,9 @@ const struct http_route api_message_routes[] = {
           .query = "state ticket person:int gateway account limit:int cursor",
           .answer = "[Message]"),
     ROUTE(POST, "/api/v1/messages", WHO, post_message, "Send a message to one recipient",
-          .body = "channel class to person_id:int account ticket template params:object text "
-                  "subject language not_before",
+          .body = "channel class to person_id:int account ticket template provider_template "
+                  "params:object "
+                  "text subject language not_before",
           .answer = "Message", .flags = HTTP_ONCE),
     ROUTE(GET, "/api/v1/messages/{id}", MAY_READ, get_message, "One message", .answer = "Message"),
     ROUTE(POST, "/api/v1/messages/{id}/resend", WHO, resend_message,

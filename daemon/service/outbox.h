@@ -84,10 +84,11 @@ struct outbox_message {
     const char *template_name; /* NULL: text as given */
     const struct outbox_param *params;
     size_t n_params;
-    const char *text, *subject; /* without template */
-    const char *language;       /* NULL: the recipient's, else the site's */
-    bool urgent;                /* passes an owner's quiet hours and consent; recorded in audit */
-    int64_t not_before;         /* 0: at once */
+    const char *text, *subject;    /* without template */
+    const char *provider_template; /* NULL: that of our template, if it has one */
+    const char *language;          /* NULL: the recipient's, else the site's */
+    bool urgent;        /* passes an owner's quiet hours and consent; recorded in audit */
+    int64_t not_before; /* 0: at once */
     int64_t resend_of;
 };
 

@@ -488,6 +488,8 @@ int outbox_resend(struct outbox *ob, struct ledger_tx *tx, int64_t id, const cha
     else if (!rc)
         rc = again(ob, tx, id, &f, f.channel, &made, why);
     former_free(&f);
+    if (rc == E_DENIED) /* a refused consent is a state, not a matter of who asks */
+        rc = E_CONFLICT;
     if (!rc)
         rc = outbox_audit(tx, by, "message_resend", "message", id, NULL);
     if (!rc && new_id)

@@ -272,10 +272,15 @@ int outbox_message_from_json(const json_t *body, struct outbox_message *out, str
         size_t max;
         const char **to;
     } texts[] = {
-        {"channel", 16, &out->channel},        {"class", 16, &out->message_class},
-        {"to", 254, &out->recipient},          {"account", 64, &out->account},
-        {"template", 63, &out->template_name}, {"text", 4000, &out->text},
-        {"subject", 250, &out->subject},       {"language", 16, &out->language},
+        {"channel", 16, &out->channel},
+        {"class", 16, &out->message_class},
+        {"to", 254, &out->recipient},
+        {"account", 64, &out->account},
+        {"template", 63, &out->template_name},
+        {"text", 4000, &out->text},
+        {"subject", 250, &out->subject},
+        {"language", 16, &out->language},
+        {"provider_template", 128, &out->provider_template},
     };
     int rc = 0;
 

@@ -199,6 +199,10 @@ int outbox_render(struct outbox *ob, struct ledger_tx *tx, const struct outbox_m
         render_template(&s, t, out);
     else if (m->text && *m->text)
         out->text = xstrndup(m->text, TEMPLATE_TEXT_MAX);
+    if (m->provider_template) {
+        free(out->provider_template);
+        out->provider_template = xstrdup(m->provider_template);
+    }
     if (m->subject && !out->subject)
         out->subject = xstrndup(m->subject, 512);
     char *params = json_dumps(s.params, JSON_COMPACT);
