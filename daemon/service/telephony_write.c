@@ -11,6 +11,8 @@
 #include "service/registry.h"
 #include "service/telephony_priv.h"
 
+#define EVENT_MAX ((size_t)256 << 10) /* bytes of a call's JSON */
+
 /* ---- rows ---- */
 
 /* An error of the transaction, not of what was asked: all of it is run again. */
@@ -94,6 +96,7 @@ struct rules {
     struct tickets *tickets;
     bool on_answer, on_wrap_up; /* calls open tickets then */
     bool callbacks;             /* somebody waits to be rung back */
+    bool on_cleared;            /* a gateway asked for call.cleared */
 };
 
 typedef int rule_fn(struct rules *r, struct call_image *image);
@@ -208,6 +211,20 @@ static int apply_rule(struct rules *r, struct call_image *image, bool end)
     return settle(r->tx, image, end ? "its end" : "its answer", rc);
 }
 
+/* Gateways that asked for it hear of the whole call, once, with the ticket that came of it. */
+static int tell_cleared(struct rules *r, const struct call_image *image)
+{
+    struct buf json = BUF_INIT(EVENT_MAX);
+    struct jw w;
+    jw_init(&w, &json);
+    call_row_json(&image->row, &w);
+    int rc = json.overflow ? E_OK
+                           : tickets_event(r->tickets, r->tx, "call.cleared", image->row.ended_at,
+                                           buf_str(&json), image->row.ticket_id);
+    buf_free(&json);
+    return rc;
+}
+
 /* An answer or an end, by when it came. */
 struct due {
     uint64_t turn;
@@ -251,10 +268,14 @@ static int apply_rules(struct ledger_tx *tx, struct call_batch *b)
         return E_OK;
     r.on_answer = tickets_open_on(r.tickets, "answered");
     r.on_wrap_up = tickets_open_on(r.tickets, "wrap_up");
+    r.on_cleared = tickets_event_wanted(r.tickets, "call.cleared");
     size_t n = collect(b, &due);
     int rc = n ? callbacks_any(ledger_db(tx), &r.callbacks) : E_OK;
-    for (size_t i = 0; i < n && rc == E_OK; i++)
+    for (size_t i = 0; i < n && rc == E_OK; i++) {
         rc = apply_rule(&r, due[i].image, due[i].end);
+        if (rc == E_OK && due[i].end && r.on_cleared)
+            rc = tell_cleared(&r, due[i].image);
+    }
     free(due);
     return rc;
 }

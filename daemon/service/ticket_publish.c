@@ -135,6 +135,17 @@ static int announce(struct ticket *k, const char *json)
     return rc;
 }
 
+bool tickets_event_wanted(struct tickets *t, const char *type)
+{
+    return t->outbox && outbox_wants_event(t->outbox, type);
+}
+
+int tickets_event(struct tickets *t, struct ledger_tx *tx, const char *type, int64_t at,
+                  const char *data, int64_t ticket_id)
+{
+    return t->outbox ? outbox_event(t->outbox, tx, type, at, data, ticket_id) : 0;
+}
+
 int ticket_publish(struct ticket *k)
 {
     struct buf json = BUF_INIT(TICKET_JSON_MAX);

@@ -123,6 +123,12 @@ int tickets_on_account_disabled(struct tickets *t, struct ledger_tx *tx, const c
 int tickets_erase_person(struct tickets *t, struct ledger_tx *tx, int64_t person_id,
                          const struct actor *by) MUST_CHECK;
 
+/** True if a gateway asked for this kind of event ("call.cleared"). */
+bool tickets_event_wanted(struct tickets *t, const char *type);
+/** Queue an event (data: JSON) for whoever asked for it, on behalf of what is not a ticket. */
+int tickets_event(struct tickets *t, struct ledger_tx *tx, const char *type, int64_t at,
+                  const char *data, int64_t ticket_id) MUST_CHECK;
+
 /* ---- reading: any struct db, any thread ---- */
 
 /** One ticket as resources.md shows it, `allowed` for the actor; E_NOTFOUND. */
