@@ -60,8 +60,12 @@ def fill(site, clocks):
 
 
 def due(site, first, count, start_ms, spacing_ms):
-    """Makes clocks [first, first + count) due from start_ms on, spacing_ms apart."""
-    script = f"UPDATE clock SET next_at = {start_ms} + (ticket_id - {first}) * {spacing_ms} WHERE ticket_id >= {first} AND ticket_id < {first + count};"
+    """Makes the half of clocks [first, first + count) fall at start_ms and after, spacing_ms apart."""
+    half = 15 * 86400000
+    script = (f"UPDATE clock SET next_at = {start_ms} + (ticket_id - {first}) * {spacing_ms}, "
+              f"started_at = {start_ms} + (ticket_id - {first}) * {spacing_ms} - {half}, "
+              f"due_at = {start_ms} + (ticket_id - {first}) * {spacing_ms} + {half} "
+              f"WHERE ticket_id >= {first} AND ticket_id < {first + count};")
     subprocess.run(["sqlite3", str(site.folder / "steward.db")], input=script, text=True, check=True)
 
 
