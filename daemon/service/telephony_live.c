@@ -284,7 +284,7 @@ int live_restore(struct telephony_source *s, const struct call_row *row, struct 
     if (rc < 0)
         return rc;
     struct live *l = live_new(s, row->call);
-    int64_t now = clock_now_ms(), last = call_last_at(call);
+    int64_t now = clock_now_ms();
     call_free(&l->call);
     l->call = call;
     l->id = row->id;
@@ -293,7 +293,7 @@ int live_restore(struct telephony_source *s, const struct call_row *row, struct 
     l->match = match_literal(row->match);
     l->person_id = row->person_id;
     l->answered_told = call_answered_at(call) != 0;
-    l->heard = last < now ? last : now;
+    l->heard = row->heard_at < now ? row->heard_at : now;
     text_copy(l->agent, sizeof(l->agent), row->agent ? row->agent : "");
     text_copy(l->agent_device, sizeof(l->agent_device), row->device ? row->device : "");
     text_copy(l->first_agent, sizeof(l->first_agent), row->agent ? row->agent : "");

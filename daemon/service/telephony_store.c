@@ -101,6 +101,7 @@ static void fill_row(struct live *l, struct call_row *row)
         .hold_ms = call_answered_at(c) ? call_hold_ms(c, call_last_at(c)) : 0,
         .hung_up_by = by_name(call_hung_up_by(c)),
         .gap = l->gap,
+        .heard_at = l->heard,
     };
 }
 

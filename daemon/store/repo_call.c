@@ -13,7 +13,7 @@
     "c.id, c.source_id, s.name, c.call, c.direction, c.state, c.disposition, c.party, c.calling, " \
     "c.calling_raw, c.called, c.queue, c.device, c.agent, c.person_id, c.match, c.ticket_id, "     \
     "c.started_at, c.queued_at, c.answered_at, c.ended_at, c.hold_ms, c.hung_up_by, "              \
-    "c.offered_json, c.transfers_json, c.gap, c.live_json"
+    "c.offered_json, c.transfers_json, c.gap, c.live_json, c.heard_at"
 #define FROM " FROM call c JOIN source s ON s.id = c.source_id "
 
 static void read_row(struct db_q *q, struct call_row *row)
@@ -46,6 +46,7 @@ static void read_row(struct db_q *q, struct call_row *row)
         .transfers_json = db_text(q, 24),
         .gap = db_int(q, 25) != 0,
         .live_json = db_text(q, 26),
+        .heard_at = db_int(q, 27),
     };
 }
 
@@ -54,9 +55,10 @@ static void read_row(struct db_q *q, struct call_row *row)
 static const char write_sql[] =
     "INSERT INTO call (source_id, call, direction, state, disposition, party, calling, "
     "calling_raw, called, queue, device, agent, person_id, match, started_at, queued_at, "
-    "answered_at, ended_at, hold_ms, hung_up_by, offered_json, transfers_json, gap, live_json) "
+    "answered_at, ended_at, hold_ms, hung_up_by, offered_json, transfers_json, gap, live_json, "
+    "heard_at) "
     "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, "
-    "$20, $21, $22, $23, $24) ON CONFLICT (source_id, call) DO UPDATE SET "
+    "$20, $21, $22, $23, $24, $25) ON CONFLICT (source_id, call) DO UPDATE SET "
     "direction = excluded.direction, state = excluded.state, disposition = excluded.disposition, "
     "party = excluded.party, calling = excluded.calling, calling_raw = excluded.calling_raw, "
     "called = excluded.called, queue = excluded.queue, device = excluded.device, "
@@ -65,8 +67,9 @@ static const char write_sql[] =
     "queued_at = excluded.queued_at, answered_at = excluded.answered_at, "
     "ended_at = excluded.ended_at, hold_ms = excluded.hold_ms, hung_up_by = excluded.hung_up_by, "
     "offered_json = excluded.offered_json, transfers_json = excluded.transfers_json, "
-    "gap = excluded.gap, live_json = excluded.live_json "
-    "WHERE $25 = 0 OR call.live_json IS NOT NULL OR call.started_at = excluded.started_at "
+    "gap = excluded.gap, live_json = excluded.live_json, "
+    "heard_at = excluded.heard_at "
+    "WHERE $26 = 0 OR call.live_json IS NOT NULL OR call.started_at = excluded.started_at "
     "RETURNING id, ticket_id";
 
 static int write_once(struct db *db, const struct call_row *row, bool fresh, int64_t *id,
@@ -91,7 +94,8 @@ static int write_once(struct db *db, const struct call_row *row, bool fresh, int
     db_bind_text(q, 22, row->transfers_json);
     db_bind_int(q, 23, row->gap);
     db_bind_text(q, 24, row->live_json);
-    db_bind_int(q, 25, fresh);
+    db_bind_opt(q, 25, row->heard_at);
+    db_bind_int(q, 26, fresh);
     *id = *ticket_id = 0;
     while (db_row(q)) {
         *id = db_int(q, 0);

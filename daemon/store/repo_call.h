@@ -21,6 +21,7 @@ struct call_row {
     const char *hung_up_by, *offered_json, *transfers_json;
     bool gap;
     const char *live_json; /* NULL once cleared */
+    int64_t heard_at;      /* last sign of life by our own clock, never the PBX's */
 };
 
 /**

@@ -78,6 +78,7 @@ CREATE TABLE call (
     offered_json TEXT NOT NULL DEFAULT '[]', transfers_json TEXT NOT NULL DEFAULT '[]',
     gap INTEGER NOT NULL DEFAULT 0,
     live_json TEXT,                            -- what telephony needs to go on after a restart; NULL once cleared
+    heard_at INTEGER,                          -- its last sign of life by our clock, not the PBX's
     UNIQUE (source_id, call)) STRICT;
 CREATE TABLE device_state (                    -- the last agent state of each device
     source_id INTEGER NOT NULL REFERENCES source(id), device TEXT NOT NULL, state TEXT NOT NULL, reason TEXT,
