@@ -68,7 +68,9 @@ struct radar_warning {
     int64_t since;          /* `needed` different owners complained from this moment on */
 };
 
+/** Empty windows, nothing learned. */
 struct radar *radar_new(const struct radar_rules *rules);
+/** Sets *r to NULL; NULL is allowed. */
 void radar_free(struct radar **r);
 /** Other rules from now on; windows and baselines are kept as far as they go. */
 void radar_set_rules(struct radar *r, const struct radar_rules *rules);

@@ -179,6 +179,9 @@ void site_each_account(const struct site *s,
     for (size_t i = 0; i < s->tickets.group_alert.tell.n; i++)
         if (!policy_is_role(s->tickets.group_alert.tell.items[i]))
             fn(ctx, "tickets.group_alert.tell", s->tickets.group_alert.tell.items[i]);
+    for (size_t i = 0; i < s->reports.digest_tell.n; i++)
+        if (!policy_is_role(s->reports.digest_tell.items[i]))
+            fn(ctx, "reports.digest_tell", s->reports.digest_tell.items[i]);
 }
 
 /* ---- what changed ---- */

@@ -183,6 +183,11 @@ struct site {
     } calls;
 
     struct {
+        int64_t digest_at; /* minutes since midnight by site.timezone */
+        struct conf_texts digest_tell;
+    } reports;
+
+    struct {
         char *path; /* absolute folder of the modules; NULL: ../lib/steward beside the program */
         char *instances; /* absolute folder of the instances' files */
     } plugins;

@@ -260,6 +260,7 @@ void site_check(const struct site *s, const struct conf_node *root, struct conf_
     need_policy(s, at(root, "tickets", "policy", NULL), s->tickets.policy, faults);
     need_policy(s, at(root, "callbacks", "policy", NULL), s->callbacks.policy, faults);
     check_tell(&s->tickets.group_alert.tell, at(root, "tickets", "group_alert", "tell"), faults);
+    check_tell(&s->reports.digest_tell, at(root, "reports", "digest_tell", NULL), faults);
     check_tls(s, at(root, "listen", "tls", NULL), faults);
     check_care(s, at(root, "care", NULL, NULL), faults);
 }

@@ -191,6 +191,13 @@ static const struct conf_key call_keys[] = {
      .help = "A call that is silent for so long is closed and marked `gap`."},
     {0}};
 
+static const struct conf_key report_keys[] = {
+    {"digest_at", &site_time_kind, F(reports.digest_at), "08:00", R,
+     .help = "When the digest of yesterday's complaints is sent, by `site.timezone`."},
+    {"digest_tell", &conf_texts_kind, F(reports.digest_tell), "[director, manager]", .max = 32, R,
+     .help = "Who gets it: roles or accounts; `[]` for nobody."},
+    {0}};
+
 #define A(member) offsetof(struct site_care, member)
 static const struct conf_key care_keys[] = {
     {"name", &conf_text, A(name), .min = 1, .max = NAME_MAX_LEN,
@@ -240,6 +247,7 @@ const struct conf_key site_table[] = {
     {"calls", &conf_map, 0, .sub = call_keys, .help = "Calls."},
     {"care", &conf_maps, F(care), "[]", .sub = care_keys, .size = sizeof(struct site_care),
      .max = 200, R, .help = "What is done for owners at set times."},
+    {"reports", &conf_map, 0, .sub = report_keys, .help = "Reports that are sent."},
     {"plugins", &conf_map, 0, .sub = plugin_keys,
      .help = "Plugins. Each instance has a file of its own."},
     {"log", &conf_map, 0, .sub = log_keys, .help = "The log on stderr."},

@@ -12,10 +12,23 @@
 #include "edge/edge_priv.h"
 
 static const struct http_route *const tables[] = {
-    api_health_routes,   api_session_routes, api_owner_routes,   api_ticket_routes,
-    api_incident_routes, api_call_routes,    api_message_routes, api_site_routes,
-    api_staff_routes,    api_shift_routes,   api_survey_routes,  api_import_routes,
-    api_events_routes,   api_admin_routes,   api_hook_routes,    NULL,
+    api_health_routes,
+    api_session_routes,
+    api_owner_routes,
+    api_ticket_routes,
+    api_incident_routes,
+    api_report_routes,
+    api_call_routes,
+    api_message_routes,
+    api_site_routes,
+    api_staff_routes,
+    api_shift_routes,
+    api_survey_routes,
+    api_import_routes,
+    api_events_routes,
+    api_admin_routes,
+    api_hook_routes,
+    NULL,
 };
 
 struct edge *edge_new(const struct edge_opts *opts)

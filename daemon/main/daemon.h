@@ -37,6 +37,7 @@ struct daemon {
     struct auditor *auditor;
     struct incidents *incidents;
     struct radar_watch *radar;
+    struct digest_sender *digest;
     struct importer *importer;
     struct telephony *telephony;
     struct plugins *plugins;

@@ -15,6 +15,7 @@
 #include "service/incidents.h"
 #include "service/radar.h"
 #include "service/checks.h"
+#include "service/digest.h"
 #include "service/metrics.h"
 #include "service/outbox.h"
 #include "service/timers.h"
@@ -204,6 +205,7 @@ int part_work(struct daemon *d, struct errmsg *why)
     auditor_start(d->auditor);
     incidents_start(d->incidents);
     radar_watch_start(d->radar);
+    digest_start(d->digest);
     log_info(NULL, "ready: stewardd " STEWARD_VERSION ", %s, line port %u, HTTP port %u",
              d->site->file, d->line ? line_port(d->line) : 0, edge_port(d->edge));
     return 0;

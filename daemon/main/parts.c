@@ -12,6 +12,7 @@
 #include "edge/line.h"
 #include "service/auditor.h"
 #include "service/checks.h"
+#include "service/digest.h"
 #include "service/import.h"
 #include "service/incidents.h"
 #include "service/hub.h"
@@ -311,6 +312,27 @@ void part_incidents_free(struct daemon *d)
     screenpop_set_advisor(d->pops, NULL, NULL);
     radar_watch_free(&d->radar);
     incidents_free(&d->incidents);
+}
+
+/* ---- reports that are sent ---- */
+
+int part_digest(struct daemon *d, struct errmsg *why)
+{
+    struct digest_opts o = {
+        .loop = d->loop, .ledger = d->ledger, .tickets = d->tickets, .site = d->site};
+    d->digest = digest_new(&o, why);
+    return d->digest ? 0 : E_INVALID;
+}
+
+void part_digest_quiet(struct daemon *d)
+{
+    if (d->digest)
+        digest_stop(d->digest);
+}
+
+void part_digest_free(struct daemon *d)
+{
+    digest_free(&d->digest);
 }
 
 /* ---- imports ---- */

@@ -9,6 +9,7 @@
 #include "edge/edge.h"
 #include "host/plugins.h"
 #include "main/daemon.h"
+#include "service/digest.h"
 #include "service/outbox.h"
 #include "service/radar.h"
 #include "service/registry.h"
@@ -86,6 +87,7 @@ static int take_rest(struct daemon *d, struct site *site, struct errmsg *why)
     staff_set_dev(d->staff, site->listen.dev_token);
     edge_set_site(d->edge, site);
     radar_watch_set_site(d->radar, site);
+    digest_set_site(d->digest, site);
     if (log_parse_level(site->log.level, &level))
         log_set_level(level);
     return 0;

@@ -30,6 +30,7 @@ static const struct step {
     {"timers", part_timers, NULL, part_timers_free},
     {"auditor", part_auditor, NULL, part_auditor_free},
     {"incidents", part_incidents, part_incidents_quiet, part_incidents_free},
+    {"digest", part_digest, part_digest_quiet, part_digest_free},
     {"importer", part_importer, part_importer_quiet, NULL},
     {"telephony", part_telephony, NULL, part_telephony_free},
     {"plugins", part_plugins, part_plugins_quiet, part_plugins_free},

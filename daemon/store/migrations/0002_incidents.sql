@@ -23,6 +23,8 @@ CREATE TABLE incident_step (
     PRIMARY KEY (incident_id, clock, step, turn)) STRICT;
 CREATE INDEX ticket_incident ON ticket (incident_id) WHERE incident_id IS NOT NULL;
 CREATE INDEX ticket_opened ON ticket (opened_at);
+CREATE INDEX ticket_complaint ON ticket (opened_at) WHERE kind = 'complaint';
+CREATE INDEX ticket_complaint_closed ON ticket (closed_at) WHERE kind = 'complaint';
 -- A report of one day that was sent: once, whatever happens.
 CREATE TABLE report_sent (
     kind TEXT NOT NULL, day INTEGER NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (kind, day)) STRICT;
