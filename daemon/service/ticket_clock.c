@@ -305,13 +305,26 @@ static void carry_marks(struct ticket *k, struct clock_row *c, const struct poli
     ladder_mark_format(&mark, ladder, c->fired);
 }
 
-static void rebase(struct ticket *k, struct clock_row *c, const char *why)
+/* Whether the clock would end later as the new policy has it. What is paused ends nowhere yet. */
+static bool gains_time(struct ticket *k, const struct clock_row *c, const struct clock_row *fresh)
+{
+    struct clock_promise cp;
+
+    if (!c->due_at)
+        return false;
+    k->rc = clock_promise_of(k->db, k->t->calendars, fresh, &cp);
+    return !k->rc && promise_due(&cp.promise) > c->due_at;
+}
+
+static void rebase(struct ticket *k, struct clock_row *c, const char *why, bool never_later)
 {
     struct clock_row fresh = *c;
     struct clock_promise cp;
     struct jw *w;
 
     if (k->rc || !clock_row_fill(&fresh, k->policy, k->row.policy_id, c->cycle))
+        return;
+    if (never_later && gains_time(k, c, &fresh))
         return;
     if (!text_eq(fresh.calendar, c->calendar))
         turn_segment(
@@ -338,11 +351,11 @@ static void rebase(struct ticket *k, struct clock_row *c, const char *why)
     ticket_said(k, "rebased");
 }
 
-void ticket_clocks_rebase(struct ticket *k, const char *why)
+void ticket_clocks_rebase(struct ticket *k, const char *why, bool never_later)
 {
     size_t n = k->clocks_n;
 
     for (size_t i = 0; i < n; i++)
         if (!k->clocks[i].ended_at && k->clocks[i].policy_id != k->row.policy_id)
-            rebase(k, &k->clocks[i], why);
+            rebase(k, &k->clocks[i], why, never_later);
 }

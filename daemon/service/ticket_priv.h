@@ -172,8 +172,9 @@ void ticket_clocks_cancel(struct ticket *k);
 void ticket_clock_arm(struct ticket *k, struct clock_row *c);
 void ticket_clock_pause(struct ticket *k, struct clock_row *c, const char *reason, int64_t until);
 void ticket_clock_resume(struct ticket *k, struct clock_row *c);
-/** Go on under the ticket's present policy, keeping the time used. */
-void ticket_clocks_rebase(struct ticket *k, const char *why);
+/** Go on under the ticket's present policy, keeping the time used. never_later: a clock that would
+ * gain time by it stays as it is (the daemon's own changes promise nothing later). */
+void ticket_clocks_rebase(struct ticket *k, const char *why, bool never_later);
 /** True for the names of the contract's table; false for milestones. */
 bool clock_is_standard(const char *name);
 /** True for the row that carries the no-answer protocol: no promise, no ladder, not shown. */

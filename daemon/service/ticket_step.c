@@ -39,7 +39,7 @@ static void raise_priority(struct ticket *k)
     jw_kstr(w, "why", "escalated");
     ticket_said(k, "changed");
     if (ticket_choose_policy(k) == 0)
-        ticket_clocks_rebase(k, "priority");
+        ticket_clocks_rebase(k, "priority", true);
 }
 
 /* Nobody found for this rung: whoever a later rung names is told now, and an alert says so. */

@@ -112,3 +112,49 @@ def test_real_seconds(make):
     ms = lambda text: int(text[17:19]) * 1000 + int(text[20:23]) + int(text[14:16]) * 60000
     late = [ms(e["at"]) - ms(start) - due for e, due in zip(got, (500, 1000, 2000, 3000))]
     assert all(0 <= l < 300 for l in late), late
+
+
+def test_a_raised_priority_gives_no_time(make):
+    site = make(frozen=True, start=False)
+    site.section("policies", "\n  standard:\n    calendar: always\n    clocks: {claim: 1h, resolve: 2h}\n"
+                             "    escalate:\n      - {at: 50%, tell: [sun.li], raise: priority}\n"
+                             "  slow:\n    calendar: always\n    clocks: {claim: 9h, resolve: 1h}\n    when: [{priority: 1}]\n")
+    site.start()
+    site.user("sun.li", role="supervisor", phone="13600136002")
+    t = site.post("/tickets", {"subject": "x", "priority": 2})
+    due = lambda t: {c["name"]: c["due_at"] for c in t["clocks"]}
+    before = due(t)
+    site.advance(31 * 60)
+    t = eventually(lambda: (lambda x: x if x["priority"] == 1 else None)(site.get(f"/tickets/{t['id']}")), "raised")
+    assert due(t)["claim"] == before["claim"] and due(t)["resolve"] < before["resolve"]
+
+
+def test_every_field_of_a_ticket(desk):
+    t = open_ticket(desk, person_id=desk.get("/owners?phone=13800138000")["items"][0]["owner"]["id"])
+    assert {"id", "version", "state", "kind", "subject", "category", "priority", "person_id", "caller", "unit_id", "estate", "building",
+            "unit", "call_id", "calls", "channel", "responder", "cycle", "urges", "opened_at", "closed_at", "close_kind", "clocks",
+            "dispatches", "handover", "incident_id", "allowed"} <= set(t)
+    assert (t["estate"], t["building"], t["unit"], t["calls"], t["call_id"], t["urges"]) == ("四季花城", "3", "1201", [], None, 0)
+    assert {"name", "dispatch", "cycle", "state", "due_at", "used_s", "paused"} <= set(t["clocks"][0])
+
+
+def test_verbs_without_a_body(desk):
+    for raw, headers in ((b"", {}), (b"", {"Content-Type": "application/json"}), (b"{}", {}), (b"null", {"Content-Type": "application/json"})):
+        t = desk.post("/tickets", {"subject": "x"})
+        r = desk.request("POST", f"/api/v1/tickets/{t['id']}/claim", raw=raw, headers=headers, token=desk.li)
+        print(raw, headers, r)
+        assert r.status == 200 or raw == b"null", (raw, headers, r)
+    t = desk.request("POST", "/api/v1/tickets", {"subject": "x", "kind": None, "category": None, "priority": None, "channel": None,
+                     "person_id": None, "unit_id": None, "caller": None, "call_id": None, "note": None, "take": None}, token=desk.li)
+    assert t.status in (200, 201), t
+    r = desk.request("POST", f"/api/v1/tickets/{t.json['id']}/claim", raw=b"[1]", headers={"Content-Type": "application/json"}, token=desk.li)
+    assert r.status == 422 or r.status == 400, r
+
+
+def test_urges_in_every_state(desk):
+    t = open_ticket(desk)
+    desk.post(f"/tickets/{t['id']}/resolve", {"note": "x"}, token=desk.li)
+    assert desk.post(f"/tickets/{t['id']}/urge", token=desk.li)["urges"] == 1
+    desk.post(f"/tickets/{t['id']}/close", {"reason": "x"}, token=desk.sun)
+    assert desk.request("POST", f"/api/v1/tickets/{t['id']}/urge", {}, token=desk.li).status == 409
+    assert desk.request("POST", f"/api/v1/tickets/{t['id']}/note", {"text": "x"}, token=desk.li).status == 200
