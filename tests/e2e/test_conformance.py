@@ -163,7 +163,7 @@ def shot(id, linked, channel, context, number, state, prefix=""):
 def test_dial(make, players):
     """Dialling rings the agent's phone first, which shows the owner's name; what came of it comes as events."""
     site = make(start=False)
-    site.section("numbering", '\n  country: CN\n  area_code: "0755"\n  outbound_number: "075526888888"')
+    site.section("numbering", '\n  country: CN\n  area_code: "755"\n  outbound_number: "075526888888"')
     port = players.add("pbx-d", "ami", "j2_actions_idle", "read", 1)
     site.plugin("pbx-d", instance("pbx-d", "ami", port))
     site.start()
