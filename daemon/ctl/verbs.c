@@ -7,7 +7,7 @@
 const struct ctl_verb *ctl_next_verb(const struct ctl_verb *v)
 {
     static const struct ctl_verb *const tables[] = {ctl_site_verbs, ctl_ticket_verbs,
-                                                    ctl_call_verbs};
+                                                    ctl_report_verbs, ctl_call_verbs};
     if (!v)
         return tables[0];
     if (v[1].words)

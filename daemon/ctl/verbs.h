@@ -26,4 +26,5 @@
     }
 
 /** The tables; each ends with a row without words. */
-extern const struct ctl_verb ctl_site_verbs[], ctl_ticket_verbs[], ctl_call_verbs[];
+extern const struct ctl_verb ctl_site_verbs[], ctl_ticket_verbs[], ctl_call_verbs[],
+    ctl_report_verbs[];

@@ -46,7 +46,7 @@ static const struct {
     {"Incident", "id:int! state! subject! category scope:object words opened_at! opened_by! "
                  "since owners:int tickets:list told:int resolved_at resolved_by reason closed_at "
                  "allowed:list"},
-    {"Appraisal", "from! to! by! rows:list! total:object!"},
+    {"Appraisal", "from! to! by! items:list! total:object!"},
     {"Digest", "date! opened:int! closed:int! open:int! overdue:int! items:list text!"},
     {"Account", "name! kind! role display department phone email device disabled:bool"},
     {"Session", "user! role! device token name department"},

@@ -105,7 +105,7 @@ void appraisal_json(const struct appraisal *a, struct jw *w)
     jw_ktime(w, "from", a->query.from);
     jw_ktime(w, "to", a->query.to);
     jw_kstr(w, "by", report_by_name(a->query.by));
-    jw_key(w, "rows");
+    jw_key(w, "items");
     jw_arr(w);
     for (r = a->rows; r; r = r->hh.next) {
         jw_obj(w);

@@ -27,7 +27,7 @@ struct appraisal_query {
 int appraisal_read(struct db *db, const struct appraisal_query *q,
                    struct appraisal **out) MUST_CHECK;
 void appraisal_free(struct appraisal **a);
-/** One object: {"from","to","by","rows":[…],"total":{…}}. */
+/** One object: {"from","to","by","items":[…],"total":{…}}. */
 void appraisal_json(const struct appraisal *a, struct jw *w);
 /** RFC 4180, one line a row, with a head. */
 void appraisal_csv(const struct appraisal *a, struct buf *out);

@@ -63,7 +63,7 @@ def test_by_responder(office):
     wrong = take(site, site.li)
     verb(site, wrong, "cancel", site.li, reason="wrong_number")
     report = site.get("/reports/appraisal?by=responder", token=site.boss)
-    rows = {r["key"]: r for r in report["rows"]}
+    rows = {r["key"]: r for r in report["items"]}
     li, wang = rows["li.na"], rows["wang.lei"]
     assert li["name"] == "李娜" and li["tickets"] == 2 and li["confirmed"] == 1 and li["cancelled"] == 1
     assert li["cancels"] == {"wrong_number": 1, "no_request": 0, "duplicate": 0, "test": 0}
@@ -89,13 +89,13 @@ def test_by_department_estate_category(office):
     site.advance(31 * 60)
     steward.eventually(lambda: [c for c in site.get(f"/tickets/{b}")["clocks"] if c["name"] == "accept"][0]["state"] == "breached",
                        "breach")
-    row, = site.get("/reports/appraisal?by=department")["rows"]
+    row, = site.get("/reports/appraisal?by=department")["items"]
     assert row["key"] == "engineering" and row["name"] == "工程部" and row["tickets"] == 2
     assert set(row["clocks"]) == {"accept"}
     assert (row["clocks"]["accept"]["kept"], row["clocks"]["accept"]["broken"]) == (1, 1) and row["kept"] == 1
-    estates = {r["key"]: r["tickets"] for r in site.get("/reports/appraisal?by=estate")["rows"]}
+    estates = {r["key"]: r["tickets"] for r in site.get("/reports/appraisal?by=estate")["items"]}
     assert estates == {"四季花城": 2} or estates == {None: 1, "四季花城": 1}
-    categories = {r["key"]: r for r in site.get("/reports/appraisal?by=category")["rows"]}
+    categories = {r["key"]: r for r in site.get("/reports/appraisal?by=category")["items"]}
     assert categories["leak"]["name"] == "漏水" and {"accept", "resolve"} <= set(categories["noise"]["clocks"])
 
 
@@ -106,8 +106,8 @@ def test_csv_and_bounds(office):
     row, = csv.DictReader(io.StringIO(r.body))
     assert row["key"] == "li.na" and row["tickets"] == "1" and row["resolve_kept"] == "0" and row["satisfaction"] == ""
     assert office.get("/reports/appraisal?from=2026-11-22&to=2026-11-22")["total"]["tickets"] == 1
-    assert office.get("/reports/appraisal?from=2026-11-20&to=2026-11-21")["rows"] == []
-    assert office.get("/reports/appraisal?from=2026-11-21T16:00:00Z&to=2026-11-22T00:00:00Z")["rows"] == []
+    assert office.get("/reports/appraisal?from=2026-11-20&to=2026-11-21")["items"] == []
+    assert office.get("/reports/appraisal?from=2026-11-21T16:00:00Z&to=2026-11-22T00:00:00Z")["items"] == []
     for query, field in (("by=cat", "by"), ("format=pdf", "format"), ("from=yesterday", "from"), ("to=99", "to"),
                          ("from=2026-11-22&to=2026-11-20", "from"), ("from=2020-01-01", "from")):
         r = office.request("GET", f"/api/v1/reports/appraisal?{query}")
@@ -171,3 +171,20 @@ def test_digest_to_read(office):
     yesterday = office.get("/reports/digest")
     assert yesterday["date"] == "2026-11-21" and yesterday["items"] == []
     assert office.request("GET", "/api/v1/reports/digest?date=soon").status == 422
+
+
+def test_at_the_command_line(office):
+    key = take(office, office.li, "noise")
+    assert "li.na" in office.ctl("report", "appraisal", "--by", "responder").stdout
+    assert key in office.ctl("report", "digest", "--date", "2026-11-22").stdout
+    assert "漏水" in office.ctl("category", "list").stdout and "工程部" in office.ctl("category", "show", "leak").stdout
+    office.ctl("shift", "add", "li.na", "2026-11-22T00:00:00Z", "2026-11-22T09:00:00Z")
+    assert "li.na" in office.ctl("shift", "list").stdout
+    office.ctl("shift", "remove", "1")
+    assert "li.na" not in office.ctl("shift", "list").stdout
+    assert "停水" in office.ctl("incident", "new", "--category", "leak", "--words", "抢修中", "停水").stdout
+    office.ctl("incident", "words", "1", "18点恢复")
+    assert "18点恢复" in office.ctl("incident", "show", "1").stdout
+    assert office.ctl("incident", "open", "1", ok=False).returncode == 1
+    office.ctl("incident", "resolve", "1", "--note", "已恢复")
+    assert "resolved" in office.ctl("incident", "list").stdout
