@@ -73,6 +73,20 @@ const struct conf_node *conf_node_get(const struct conf_node *n, const char *key
     return NULL;
 }
 
+void conf_node_move_missing(struct conf_node *into, struct conf_node *from)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < from->n; i++) {
+        if (!conf_node_get(into, from->keys[i]->text)) {
+            conf_node_add(into, from->keys[i], from->values[i]);
+            continue;
+        }
+        from->keys[kept] = from->keys[i];
+        from->values[kept++] = from->values[i];
+    }
+    from->n = kept;
+}
+
 bool conf_node_is_null(const struct conf_node *n)
 {
     if (n->kind != CONF_SCALAR || n->quoted)

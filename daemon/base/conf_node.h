@@ -56,6 +56,10 @@ struct conf_node *conf_node_new(enum conf_node_kind kind, const char *file, int 
 /** Adds to a sequence (key NULL) or mapping. Takes both over. */
 void conf_node_add(struct conf_node *n, struct conf_node *key, struct conf_node *value);
 
+/** Moves the keys that `into` lacks out of `from`, with their values; both are mappings. What stays
+ * belongs to `from`. */
+void conf_node_move_missing(struct conf_node *into, struct conf_node *from);
+
 /* Shared with conf_yaml.c: one pass of libyaml over text. */
 struct conf_syntax {
     int line, column; /* where reading stopped, from 1; 0: it did not */

@@ -196,6 +196,7 @@ struct site {
         char *level; /* debug, info, warn, error */
     } log;
 
+    struct conf_texts packs; /* files whose policies were taken in */
     struct site_calendar *calendars;
     size_t calendars_n;
     struct site_department *departments;

@@ -69,7 +69,7 @@ static char *absolute(const char *file)
     return conf_path_join(getcwd(here, sizeof(here)) ? here : "", file);
 }
 
-static struct site *site_from_tree(const char *file, const struct conf_node *root,
+static struct site *site_from_tree(const char *file, struct conf_node *root,
                                    struct conf_faults *faults)
 {
     struct site *s = xcalloc(1, sizeof(*s));
@@ -82,6 +82,7 @@ static struct site *site_from_tree(const char *file, const struct conf_node *roo
         s->dir = xstrdup("/");
     }
     struct conf_ctx cx = {faults, s->dir};
+    site_merge_packs(root, s->dir, faults);
     (void)conf_table_read(&cx, site_table, root, s);
     complete(s);
     if (!root->partial)

@@ -21,6 +21,9 @@ extern const struct conf_kind site_hours_kind; /* struct site_day[7] */
 /** Cross checks: names that point nowhere, calendars without working time, and so on. root is the
  * file's tree, for places. */
 void site_check(const struct site *s, const struct conf_node *root, struct conf_faults *faults);
+/** Reads the files named by `packs` and moves what they define, and root does not, into root. dir:
+ * what their names are relative to. */
+void site_merge_packs(struct conf_node *root, const char *dir, struct conf_faults *faults);
 /** Reads plugins.d into s->instances. */
 void site_load_instances(struct site *s, struct conf_faults *faults);
 /** A gateway that has no instance yet is a warning. */

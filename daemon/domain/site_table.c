@@ -232,6 +232,10 @@ const struct conf_key site_table[] = {
     {"listen", &conf_map, 0, .sub = listen_keys, .help = "The doors."},
     {"numbering", &conf_map, 0, .sub = numbering_keys,
      .help = "How this site's PBXs show numbers."},
+    {"packs", &conf_paths, F(packs), "[]", .max = 32, R,
+     .help = "Files of ready policies, with the calendars, departments and categories that they "
+             "need. A name that this file defines too is this file's; policies of packs are asked "
+             "after this file's own."},
     {"calendars", &conf_dict, F(calendars), "{}", .sub = calendar_keys,
      .size = sizeof(struct site_calendar), .max = 200, R,
      .help = "Working hours by name. `always` exists unwritten."},

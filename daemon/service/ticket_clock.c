@@ -121,9 +121,9 @@ static struct clock_row *add_row(struct ticket *k)
     return &k->clocks[k->clocks_n++];
 }
 
-struct clock_row *ticket_clock_start(struct ticket *k, const char *name, int64_t dispatch)
+static struct clock_row *start_at(struct ticket *k, const char *name, int64_t dispatch, int64_t at)
 {
-    struct clock_row c = {.ticket_id = k->row.id, .dispatch = dispatch, .started_at = k->now};
+    struct clock_row c = {.ticket_id = k->row.id, .dispatch = dispatch, .started_at = at};
     struct clock_row *row;
     struct jw *w;
 
@@ -143,6 +143,11 @@ struct clock_row *ticket_clock_start(struct ticket *k, const char *name, int64_t
     jw_ktime(w, "due_at", row->due_at);
     ticket_said(k, "clock_started");
     return row;
+}
+
+struct clock_row *ticket_clock_start(struct ticket *k, const char *name, int64_t dispatch)
+{
+    return start_at(k, name, dispatch, k->now);
 }
 
 struct clock_row *ticket_clock(struct ticket *k, const char *name, int64_t dispatch)
@@ -358,4 +363,29 @@ void ticket_clocks_rebase(struct ticket *k, const char *why, bool never_later)
     for (size_t i = 0; i < n; i++)
         if (!k->clocks[i].ended_at && k->clocks[i].policy_id != k->row.policy_id)
             rebase(k, &k->clocks[i], why, never_later);
+}
+
+/* True once a clock of that name was started for the ticket. */
+static bool was_started(struct ticket *k, const char *name)
+{
+    struct db_q *q;
+    bool found;
+
+    if (ticket_clock(k, name, 0))
+        return true;
+    q = db_query(k->db, "SELECT 1 FROM clock WHERE ticket_id=$1 AND name=$2 LIMIT 1");
+    db_bind_int(q, 1, k->row.id);
+    db_bind_text(q, 2, name);
+    found = db_row(q);
+    k->rc = db_end(q);
+    return found;
+}
+
+void ticket_clocks_join(struct ticket *k)
+{
+    for (size_t i = 0; i < k->policy->milestones_n && !k->rc; i++) {
+        const struct policy_milestone *m = &k->policy->milestones[i];
+        if (text_eq(m->from, "opened") && !was_started(k, m->name) && !k->rc)
+            (void)start_at(k, m->name, 0, k->row.opened_at);
+    }
 }

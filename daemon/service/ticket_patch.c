@@ -208,8 +208,10 @@ static bool follow_policy(struct ticket *k)
 
     for (size_t i = 0; i < n; i++)
         before[i] = k->clocks[i].ended_at ? INT64_MAX : k->clocks[i].due_at;
-    if (ticket_choose_policy(k) == 0)
+    if (ticket_choose_policy(k) == 0) {
         ticket_clocks_rebase(k, "changed", false);
+        ticket_clocks_join(k);
+    }
     for (size_t i = 0; i < n && !k->rc; i++)
         later = later || (before[i] && k->clocks[i].due_at > before[i]);
     free(before);

@@ -175,6 +175,9 @@ void ticket_clock_resume(struct ticket *k, struct clock_row *c);
 /** Go on under the ticket's present policy, keeping the time used. never_later: a clock that would
  * gain time by it stays as it is (the daemon's own changes promise nothing later). */
 void ticket_clocks_rebase(struct ticket *k, const char *why, bool never_later);
+/** Start the milestones that the ticket's present policy counts from the opening and that it has
+ * not had yet: the category is often known only after the call. */
+void ticket_clocks_join(struct ticket *k);
 /** True for the names of the contract's table; false for milestones. */
 bool clock_is_standard(const char *name);
 /** True for the row that carries the no-answer protocol: no promise, no ladder, not shown. */

@@ -43,7 +43,7 @@ class Script:
 
     def __init__(self, path):
         self.path, self.sections, self.without, self.scenarios = path, [], [], []
-        lines = path.read_text(encoding="utf-8").split("\n")
+        lines = path.read_text(encoding="utf-8").replace("$root", str(FOLDER.parents[1])).split("\n")
         at = 0
         while at < len(lines):
             line = lines[at]
