@@ -192,7 +192,9 @@ static int find_target(struct outbox *ob, struct ledger_tx *tx, const struct out
         normalise_phone(ob, t);
     }
     if (rc == E_NOTFOUND)
-        return errmsg_set(why, rc, m->account ? "no such account" : "no such person");
+        return errmsg_set(why, rc,
+                          m->account ? "account: there is no such account"
+                                     : "person_id: there is no such person");
     return rc;
 }
 
@@ -373,7 +375,7 @@ int outbox_enqueue(struct outbox *ob, struct ledger_tx *tx, const struct outbox_
     if (id)
         *id = 0;
     if (!m->person_id && !m->account && !m->recipient)
-        return errmsg_set(why, E_INVALID, "a message needs person_id, account or to");
+        return errmsg_set(why, E_INVALID, "to: a message needs person_id, account or to");
     int rc = find_target(ob, tx, m, &t, why);
     if (!rc)
         rc = choose_class(m, &t, why);

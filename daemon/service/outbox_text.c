@@ -212,8 +212,8 @@ int outbox_render(struct outbox *ob, struct ledger_tx *tx, const struct outbox_m
     scene_free(&s);
     if (!rc && !out->text)
         rc = errmsg_set(why, E_INVALID,
-                        m->template_name ? "there is no template '%s'"
-                                         : "text or template is missing",
+                        m->template_name ? "template: there is no '%s'"
+                                         : "text: text or template is missing",
                         m->template_name);
     if (rc)
         outbox_rendered_free(out);

@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "domain/number.h"
 #include "service/callbacks.h"
+#include "service/registry.h"
 #include "service/ticket_verb.h"
 
 #define DAY_MS      INT64_C(86400000)
@@ -290,6 +291,19 @@ static int read_call(struct creation *c)
     return db_run(q);
 }
 
+/* Nobody was named: whose number it certainly is, as with a call. */
+static int identify(struct creation *c)
+{
+    struct ticket_row *row = &c->k->row;
+    struct registry_found found = {0};
+    int rc = registry_cards(c->k->db, row->caller, c->k->now, &found);
+
+    if (!rc && text_eq(found.match, "one") && found.n && found.owners[0].certainty == MATCH_CERTAIN)
+        row->person_id = found.owners[0].id;
+    registry_found_free(&found);
+    return rc;
+}
+
 static int read_people(struct creation *c)
 {
     struct ticket_row *row = &c->k->row;
@@ -308,6 +322,8 @@ static int read_people(struct creation *c)
     text_copy(row->about, sizeof(row->about), about ? about : "");
     row->was_set |= (row->unit_id ? SET_UNIT : 0) | (row->person_id ? SET_PERSON : 0);
     if (row->call_id && (rc = read_call(c)))
+        return rc;
+    if (!row->person_id && *row->caller && (rc = identify(c)))
         return rc;
     if (row->person_id && !row->unit_id)
         rc = ticket_only_unit(c->k->db, row->person_id, (int32_t)(c->k->now / DAY_MS),

@@ -210,3 +210,13 @@ def test_consent_in_the_file(desk):
 def test_buildings_have_stewards(desk):
     card = desk.get(f"/owners/{desk.person}")
     assert card["steward"]["user"] == "sun.li"
+
+
+def test_faults_name_their_field(desk):
+    for field, body in (("to", {"text": "x"}), ("to", {"to": "abc", "text": "x"}), ("person_id", {"person_id": 999, "text": "x"}),
+                        ("account", {"account": "nobody", "text": "x"}), ("template", {"person_id": desk.person, "template": "nope"}),
+                        ("text", {"person_id": desk.person}), ("channel", {"person_id": desk.person, "text": "x", "channel": "fax"}),
+                        ("class", {"person_id": desk.person, "text": "x", "class": "spam"}),
+                        ("params", {"person_id": desk.person, "text": "x", "params": []})):
+        r = desk.request("POST", "/api/v1/messages", body)
+        assert r.status == 422 and r.json.get("field") == field, (field, body, r)

@@ -158,3 +158,11 @@ def test_urges_in_every_state(desk):
     desk.post(f"/tickets/{t['id']}/close", {"reason": "x"}, token=desk.sun)
     assert desk.request("POST", f"/api/v1/tickets/{t['id']}/urge", {}, token=desk.li).status == 409
     assert desk.request("POST", f"/api/v1/tickets/{t['id']}/note", {"text": "x"}, token=desk.li).status == 200
+
+
+def test_a_caller_who_is_certain_is_the_person(desk):
+    person = desk.get("/owners?phone=13800138000")["items"][0]["owner"]
+    t = open_ticket(desk, caller="13800138000")
+    assert (t["person_id"], t["unit"], t["caller"]) == (person["id"], "1201", "+8613800138000")
+    assert open_ticket(desk, caller="13000000000")["person_id"] is None
+    assert open_ticket(desk, caller="13700137000")["person_id"] is None, "two people's number"
