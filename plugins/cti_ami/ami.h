@@ -87,6 +87,7 @@ struct ami {
     bool slow;                   /* retry slowly: the PBX refused us */
     bool settling, stopping;
     int64_t state_at, heard_at, retry_ms;
+    int64_t down_at; /* the last link ended then; 0: there was none */
     uint64_t seed;   /* of jitter and names */
     char prefix[20]; /* of our ActionIDs, new for each connection */
     uint64_t asked;  /* number of the last action */
@@ -142,6 +143,8 @@ bool ami_resync_item(struct ami *a, const char *event, const struct ami_msg *msg
 /** The snapshot takes too long: go on without. */
 void ami_resync_check(struct ami *a);
 void ami_resync_free(struct ami *a);
+/** The PBX was started anew: what was before is gone. */
+void ami_started_anew(struct ami *a, const char *when);
 
 /* ami_agents.c */
 struct ami_agents *ami_agents_new(void);

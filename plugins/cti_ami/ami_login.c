@@ -13,7 +13,9 @@
 #define LOGIN_MS  15000 /* from connecting to signed in */
 #define WATCH_MS  1000
 #define ANSWER_MS 10000
-#define IN_MAX    (2 * AMI_MESSAGE_MAX)
+/* Whoever knows no challenge may well not answer at all. */
+#define CHALLENGE_MS 2000
+#define IN_MAX       (2 * AMI_MESSAGE_MAX)
 /* The classes whose events the model reads; dialplan, cdr, dtmf, … are most of the bytes. */
 #define EVENT_MASK "system,call,agent"
 
@@ -272,6 +274,8 @@ void ami_message(void *ctx, const struct ami_msg *msg)
 
 static void down(struct ami *a, const char *why)
 {
+    if (a->state == AMI_ON)
+        a->down_at = a->host->now_ms(a->host);
     ami_actions_timeout(a, true);
     ami_resync_free(a);
     a->state = AMI_IDLE;
@@ -404,6 +408,8 @@ void ami_on_watch(void *ctx)
     if (a->state != AMI_ON) {
         if (now - a->state_at >= LOGIN_MS)
             ami_drop(a, false, "no answer to the login");
+        else if (a->state == AMI_CHALLENGE && may_be_plain(a) && now - a->state_at >= CHALLENGE_MS)
+            login_plain(a);
         return;
     }
     ami_actions_timeout(a, false);

@@ -406,8 +406,11 @@ static void on_shutdown(struct ami *a, const struct ami_msg *msg)
 
 static void on_booted(struct ami *a, const struct ami_msg *msg)
 {
-    (void)msg;
-    if (a->host->now_ms(a->host) - a->state_at > 1000)
+    const char *uptime = ami_get(msg, "Uptime");
+    int64_t now = a->host->now_ms(a->host);
+    if (uptime && a->down_at && now - strtoll(uptime, NULL, 10) * 1000 > a->down_at)
+        ami_started_anew(a, "while the link was down");
+    if (now - a->state_at > 1000)
         ami_resync_start(a); /* it was still starting when we signed in */
 }
 

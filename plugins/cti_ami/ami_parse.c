@@ -47,10 +47,10 @@ static void add_field(struct ami_msg *msg, char *line)
 }
 
 /* Cut the text into lines; false when one is too long. */
-static bool split(const struct ami_parser *p, char *text, size_t len, struct ami_msg *msg)
+static bool split(bool lf, char *text, size_t len, struct ami_msg *msg)
 {
-    const char *eol = p->lf ? "\n" : "\r\n";
-    size_t eol_len = p->lf ? 1 : 2;
+    const char *eol = lf ? "\n" : "\r\n";
+    size_t eol_len = lf ? 1 : 2;
     char *line = text, *end = text + len;
     while (line < end) {
         char *next = memmem(line, (size_t)(end - line), eol, eol_len);
@@ -82,7 +82,7 @@ static void one_message(struct ami_parser *p, const struct ami_sink *sink, const
         return;
     struct ami_msg msg;
     msg.count = 0;
-    if (!split(p, scratch(p, data, len), len, &msg))
+    if (!split(p->lf, scratch(p, data, len), len, &msg))
         p->error = "a line is longer than 64 KiB";
     else if (msg.count > 0)
         sink->message(sink->ctx, &msg);
@@ -126,10 +126,13 @@ size_t ami_parse(struct ami_parser *p, const struct ami_sink *sink, const char *
     if (!p->error && !p->banner)
         used = read_banner(p, sink, data, len);
     while (!p->error && p->banner && used < len) {
-        const char *end = p->lf ? "\n\n" : "\r\n\r\n";
-        size_t end_len = p->lf ? 2 : 4, eol_len = end_len / 2;
         const char *at = data + used;
         size_t left = len - used;
+        const char *first = memchr(at, '\n', left);
+        if (first)
+            p->lf = first == at || first[-1] != '\r';
+        const char *end = p->lf ? "\n\n" : "\r\n\r\n";
+        size_t end_len = p->lf ? 2 : 4, eol_len = end_len / 2;
         if (left >= eol_len && memcmp(at, end, eol_len) == 0) { /* a stray empty line */
             used += eol_len;
             continue;

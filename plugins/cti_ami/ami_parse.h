@@ -25,7 +25,7 @@ struct ami_msg {
 
 struct ami_parser {
     bool banner;    /* seen */
-    bool lf;        /* the peer ends its lines with a bare LF: told by its banner */
+    bool lf;        /* the present message has lines that end with a bare LF: its first one tells */
     size_t scanned; /* bytes of the present message that hold no end */
     char *scratch;
     size_t scratch_cap;
@@ -48,8 +48,8 @@ struct ami_sink {
 
 /**
  * Read what is complete in data; returns the bytes used, the rest is to be shown again with more
- * behind it. Lines end with CRLF alone: a bare LF is part of a value (but for peers whose banner
- * ends with one). A line over AMI_LINE_MAX or a message over AMI_MESSAGE_MAX sets p->error.
+ * behind it. Lines end with CRLF alone: a bare LF is part of a value, but in messages whose first
+ * line ends with one. A line over AMI_LINE_MAX or a message over AMI_MESSAGE_MAX sets p->error.
  */
 size_t ami_parse(struct ami_parser *p, const struct ami_sink *sink, const char *data, size_t len);
 /** For a new connection. Frees the scratch too. */

@@ -20,7 +20,7 @@ struct item {
 struct ami_snapshot {
     struct item *items;
     size_t count, cap;
-    bool channels_done, queues_done, restarted;
+    bool channels_done, queues_done;
     int64_t at;
     uint64_t channels, queues; /* numbers of the actions */
 };
@@ -54,8 +54,6 @@ static void finish(struct ami *a)
     struct ami_snapshot *s = a->snapshot;
     if (!s || !s->channels_done || !s->queues_done)
         return;
-    if (s->restarted)
-        track_sync_end(a->track, false); /* what was before is gone, list or not */
     ami_resync_free(a);
     ami_set_state(a, STEWARD_SOURCE_UP, NULL);
 }
@@ -73,6 +71,13 @@ void ami_resync_check(struct ami *a)
     finish(a);
 }
 
+void ami_started_anew(struct ami *a, const char *when)
+{
+    a->host->log(a->host, STEWARD_LOG_WARN, "the PBX was started anew %s", when);
+    a->down_at = 0; /* said once */
+    track_restarted(a->track);
+}
+
 /* "CoreStartupDate" and "CoreStartupTime" name one life of the PBX. */
 static void core_status(struct ami *a, const struct ami_msg *msg)
 {
@@ -81,10 +86,10 @@ static void core_status(struct ami *a, const struct ami_msg *msg)
     if (!date || !time || !a->snapshot)
         return;
     snprintf(boot, sizeof boot, "%.20s %.20s", date, time);
-    if (a->boot[0] && strcmp(boot, a->boot) != 0) {
-        a->host->log(a->host, STEWARD_LOG_WARN, "the PBX was started anew at %s", boot);
-        track_restarted(a->track);
-        a->snapshot->restarted = true;
+    if (a->boot[0] && strcmp(boot, a->boot) != 0 && a->down_at) {
+        char when[80];
+        snprintf(when, sizeof when, "at %s", boot);
+        ami_started_anew(a, when);
     }
     memcpy(a->boot, boot, sizeof boot);
 }

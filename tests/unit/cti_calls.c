@@ -229,3 +229,29 @@ void calls_describe_expected(const struct expected_call *want, int64_t base, cha
         snprintf(out + used, cap - used, " end %.1f by %s", (double)(want->end - base) / 1000,
                  by_name(want->by));
 }
+
+void calls_told(const struct replay *r, char *out, size_t cap)
+{
+    static const char *const kinds[] = {
+        "none",     "originated",  "queued",      "delivered", "established", "held",   "retrieved",
+        "diverted", "transferred", "conferenced", "left",      "failed",      "cleared"};
+    static const char *const causes[] = {"",          "no_answer", "rejected",  "busy",
+                                         "elsewhere", "picked_up", "forwarded", "unregistered",
+                                         "invalid",   "congestion"};
+    static const char *const by[] = {"", "caller", "agent", "system"};
+    size_t n = 0;
+    out[0] = '\0';
+    for (size_t i = 0; i < r->n_events; i++) {
+        const struct steward_cti_event *e = &r->events[i].ev;
+        if (e->kind == STEWARD_EV_AGENT_STATE)
+            continue;
+        n += (size_t)snprintf(out + n, cap - n, "%s %s", e->call, kinds[e->kind]);
+        const char *words[] = {e->device,        e->queue,
+                               causes[e->cause], e->to,
+                               e->other_call,    e->kind == STEWARD_EV_CLEARED ? by[e->by] : NULL};
+        for (size_t w = 0; w < 6; w++)
+            if (words[w] && *words[w])
+                n += (size_t)snprintf(out + n, cap - n, " %s", words[w]);
+        n += (size_t)snprintf(out + n, cap - n, "\n");
+    }
+}

@@ -46,6 +46,8 @@ struct folded_call *calls_find(struct folded_calls *calls, const struct expected
 /** Compare; what is wrong is written to why ("" if nothing). True if all is right. */
 bool calls_compare(const struct folded_call *got, const struct expected_call *want, char *why,
                    size_t cap);
+/** Every event but agents' states, as "CALL KIND DEVICE …" a line. */
+void calls_told(const struct replay *r, char *out, size_t cap);
 /** "inbound 1380… > 4008000 rang 1001 1002 answered 1002 …" */
 void calls_describe(const struct folded_call *got, int64_t base, char *out, size_t cap);
 void calls_describe_expected(const struct expected_call *want, int64_t base, char *out, size_t cap);

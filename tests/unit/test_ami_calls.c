@@ -24,6 +24,7 @@ static const struct channel {
     {'T', "1.1", "1.1", "PJSIP/trunk-01", "from-trunk", "4008000", "13800138000"},
     {'U', "2.1", "2.1", "PJSIP/trunk-11", "from-trunk", "4008001", "13900139000"},
     {'A', "1.2", "1.1", "PJSIP/1001-02", "internal", "s", "1001"},
+    {'a', "1.7", "1.1", "PJSIP/1001-09", "internal", "s", "1001"},
     {'B', "1.3", "1.1", "PJSIP/1002-03", "internal", "s", "1002"},
     {'C', "1.4", "1.1", "PJSIP/1003-04", "internal", "s", "1003"},
     {'D', "3.1", "3.1", "PJSIP/1001-05", "internal", "1002", "1001"},
@@ -86,33 +87,6 @@ static void run_script(struct replay *r, const char *script)
         line(r, l);
     free(copy);
     replay_until(r, r->now + 2000);
-}
-
-/* Every event but agents' states, as "call KIND device …" a line. */
-static void told(const struct replay *r, char *out, size_t cap)
-{
-    static const char *const kinds[] = {
-        "none",     "originated",  "queued",      "delivered", "established", "held",   "retrieved",
-        "diverted", "transferred", "conferenced", "left",      "failed",      "cleared"};
-    static const char *const causes[] = {"",          "no_answer", "rejected",  "busy",
-                                         "elsewhere", "picked_up", "forwarded", "unregistered",
-                                         "invalid",   "congestion"};
-    static const char *const by[] = {"", "caller", "agent", "system"};
-    size_t n = 0;
-    out[0] = '\0';
-    for (size_t i = 0; i < r->n_events; i++) {
-        const struct steward_cti_event *e = &r->events[i].ev;
-        if (e->kind == STEWARD_EV_AGENT_STATE)
-            continue;
-        n += (size_t)snprintf(out + n, cap - n, "%s %s", e->call, kinds[e->kind]);
-        const char *words[] = {e->device,        e->queue,
-                               causes[e->cause], e->to,
-                               e->other_call,    e->kind == STEWARD_EV_CLEARED ? by[e->by] : NULL};
-        for (size_t w = 0; w < 6; w++)
-            if (words[w] && *words[w])
-                n += (size_t)snprintf(out + n, cap - n, " %s", words[w]);
-        n += (size_t)snprintf(out + n, cap - n, "\n");
-    }
 }
 
 #define RING_A "Newchannel @T4\nNewchannel @A0\nDialBegin @T4 Dest@A0\nNewstate @A5\n"
@@ -222,6 +196,57 @@ static const struct {
      "BridgeEnter @P6/1.1 BridgeUniqueid=b3\n+1 HangupRequest @T6\nHangup @T6\n"
      "Hangup @P6/1.1\n",
      TOLD_TALK_A "1.1 transferred 1001 701\n1.1 established 1003\n1.1 cleared caller\n"},
+    {"parked, nobody takes it: it rings the one who parked it, who answers",
+     TALK_A
+     "BridgeLeave @T6 BridgeUniqueid=b1\n"
+     "ParkedCall Parkee@T6 ParkerDialString=PJSIP/1001 Parkinglot=default ParkingSpace=701\n"
+     "BridgeEnter @T6 BridgeUniqueid=lot BridgeType=parking BridgeTechnology=holding_bridge\n"
+     "Hangup @A6\n+5 ParkedCallTimeOut Parkee@T6 ParkerDialString=PJSIP/1001 ParkingSpace=701\n"
+     "BridgeLeave @T6 BridgeUniqueid=lot\nNewchannel @a0\nDialBegin @T6 Dest@a0\n"
+     "Newstate @a5\n+1 Newstate @a6\nDialEnd @T6 Dest@a6 DialStatus=ANSWER\n"
+     "BridgeEnter @a6 BridgeUniqueid=b3\nBridgeEnter @T6 BridgeUniqueid=b3\n"
+     "+1 HangupRequest @a6\nHangup @a6\nHangup @T6\n",
+     TOLD_TALK_A "1.1 transferred 1001 701\n1.1 delivered 1001\n1.1 established 1001\n"
+                 "1.1 cleared agent\n"},
+    {"parked, and the caller gives up there",
+     TALK_A
+     "BridgeLeave @T6 BridgeUniqueid=b1\n"
+     "ParkedCall Parkee@T6 ParkerDialString=PJSIP/1001 Parkinglot=default ParkingSpace=701\n"
+     "BridgeEnter @T6 BridgeUniqueid=lot BridgeType=parking BridgeTechnology=holding_bridge\n"
+     "Hangup @A6\n+5 HangupRequest @T6\nParkedCallGiveUp Parkee@T6 ParkingSpace=701\n"
+     "BridgeLeave @T6 BridgeUniqueid=lot\nHangup @T6\n",
+     TOLD_TALK_A "1.1 transferred 1001 701\n1.1 cleared caller\n"},
+    {"both sides are sent into a conference, and a third phone dials in",
+     TALK_A "BridgeLeave @T6 BridgeUniqueid=b1\nBridgeLeave @A6 BridgeUniqueid=b1\n"
+            "BridgeEnter @T6 BridgeUniqueid=c1 BridgeTechnology=softmix\n"
+            "BridgeEnter @A6 BridgeUniqueid=c1 BridgeTechnology=softmix\n"
+            "+1 Newchannel @P4\nNewstate @P6\nBridgeEnter @P6/1.1 BridgeUniqueid=c1\n"
+            "+1 HangupRequest @A6\nBridgeLeave @A6 BridgeUniqueid=c1\nHangup @A6\n"
+            "+1 HangupRequest @T6\nBridgeLeave @T6 BridgeUniqueid=c1\nHangup @T6\n"
+            "BridgeLeave @P6/1.1 BridgeUniqueid=c1\nHangup @P6/1.1\n",
+     TOLD_TALK_A "1.1 established 1003\n1.1 left 1001\n1.1 cleared caller\n"},
+    {"the consulted phone does not answer: the first call is taken back",
+     TALK_A "Hold @A6\nNewchannel @D4\nNewchannel @E0\nDialBegin @D4 Dest@E0\nNewstate @E5\n"
+            "+3 DialEnd @D4 Dest@E5 DialStatus=NOANSWER\nHangup @E5 Cause=0\nHangup @D4 Cause=16\n"
+            "Unhold @A6\n+1 " END_BY_CALLER,
+     TOLD_TALK_A "1.1 held 1001\n3.1 originated 1001\n3.1 delivered 1002\n"
+                 "3.1 diverted 1002 no_answer\n3.1 cleared system\n1.1 retrieved 1001\n"
+                 "1.1 cleared caller\n"},
+    {"handed over while the consulted phone still rings",
+     TALK_A "Hold @A6\nNewchannel @D4\nNewchannel @E0\nDialBegin @D4 Dest@E0\nNewstate @E5\n"
+            "Unhold @A6\nBridgeLeave @T6 BridgeUniqueid=b1\n"
+            "AttendedTransfer Result=Success OrigTransferer@A6 SecondTransferer@D4 Transferee@T6 "
+            "DestType=App DestApp=Dial\nHangup @D4\nHangup @A6\n"
+            "+1 Newstate @E6/1.1\nDialEnd @T6 Dest@E6/1.1 DialStatus=ANSWER\n"
+            "BridgeEnter @E6/1.1 BridgeUniqueid=b2\nBridgeEnter @T6 BridgeUniqueid=b2\n"
+            "+1 HangupRequest @T6\nHangup @T6\nHangup @E6/1.1\n",
+     TOLD_TALK_A "1.1 held 1001\n3.1 originated 1001\n3.1 delivered 1002\n"
+                 "1.1 retrieved 1001\n1.1 transferred 1001 1002 3.1\n1.1 established 1002\n1.1 "
+                 "cleared caller\n"},
+    {"every phone of a queue is paused: the caller leaves",
+     "Newchannel @T4\nNewstate @T6\nQueueCallerJoin @T6 Queue=service\n+4 HangupRequest @T6\n"
+     "QueueCallerAbandon @T6 Queue=service\nQueueCallerLeave @T6 Queue=service\nHangup @T6\n",
+     "1.1 originated\n1.1 queued service\n1.1 cleared caller\n"},
     {"two calls joined by somebody else: one conference",
      TALK_A "Newchannel @U4\nNewchannel @F0\nDialBegin @U4 Dest@F0\nNewstate @F5\nNewstate @F6\n"
             "DialEnd @U4 Dest@F6 DialStatus=ANSWER\nBridgeEnter @F6 BridgeUniqueid=b4\n"
@@ -263,7 +288,7 @@ static void test_scripts(void **state)
         const char *in = "Response: Success\r\nMessage: Authentication accepted\r\n\r\n";
         replay_feed(r, in, strlen(in));
         run_script(r, scripts[i].script);
-        told(r, got, sizeof got);
+        calls_told(r, got, sizeof got);
         if (strcmp(got, scripts[i].told) != 0) {
             printf("-- %s\nexpected:\n%sgot:\n%s", scripts[i].name, scripts[i].told, got);
             faults++;

@@ -165,9 +165,11 @@ static void test_framing(void **state)
         {BANNER "A: 1\r\nb:2\r\n\r\n", "A=1;b=2;", 1, false},
         {BANNER "A:\r\nB:  x : y\r\n\r\nC: 3\r\n\r\n", "A=;B= x : y;C=3;", 2, false},
         {BANNER "\r\n\r\nA: 1\r\n\r\n", "A=1;", 1, false},
-        {BANNER "Message: Park successful\n\r\n\r\n", "Message=Park successful;", 1, false},
-        {BANNER "A: one\nB: two\r\n\r\n", "A=one\nB: two;", 1, false},
+        {BANNER "R: 1\r\nMessage: Parked\n\r\n\r\n", "R=1;Message=Parked;", 1, false},
+        {BANNER "R: 1\r\nA: one\nB: two\r\n\r\n", "R=1;A=one\nB: two;", 1, false},
         {"Asterisk Call Manager/1\nA: 1\nB: 2\n\n", "A=1;B=2;", 1, false},
+        {BANNER "A: 1\nB: 2\n\nC: 3\r\nD: 4\r\n\r\n\nE: 5\n\n", "A=1;B=2;C=3;D=4;E=5;", 3, false},
+        {"Asterisk Call Manager/1\nA: 1\r\n\r\n", "A=1;", 1, false},
         {BANNER "no colon\r\nA: 1\r\n\r\n", "A=1;", 1, false},
         {BANNER "A: half", "", 0, false},
         {"HTTP/1.1 400 Bad Request\r\n\r\n", "", 0, true},
@@ -234,6 +236,17 @@ static void test_plain_on_this_machine(void **state)
     answer("Challenge", "Error", "Message: Invalid/unknown command: Challenge\r\n");
     assert_non_null(strstr(R->written, "Secret: s3cret\r\n"));
     answer("Login", "Success", "Message: Authentication accepted\r\n");
+    assert_int_equal(R->state, STEWARD_SOURCE_SYNCING);
+}
+
+/* A peer that knows no challenge may not answer it either. */
+static void test_unanswered_challenge(void **state)
+{
+    (void)state;
+    say(BANNER);
+    replay_until(R, R->now + 3500);
+    assert_non_null(strstr(R->written, "Secret: s3cret\r\n"));
+    say("Response: Success\r\nMessage: Authentication accepted\r\n\r\n");
     assert_int_equal(R->state, STEWARD_SOURCE_SYNCING);
 }
 
@@ -439,6 +452,31 @@ static void test_new_life(void **state)
     assert_int_equal(last_event()->kind, STEWARD_EV_CLEARED);
 }
 
+/* How long it has been up tells that it was started anew, where no list is answered. */
+static void test_booted_anew(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *uptime;
+        int resyncs;
+    } rows[] = {{"443", 0}, {"0", 1}};
+    log_in();
+    empty_lists();
+    live_call();
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char booted[100];
+        replay_eof(R, "closed");
+        replay_until(R, R->now + 3000);
+        log_in();
+        int before = (int)R->resyncs;
+        snprintf(booted, sizeof booted, "Event: FullyBooted\r\nUptime: %s\r\n\r\n", rows[i].uptime);
+        say(booted);
+        say(booted);
+        assert_int_equal((int)R->resyncs - before, rows[i].resyncs);
+    }
+    assert_int_equal(R->n_alive, 0);
+}
+
 /* ---- bad input ---- */
 
 static void test_strangers(void **state)
@@ -610,6 +648,7 @@ int main(void)
         LINK(test_too_long),
         LINK(test_md5),
         LINK(test_plain_on_this_machine),
+        LINK(test_unanswered_challenge),
         LINK(test_wrong_secret),
         LINK(test_no_manager),
         LINK(test_silent_peer),
@@ -621,6 +660,7 @@ int main(void)
         LINK(test_met_in_the_middle),
         LINK(test_few_rights),
         LINK(test_new_life),
+        LINK(test_booted_anew),
         LINK(test_strangers),
         LINK(test_no_linkedid),
         LINK(test_dial),

@@ -154,7 +154,10 @@ void track_forget(struct track *t);
 void track_sync_begin(struct track *t);
 /** The snapshot, or an event since, shows this leg. */
 void track_sync_mention(struct track *t, struct track_leg *leg);
-/** The PBX started anew: legs not changed since track_sync_begin() are gone, whatever their ids. */
+/**
+ * The PBX started anew: legs not changed since track_sync_begin() are gone, whatever their ids; the
+ * host is told at once, and the snapshot goes on.
+ */
 void track_restarted(struct track *t);
 /**
  * Drop stale legs, name the calls that live, between the host's resync brackets. listed: only legs

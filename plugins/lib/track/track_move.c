@@ -326,12 +326,6 @@ static void drop_stale(struct track *t, bool listed)
     }
 }
 
-void track_restarted(struct track *t)
-{
-    drop_stale(t, false);
-    memset(t->gone, 0, sizeof t->gone);
-}
-
 void track_sync_end(struct track *t, bool listed)
 {
     const struct steward_host *h = t->opts.host;
@@ -347,4 +341,13 @@ void track_sync_end(struct track *t, bool listed)
             h->cti_alive(h, c->name);
     }
     h->cti_resync_end(h);
+}
+
+void track_restarted(struct track *t)
+{
+    bool syncing = t->syncing;
+    drop_stale(t, false);
+    memset(t->gone, 0, sizeof t->gone);
+    track_sync_end(t, false); /* at once: a list may never come */
+    t->syncing = syncing;
 }
