@@ -1,15 +1,18 @@
 """Calls as the API and the PBX see them: acks, numbers, any order of events, whole calls, restarts."""
+import datetime
 import random
 
 import pytest
 
 from steward import eventually
 
-AT = "2026-11-22T08:{:02d}:{:06.3f}Z"
+BEGAN = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0) - datetime.timedelta(minutes=10)
 
 
 def at(seconds):
-    return AT.format(int(seconds // 60), seconds % 60)
+    """So long after the calls of this run began: of long ago, a restart would take them for forgotten."""
+    moment = BEGAN + datetime.timedelta(milliseconds=round(seconds * 1000))
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
 
 
 def the_call(site, call, source="pbx-a"):
