@@ -29,8 +29,9 @@ enum {
     BYTES_MAX_DEFAULT = 1 << 20,
     READ_AHEAD = 16384, /* input kept beyond the longest line */
     OPEN_MS = 10000,    /* to connect and shake hands */
-    FINISH_MS = 5000,   /* to write the last words */
-    LINGER_MS = 500,    /* to let the peer close after them */
+    READ_AT_ONCE = 65536,
+    FINISH_MS = 5000, /* to write the last words */
+    LINGER_MS = 500,  /* to let the peer close after them */
 };
 
 enum state { OPENING, OPEN, FINISHING, LINGERING, DEAD };
@@ -391,6 +392,7 @@ static void open_bev(struct conn *c, evutil_socket_t fd, enum bufferevent_ssl_st
     assert(c->bev); /* fails without memory only */
     size_t high = c->opts.raw ? c->opts.in_max : c->opts.line_max + READ_AHEAD;
     bufferevent_setwatermark(c->bev, EV_READ, 0, high);
+    bufferevent_set_max_single_read(c->bev, READ_AT_ONCE);
     bufferevent_setcb(c->bev, on_read, on_write, on_event, c);
     bufferevent_enable(c->bev, EV_WRITE);
 }

@@ -292,8 +292,12 @@ void json_quote(struct buf *out, const char *s, size_t n)
 /* jansson itself allows 2048 levels; brackets inside strings do not count. */
 static bool too_deep(const char *text, size_t len)
 {
-    int depth = 0;
+    int depth = 0, opened = 0;
     bool quoted = false;
+    for (size_t i = 0; i < len; i++)
+        opened += (text[i] == '{') + (text[i] == '[');
+    if (opened <= DEPTH_MAX) /* nearly always, and quick to see */
+        return false;
     for (size_t i = 0; i < len; i++) {
         char c = text[i];
         if (quoted) {

@@ -46,14 +46,25 @@ void registry_touch(struct registry *r, struct ledger_tx *tx, int64_t person_id)
 /* ---- who is this number ---- */
 
 #define REGISTRY_FOUND_MAX 10
+#define REGISTRY_HOMES_MAX 8
 
 /** One candidate; its object {CARD…,"certainty":…,"reason":…} is json[from, to) of the found. */
+/** Where a candidate lives now. */
+struct registry_home {
+    int64_t estate_id, building_id;
+    char unit[64]; /* "1201" */
+};
+
 struct registry_owner {
     int64_t id;
     enum match_certainty certainty;
     char name[128];
     char reason[256];
     size_t from, to;
+    int score;        /* of the last survey; -1: none */
+    bool has_tickets; /* open ones */
+    struct registry_home homes[REGISTRY_HOMES_MAX];
+    size_t homes_n;
 };
 
 struct registry_found {

@@ -24,6 +24,7 @@ struct card {
     bool all_tenures; /* ended ones, too, with their ends */
     int32_t today;
     size_t recent_from, recent_to; /* where `recent` stands in the output */
+    bool has_tickets;              /* open ones */
 };
 
 static void kdate(struct jw *w, const char *key, int64_t days)
@@ -152,7 +153,9 @@ static int card_fields(struct db *db, struct card *c, struct jw *w)
     consent_json(c, w);
     if (rc == 0) {
         jw_key(w, "open_tickets");
+        size_t from = w->out->len;
         rc = person_open_tickets_json(db, id, w);
+        c->has_tickets = w->out->len > from + 2; /* more than "[]" */
     }
     c->recent_from = w->out->len;
     if (rc == 0) {
@@ -320,6 +323,20 @@ static uint64_t fnv(uint64_t h, const char *data, size_t len)
     return h;
 }
 
+static void note_homes(const struct person_tenures *all, struct registry_owner *o)
+{
+    for (int i = 0; i < all->n && o->homes_n < REGISTRY_HOMES_MAX; i++) {
+        const struct person_tenure *t = &all->items[i];
+        if (!t->current) {
+            continue;
+        }
+        struct registry_home *home = &o->homes[o->homes_n++];
+        home->estate_id = t->estate_id;
+        home->building_id = t->building_id;
+        text_copy(home->unit, sizeof(home->unit), t->unit_name);
+    }
+}
+
 static int found_add(struct db *db, struct candidate *c, int64_t now, struct registry_found *out,
                      struct jw *w)
 {
@@ -337,6 +354,9 @@ static int found_add(struct db *db, struct candidate *c, int64_t now, struct reg
         jw_kstr(w, "reason", o->reason);
         jw_end_obj(w);
         o->to = w->out->len;
+        o->score = card.row.score;
+        o->has_tickets = card.has_tickets;
+        note_homes(&card.tenures, o);
         out->n++;
         const char *json = buf_str(w->out);
         out->digest = fnv(out->digest, json + o->from, card.recent_from - o->from);

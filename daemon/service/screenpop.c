@@ -33,7 +33,9 @@ struct pop_call {
     struct shown *shown;
     pop_found_cb *found;
     void *ctx;
-    struct pop_call *prev, *next;
+    struct pop_call *prev, *next; /* screenpop.calls */
+    /* screenpop.standing, while shown is not empty */
+    struct pop_call *prev_standing, *next_standing;
 };
 
 struct finder {
@@ -254,6 +256,14 @@ static struct shown *find_shown(const struct pop_call *p, const char *device)
     return NULL;
 }
 
+static void take_off(struct pop_call *p, struct shown *s)
+{
+    DL_DELETE(p->shown, s);
+    if (!p->shown)
+        DL_DELETE2(p->sp->standing, p, prev_standing, next_standing);
+    p->sp->stats.standing--;
+}
+
 void pop_call_show(struct pop_call *p, const char *device, int64_t at)
 {
     if (find_shown(p, device))
@@ -261,6 +271,8 @@ void pop_call_show(struct pop_call *p, const char *device, int64_t at)
     struct shown *s = xcalloc(1, sizeof(*s));
     text_copy(s->device, sizeof(s->device), device);
     s->at = at;
+    if (!p->shown)
+        DL_APPEND2(p->sp->standing, p, prev_standing, next_standing);
     DL_APPEND(p->shown, s);
     p->sp->stats.standing++;
     if (p->waiting)
@@ -276,8 +288,7 @@ void pop_call_hide(struct pop_call *p, const char *device, enum pop_end reason)
     struct shown *s = find_shown(p, device);
     if (!s)
         return;
-    DL_DELETE(p->shown, s);
-    p->sp->stats.standing--;
+    take_off(p, s);
     if (s->sent)
         send_end(p, s, reason);
     free(s);
@@ -298,8 +309,7 @@ void pop_call_free(struct pop_call **pp)
         return;
     struct shown *s, *tmp;
     DL_FOREACH_SAFE (p->shown, s, tmp) {
-        DL_DELETE(p->shown, s);
-        p->sp->stats.standing--;
+        take_off(p, s);
         free(s);
     }
     if (p->waiting)
@@ -315,8 +325,8 @@ void pop_call_free(struct pop_call **pp)
 void pops_number_changed(struct screenpop *sp, const char *key, int64_t person_id)
 {
     struct pop_call *p;
-    DL_FOREACH (sp->calls, p)
-        if (p->shown && p->card && text_eq(p->about.key, key) && !card_shows(p->card, person_id))
+    DL_FOREACH2 (sp->standing, p, next_standing)
+        if (p->card && text_eq(p->about.key, key) && !card_shows(p->card, person_id))
             look_up(p);
 }
 
@@ -325,8 +335,8 @@ static void refresh(void *arg)
     struct screenpop *sp = arg;
     struct pop_call *p;
     sp->refresh_due = false;
-    DL_FOREACH (sp->calls, p)
-        if (p->shown && p->card && p->about.key && !card_valid(sp, p->card))
+    DL_FOREACH2 (sp->standing, p, next_standing)
+        if (p->card && p->about.key && !card_valid(sp, p->card))
             look_up(p);
 }
 
@@ -334,7 +344,7 @@ void screenpop_touch(void *arg, const int64_t *ids, size_t n)
 {
     struct screenpop *sp = arg;
     cards_touch(sp, ids, n);
-    if (sp->refresh_due || !sp->calls)
+    if (sp->refresh_due || !sp->standing)
         return;
     sp->refresh_due = true;
     loop_timer_arm(sp->refresh, 0);
@@ -347,7 +357,7 @@ void screenpop_each(struct screenpop *sp, const char *source, const char *device
 {
     const char *slash = strchr(device, '/');
     struct pop_call *p;
-    DL_FOREACH (sp->calls, p) {
+    DL_FOREACH2 (sp->standing, p, next_standing) {
         size_t n = slash ? (size_t)(slash - device) : 0;
         bool other =
             (source && !text_eq(source, p->about.source)) ||

@@ -27,6 +27,7 @@
 #define NUMBERS_MAX   ((size_t)1 << 20)
 #define RETRY_MS      20
 #define TRIES         5
+#define UNHAPPY_SCORE 2 /* of 5: the agent should know */
 
 struct want {
     char key[NUMBER_TEXT_MAX];
@@ -138,16 +139,13 @@ static void advise(struct jw *w, const char *kind, const char *text, int64_t tic
     jw_end_obj(w);
 }
 
-static int advise_unhappy(struct db *db, int64_t person, struct jw *w)
+static void advise_unhappy(int score, struct jw *w)
 {
-    struct db_q *q = db_query(db, "SELECT score FROM person WHERE id = $1 AND score <= 2");
-    db_bind_int(q, 1, person);
-    while (db_row(q)) {
-        char text[64];
-        snprintf(text, sizeof(text), "last survey: %d of 5", (int)db_int(q, 0));
-        advise(w, "unhappy", text, 0);
-    }
-    return db_end(q);
+    char text[64];
+    if (score < 0 || score > UNHAPPY_SCORE)
+        return;
+    snprintf(text, sizeof(text), "last survey: %d of 5", score);
+    advise(w, "unhappy", text, 0);
 }
 
 static int advise_overdue(struct db *db, int64_t person, struct jw *w)
@@ -165,16 +163,17 @@ static int advise_overdue(struct db *db, int64_t person, struct jw *w)
     return db_end(q);
 }
 
-static int advice(struct db *db, const struct card *card, struct buf *out)
+static int advice(struct db *db, const struct card *card, const struct registry_found *found,
+                  struct buf *out)
 {
     struct jw w;
     int rc = E_OK;
     jw_init(&w, out);
     jw_arr(&w);
     if (card->person_id && card->certain) {
-        rc = advise_overdue(db, card->person_id, &w);
-        if (rc == E_OK)
-            rc = advise_unhappy(db, card->person_id, &w);
+        if (found->owners[0].has_tickets)
+            rc = advise_overdue(db, card->person_id, &w);
+        advise_unhappy(found->owners[0].score, &w);
     }
     jw_end_arr(&w);
     return rc;
@@ -182,29 +181,24 @@ static int advice(struct db *db, const struct card *card, struct buf *out)
 
 /* ---- reading ---- */
 
-static int read_places(struct db *db, struct card *c, int64_t person, int64_t now)
+static void note_places(struct card *c, const struct registry_owner *o)
 {
-    struct db_q *q = db_query(
-        db, "SELECT DISTINCT b.estate_id, b.id, u.name FROM tenure h JOIN unit u ON u.id = "
-            "h.unit_id JOIN building b ON b.id = u.building_id WHERE h.person_id = $1 AND "
-            "(h.to_on IS NULL OR h.to_on >= $2)");
-    db_bind_int(q, 1, person);
-    db_bind_int(q, 2, now / INT64_C(86400000));
-    while (c->places_n < CARD_PLACES && db_row(q)) {
+    for (size_t i = 0; i < o->homes_n && c->places_n < CARD_PLACES; i++) {
         struct radar_scope *place = &c->places[c->places_n++];
-        place->estate_id = db_int(q, 0);
-        place->building_id = db_int(q, 1);
-        (void)radar_riser(db_str(q, 2), place->riser);
+        place->estate_id = o->homes[i].estate_id;
+        place->building_id = o->homes[i].building_id;
+        (void)radar_riser(o->homes[i].unit, place->riser);
     }
-    return db_end(q);
 }
 
 static void card_fill(struct card *c, struct registry_found *f)
 {
     c->match = f->match;
     c->digest = f->digest;
-    for (int i = 0; i < f->n && c->n < CARD_PERSONS; i++)
+    for (int i = 0; i < f->n && c->n < CARD_PERSONS; i++) {
         c->ids[c->n++] = f->owners[i].id;
+        note_places(c, &f->owners[i]);
+    }
     if (text_eq(f->match, "one") && f->n > 0) { /* current ones come first */
         c->person_id = f->owners[0].id;
         c->certain = f->owners[0].certainty == MATCH_CERTAIN;
@@ -221,9 +215,7 @@ static int read_run(struct db *db, void *arg)
     int rc = registry_cards(db, job->card->key, clock_now_ms(), &found);
     if (rc == E_OK) {
         card_fill(job->card, &found);
-        rc = advice(db, job->card, &words);
-        for (int i = 0; i < job->card->n && rc == E_OK; i++)
-            rc = read_places(db, job->card, job->card->ids[i], clock_now_ms());
+        rc = advice(db, job->card, &found, &words);
     }
     job->card->advice = words.overflow || !words.len ? xstrdup("[]") : buf_take(&words);
     job->card->bytes = sizeof(*job->card) + strlen(job->card->advice) +

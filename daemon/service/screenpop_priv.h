@@ -85,8 +85,9 @@ struct screenpop {
     int64_t *unread;            /* persons whose numbers are still to be looked up */
     size_t unread_n, unread_cap;
     bool reading_numbers, refresh_due;
-    struct pop_call *calls; /* utlist: those with a caller to look up */
-    struct finder *finders; /* utlist: screenpop_find() under way */
+    struct pop_call *calls;    /* utlist: those with a caller to look up, ended ones, too */
+    struct pop_call *standing; /* utlist: those that some screen shows */
+    struct finder *finders;    /* utlist: screenpop_find() under way */
     struct loop_timer *retry, *refresh;
     void (*advise)(void *ctx, const struct radar_scope *places, size_t n, struct jw *w);
     void *advise_ctx;

@@ -26,7 +26,7 @@ static bool ends_with_word(const struct buf *out, size_t from)
 static const char *one_of(const char *s, const char *const *words, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        if (strncmp(s, words[i], strlen(words[i])) == 0) {
+        if (s[0] == words[i][0] && strncmp(s, words[i], strlen(words[i])) == 0) {
             return words[i];
         }
     }

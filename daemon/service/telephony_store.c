@@ -310,8 +310,8 @@ void telephony_flush(struct telephony *t)
 void store_drop(struct telephony *t)
 {
     struct live *l, *tmp;
-    DL_FOREACH_SAFE2(t->unstored.dirty, l, tmp, next_dirty)
-    l->dirty = false;
+    DL_FOREACH_SAFE2 (t->unstored.dirty, l, tmp, next_dirty)
+        l->dirty = false;
     if (t->unstored.early)
         batch_free(t->unstored.early);
     t->unstored.dirty = NULL;

@@ -64,6 +64,9 @@ static void tenure_read(struct db_q *q, int32_t today, struct person_tenure *t)
     t->to_on = db_int(q, 3);
     t->current = tenure_is_current(t->to_on, today);
     unit_words(q, 4, t->unit, sizeof(t->unit));
+    text_copy(t->unit_name, sizeof(t->unit_name), db_str(q, 6));
+    t->estate_id = db_int(q, 9);
+    t->building_id = db_int(q, 10);
     text_copy(t->steward, sizeof(t->steward), db_str(q, 7));
     text_copy(t->steward_name, sizeof(t->steward_name), db_str(q, 8));
 }
@@ -72,7 +75,7 @@ int person_tenures_get(struct db *db, int64_t person_id, int32_t today, struct p
 {
     struct db_q *q = db_query(
         db, "SELECT t.unit_id, t.role, t.from_on, t.to_on, e.name, b.name, u.name, b.steward, "
-            "a.display FROM tenure t JOIN unit u ON u.id = t.unit_id "
+            "a.display, e.id, b.id FROM tenure t JOIN unit u ON u.id = t.unit_id "
             "JOIN building b ON b.id = u.building_id JOIN estate e ON e.id = b.estate_id "
             "LEFT JOIN account a ON a.name = b.steward WHERE t.person_id = $1 ORDER BY t.id "
             "LIMIT 100");

@@ -46,8 +46,10 @@ int person_by_key(struct db *db, const char *key, int64_t *id) MUST_CHECK;
 /** One tenure with the place it is of; days, 0: open. */
 struct person_tenure {
     int64_t unit_id, from_on, to_on;
+    int64_t estate_id, building_id;
     enum tenure_role role;
     bool current;
+    char unit_name[64];                  /* "1201" */
     char unit[192];                      /* "四季花城 3-1201" */
     char steward[65], steward_name[128]; /* of the building; "" if none */
 };
