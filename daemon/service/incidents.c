@@ -306,12 +306,23 @@ void incidents_advise(void *ctx, const struct radar_scope *places, size_t n, str
     }
 }
 
-int64_t incidents_of_key(const struct incidents *in, const char *key)
+/* Whether a complaint from there is about it. */
+static bool covers(const struct incident *i, const struct radar_scope *place)
+{
+    bool anywhere = !i->scope.estate_id && !i->scope.building_id;
+
+    if (i->scope.category[0] && !text_eq(i->scope.category, place->category))
+        return false;
+    return anywhere ? i->scope.category[0] != 0 : radar_holds(&i->scope, place);
+}
+
+int64_t incidents_covering(const struct incidents *in, const struct radar_scope *place,
+                           const char *key)
 {
     const struct incident *i;
 
     DL_FOREACH (in->live, i)
-        if (text_eq(i->key, key))
+        if (text_eq(i->key, key) || (i->scope.category[0] && covers(i, place)))
             return i->id;
     return 0;
 }
@@ -320,12 +331,9 @@ int64_t incidents_gathering(const struct incidents *in, const struct radar_scope
 {
     const struct incident *i;
 
-    DL_FOREACH (in->live, i) {
-        bool category = !i->scope.category[0] || text_eq(i->scope.category, place->category);
-        bool anywhere = !i->scope.estate_id && !i->scope.building_id && i->scope.category[0];
-        if (i->open && i->gathers && category && (anywhere || radar_holds(&i->scope, place)))
+    DL_FOREACH (in->live, i)
+        if (i->open && i->gathers && covers(i, place))
             return i->id;
-    }
     return 0;
 }
 

@@ -41,8 +41,10 @@ void incidents_free(struct incidents **in);
  * {"kind":"incident","text","ticket":null,"incident","state"}. ctx is the incidents; the type is
  * screenpop's. */
 void incidents_advise(void *ctx, const struct radar_scope *places, size_t n, struct jw *w);
-/** The live incident of a group; 0 if there is none. */
-int64_t incidents_of_key(const struct incidents *in, const char *key);
+/** The live incident that a complaint is about already: of its group, or of its category in a wider
+ * scope; 0 if there is none. */
+int64_t incidents_covering(const struct incidents *in, const struct radar_scope *place,
+                           const char *key);
 /** The open incident that a complaint from there joins by itself; 0 if there is none. */
 int64_t incidents_gathering(const struct incidents *in, const struct radar_scope *place);
 /** A ticket joined one of them: its building is known only then. Reads them anew. */

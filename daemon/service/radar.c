@@ -186,7 +186,7 @@ static void count(struct radar_watch *rw, const struct complaint_row *c, bool re
         return;
     }
     radar_key(&offer.scope, offer.key);
-    if (recent && incidents_of_key(rw->opts.incidents, offer.key)) {
+    if (recent && incidents_covering(rw->opts.incidents, &c->place, offer.key)) {
         radar_drop(rw->radar, c->ticket_id);
         return;
     }

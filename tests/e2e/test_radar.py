@@ -222,3 +222,41 @@ def test_a_refused_offer_needs_new_owners(town):
     town.advance(60)
     complain(town, 0), complain(town, 1), complain(town, 4)
     assert len(offered(town)) == 1 and len(town.get("/incidents")["items"]) == 2
+
+
+def test_a_call_counts_once_its_category_is_known(town):
+    pbx = town.pbx()
+    for i in (0, 1, 2):
+        pbx.answered(f"c{i}", "1001", calling=f"1380000000{i}")
+    keys = [town.ticket(caller=f"+861380000000{i}")["id"] for i in (0, 1, 2)]
+    for key in keys[:2]:
+        assert town.request("PATCH", f"/api/v1/tickets/{key}", {"category": "leak"}, token=town.li).status == 200
+    town.request("PATCH", f"/api/v1/tickets/{keys[2]}", {"category": "noise"}, token=town.li)
+    assert town.get("/incidents")["items"] == []
+    assert town.request("PATCH", f"/api/v1/tickets/{keys[2]}", {"category": "leak"}, token=town.boss).status == 200
+    incident, = offered(town)
+    assert town.post(f"/incidents/{incident['id']}/open", token=town.boss)["tickets"] == keys
+
+
+def test_riser_and_other_rules_by_reload(town):
+    for i in (0, 2, 4, 1):  # 101, 201 and 301 are on one riser, 102 is not
+        complain(town, i, "noise")
+    noise, = offered(town)
+    assert noise["category"] == "noise" and noise["owners"] == 3
+    town.section("tickets", ALERT.replace("building", "riser").replace("owners: 3", "owners: 4"))
+    town.ctl("reload")
+    for i in (0, 1, 2, 4):
+        complain(town, i)
+    complain(town, 6)  # 101 of another building
+    assert len(town.get("/incidents")["items"]) == 1
+    town.section("tickets", ALERT.replace("building", "riser"))
+    town.ctl("reload")
+    leak = steward.eventually(lambda: [i for i in town.get("/incidents")["items"] if i["category"] == "leak"], "the riser's")[0]
+    assert leak["scope"] == {"estate": "四季花城", "building": "3", "riser": "01"} and leak["owners"] == 3
+    assert "01号立管" in leak["words"]
+    assert len(town.post(f"/incidents/{leak['id']}/open", token=town.boss)["tickets"]) == 3
+    town.section("tickets", "\n  group_alert: {same: []}\n")
+    town.ctl("reload")
+    for i in range(5):
+        complain(town, i, "noise")
+    assert len(town.get("/incidents")["items"]) == 2
