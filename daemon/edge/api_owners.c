@@ -2,6 +2,8 @@
  * api_owners.c - owners, units and estates over HTTP. Reading a person is written to the audit log
  * before it is answered (api_read_persons); changes are by the registry itself.
  */
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -88,6 +90,28 @@ static void patch_owner(struct http_req *req, void *ctx)
     api_write(job, "owner_change", run_change);
 }
 
+static int run_erase(struct ledger_tx *tx, struct api_job *job)
+{
+    char object[40];
+    int rc = tickets_erase_person(job->e->o.tickets, tx, job->id, &job->actor);
+    rc = rc < 0 ? rc : registry_erase(job->e->o.registry, tx, job->id);
+    if (rc < 0)
+        return rc;
+    (void)snprintf(object, sizeof(object), "person:%" PRId64, job->id);
+    buf_adds(&job->out, "{\"ok\":true}");
+    return api_audit(tx, job->actor.name, "person.erase", object, NULL);
+}
+
+static void erase_owner(struct http_req *req, void *ctx)
+{
+    int64_t id;
+    if (!http_param_id(req, "id", &id))
+        return;
+    struct api_job *job = api_job(req, ctx);
+    job->id = id;
+    api_write(job, "owner_erase", run_erase);
+}
+
 /* ---- units and estates ---- */
 
 static int read_units(struct db *db, struct api_job *job)
@@ -168,6 +192,8 @@ const struct http_route api_owner_routes[] = {
     ROUTE(PATCH, "/api/v1/owners/{id}", WRITES, patch_owner,
           "Change an owner: fields given are set, lists as a whole", .body = "name " FIELDS,
           .answer = "Card"),
+    ROUTE(POST, "/api/v1/owners/{id}/erase", MAY_ADMIN, erase_owner,
+          "Forget an owner: the data goes, ids and the chains of histories stay", .answer = "Done"),
     ROUTE(GET, "/api/v1/units", MAY_READ, list_units, "Units",
           .query = "estate building unit limit:int cursor", .answer = "[Unit]"),
     ROUTE(GET, "/api/v1/units/{id}", SEES, get_unit, "One unit, with who holds it",

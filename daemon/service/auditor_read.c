@@ -17,12 +17,20 @@
 #define CLOCKS_MAX 256            /* open at once in one history */
 #define STEPS_MAX  32
 
+/* A rung as its `escalated` names it, whatever ladder it was of, and its last turn. */
+struct told_rung {
+    char at[SPAN_TEXT_MAX + 2];
+    int64_t turn;
+};
+
 /* A clock as the events tell of it. */
 struct told_clock {
-    char name[NAME_MAX_TEXT], calendar[NAME_MAX_TEXT];
+    char name[NAME_MAX_TEXT];
     int64_t dispatch, cycle, policy_id, due_at;
+    int64_t since; /* when its due moment was last set: nothing could be missing before */
     bool open, paused, breached;
-    bool seen[STEPS_MAX]; /* rungs that were told */
+    struct told_rung rungs[STEPS_MAX];
+    size_t rungs_n;
 };
 
 /* One history being read. */
@@ -31,6 +39,7 @@ struct reading {
     struct history_hasher *hasher;
     const struct calendars *calendars;
     int64_t now;
+    int64_t at; /* of the event being read */
     struct audit_report *report;
     struct told_clock *clocks;
     size_t n;
@@ -102,11 +111,11 @@ static void on_started(struct reading *r, const json_t *o)
         return;
     memset(c, 0, sizeof(*c));
     text_copy(c->name, sizeof(c->name), json_string_value(json_object_get(o, "clock")));
-    text_copy(c->calendar, sizeof(c->calendar), json_string_value(json_object_get(o, "calendar")));
     c->dispatch = number_at(o, "dispatch");
     c->cycle = number_at(o, "cycle");
     c->policy_id = number_at(o, "policy_id");
     c->due_at = time_at(o, "due_at");
+    c->since = r->at;
     c->open = true;
 }
 
@@ -118,17 +127,18 @@ static void on_moved(struct reading *r, const json_t *o)
         return;
     if (time_at(o, "due_at"))
         c->due_at = time_at(o, "due_at");
+    c->since = r->at;
     c->paused = c->paused && !time_at(o, "due_at");
 }
 
-/* The rungs of another ladder are not those that were told: the breach alone is looked for. */
+/* From here on the other policy's ladder counts; rungs told at the same place stay told. */
 static void on_rebased(struct reading *r, const json_t *o)
 {
     struct told_clock *c = find(r, o);
 
     on_moved(r, o);
-    if (c)
-        c->policy_id = 0;
+    if (c && number_at(o, "policy_id"))
+        c->policy_id = number_at(o, "policy_id");
 }
 
 static void on_paused(struct reading *r, const json_t *o)
@@ -158,10 +168,19 @@ static void on_breached(struct reading *r, const json_t *o)
 static void on_escalated(struct reading *r, const json_t *o)
 {
     struct told_clock *c = find(r, o);
-    int64_t step = number_at(o, "step");
+    const char *at = json_string_value(json_object_get(o, "at"));
+    size_t i = 0;
 
-    if (c && step >= 1 && step <= STEPS_MAX)
-        c->seen[step - 1] = true;
+    if (!c || !at)
+        return;
+    while (i < c->rungs_n && !text_eq(c->rungs[i].at, at))
+        i++;
+    if (i == STEPS_MAX)
+        return;
+    if (i == c->rungs_n)
+        text_copy(c->rungs[c->rungs_n++].at, sizeof(c->rungs[i].at), at);
+    if (number_at(o, "turn") > c->rungs[i].turn)
+        c->rungs[i].turn = number_at(o, "turn");
 }
 
 static void on_end(struct reading *r, const json_t *o)
@@ -260,6 +279,7 @@ static void check_row(struct reading *r, struct db_q *q, char previous[HISTORY_H
         fault(r, &r->report->broken, row.seq, "the hash of event %" PRId64 " does not follow",
               row.seq);
     text_copy(previous, HISTORY_HEX, hash);
+    r->at = row.at;
     read_event(r, row.kind, row.data);
 }
 
@@ -303,22 +323,60 @@ static struct policy *policy_of(struct reading *r, int64_t id)
     return p;
 }
 
-/* Rungs from 100% on hang on the due moment alone; those before it are found by their absence once
- * that has come. */
+/* Rungs at and after the end hang on the due moment alone; those before it are found by their
+ * absence once that has come. 0: not to be known from here (a share above 100%). */
 static int64_t expected_at(const struct policy_step *s, const struct told_clock *c,
-                           const struct calendar *calendar)
+                           const struct calendar *calendar, int64_t turn)
 {
-    if (s->at.percent || !span_is_set(&s->at.after))
-        return c->due_at;
-    return calendar_due(calendar, c->due_at, &s->at.after);
+    int64_t at = c->due_at;
+
+    if (s->at.percent > 100)
+        return 0;
+    if (!s->at.percent && span_is_set(&s->at.after))
+        at = calendar_due(calendar, at, &s->at.after);
+    if (turn > 1) {
+        struct span all = s->repeat;
+        all.n *= turn - 1;
+        at = calendar_due(calendar, at, &all);
+    }
+    return at > c->since ? at : c->since;
+}
+
+static int64_t told_turns(const struct told_clock *c, const struct policy_step *s)
+{
+    char at[SPAN_TEXT_MAX + 2];
+
+    ladder_at_text(s, at);
+    for (size_t i = 0; i < c->rungs_n; i++)
+        if (text_eq(c->rungs[i].at, at))
+            return c->rungs[i].turn;
+    return 0;
+}
+
+/* Each rung's next turn must not be over already: with it the number of repeats is checked. */
+static void check_rungs(struct reading *r, const struct told_clock *c,
+                        const struct policy_ladder *l, const struct calendar *calendar)
+{
+    for (size_t i = 0; i < l->steps_n && i < STEPS_MAX; i++) {
+        const struct policy_step *s = &l->steps[i];
+        int64_t turn = told_turns(c, s) + 1;
+        int64_t times = span_is_set(&s->repeat) ? s->times : 1;
+        if (times && turn > times)
+            continue;
+        int64_t at = expected_at(s, c, calendar, turn);
+        if (at && at + GRACE_MS <= r->now)
+            fault(r, &r->report->missing, 0,
+                  "turn %" PRId64 " of step %zu of the clock '%s' was due and is missing", turn,
+                  i + 1, c->name);
+    }
 }
 
 static void check_clock(struct reading *r, const struct told_clock *c)
 {
-    const struct calendar *calendar = calendars_get(r->calendars, c->calendar);
     struct policy *p;
 
-    if (!c->open || c->paused || !c->due_at || c->due_at + GRACE_MS > r->now)
+    if (!c->open || c->paused || !c->due_at || c->due_at + GRACE_MS > r->now ||
+        c->since + GRACE_MS > r->now)
         return;
     if (!c->breached) {
         fault(r, &r->report->missing, 0, "the clock '%s' ran out and no breach is recorded",
@@ -328,11 +386,7 @@ static void check_clock(struct reading *r, const struct told_clock *c)
     p = policy_of(r, c->policy_id);
     if (!p)
         return;
-    const struct policy_ladder *l = policy_ladder_of(p, c->name);
-    for (size_t i = 0; i < l->steps_n && i < STEPS_MAX; i++)
-        if (!c->seen[i] && expected_at(&l->steps[i], c, calendar) + GRACE_MS <= r->now)
-            fault(r, &r->report->missing, 0, "step %zu of the clock '%s' was due and is missing",
-                  i + 1, c->name);
+    check_rungs(r, c, policy_ladder_of(p, c->name), calendars_get(r->calendars, p->calendar));
     policy_free(&p);
 }
 

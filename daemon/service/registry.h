@@ -151,6 +151,12 @@ int registry_create(struct registry *r, struct ledger_tx *tx, const json_t *body
 int registry_change(struct registry *r, struct ledger_tx *tx, int64_t id, int64_t version,
                     const json_t *body, const char *by) MUST_CHECK;
 
+/**
+ * Forget a person: what calls, messages, callbacks and the registry say of them is emptied, what
+ * waits to be sent is called off; the id stays. tickets_erase_person() goes before it. E_NOTFOUND.
+ */
+int registry_erase(struct registry *r, struct ledger_tx *tx, int64_t id) MUST_CHECK;
+
 /* ---- search ---- */
 
 /**
