@@ -84,6 +84,16 @@ int registry_cards(struct db *db, const char *e164, int64_t now,
                    struct registry_found *out) MUST_CHECK;
 void registry_found_free(struct registry_found *f);
 
+/** Who a number is, without anybody's card. */
+struct registry_caller {
+    const char *match; /* "one", "many", "none" */
+    int64_t person_id; /* of "one"; else 0 */
+    bool certain;      /* that it is this person */
+};
+/** By the same rules as registry_cards(); on any connection, the ledger's too. */
+int registry_caller(struct db *db, const char *e164, int64_t now,
+                    struct registry_caller *out) MUST_CHECK;
+
 /** CARD of one person as a JSON value; E_NOTFOUND writes nothing. */
 int registry_card_json(struct db *db, int64_t person_id, int64_t now, struct jw *w) MUST_CHECK;
 /** CARD plus phones, emails, dated tenures (past ones too), key, version: GET /owners/{id}. */

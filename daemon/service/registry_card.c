@@ -384,6 +384,19 @@ int registry_cards(struct db *db, const char *e164, int64_t now, struct registry
     return rc == 0 && out->json.overflow ? E_TOOBIG : rc;
 }
 
+int registry_caller(struct db *db, const char *e164, int64_t now, struct registry_caller *out)
+{
+    struct candidates *all = xcalloc(1, sizeof(*all));
+    int rc = e164 && e164[0] ? candidates_find(db, e164, now, all) : 0;
+    *out = (struct registry_caller){.match = match_word(all->current)};
+    if (rc == 0 && all->n > 0 && text_eq(out->match, "one")) { /* current ones come first */
+        out->person_id = all->items[0].id;
+        out->certain = all->items[0].certainty == MATCH_CERTAIN;
+    }
+    candidates_free(&all);
+    return rc;
+}
+
 void registry_found_free(struct registry_found *f)
 {
     buf_free(&f->json);

@@ -104,20 +104,16 @@ typedef int rule_fn(struct rules *r, struct call_image *image);
 /* The reader had not answered yet: who it is is looked up here. */
 static int identify(struct ledger_tx *tx, struct call_image *image)
 {
-    struct registry_found found = {0};
+    struct registry_caller caller;
     if (image->row.match || !image->key)
         return E_OK;
-    int rc = registry_cards(ledger_db(tx), image->key, ledger_now(tx), &found);
-    if (rc == E_OK) {
-        image->row.match = found.match;
-        if (text_eq(found.match, "one") && found.n) {
-            image->row.person_id = found.owners[0].id;
-            image->certain = found.owners[0].certainty == MATCH_CERTAIN;
-        }
-        rc = write_image(tx, image);
-    }
-    registry_found_free(&found);
-    return rc;
+    int rc = registry_caller(ledger_db(tx), image->key, ledger_now(tx), &caller);
+    if (rc < 0)
+        return rc;
+    image->row.match = caller.match;
+    image->row.person_id = caller.person_id;
+    image->certain = caller.certain;
+    return write_image(tx, image);
 }
 
 static struct answered_call answered_of(const struct call_image *image)
