@@ -220,3 +220,32 @@ def test_faults_name_their_field(desk):
                         ("params", {"person_id": desk.person, "text": "x", "params": []})):
         r = desk.request("POST", "/api/v1/messages", body)
         assert r.status == 422 and r.json.get("field") == field, (field, body, r)
+
+
+def test_a_refused_sms_goes_by_mail(desk):
+    desk.sink.answer = lambda r: (400, {}) if r["json"]["data"].get("channel") == "sms" else (200, {})
+    m = send(desk, text="停水通知")
+    failed = until(desk, m, "failed")
+    assert failed["failed_at"] and failed["error"] and failed["sent_at"] is None
+    mail = steward.eventually(lambda: [x for x in desk.get(f"/messages?person={desk.person}")["items"] if x["channel"] == "email"], "mail")[0]
+    assert mail["resend_of"] == m["id"] and mail["to"] == "wang@example.com" and mail["key"] != m["key"] and mail["text"] == "停水通知"
+    desk.post(f"/messages/{m['id']}/cancel", status=409)
+
+
+def test_told_at_the_desk_always(desk):
+    manager = desk.ctl("token", "add", "--user", "zhou.yu").stdout.strip()
+    t = desk.post("/tickets", {"subject": "x", "category": "leak", "take": True}, token=desk.li)
+    events = desk.events(token=manager)
+    desk.advance(int(4 * 3600 * 0.6) + 1)
+    _, seen = events.next("ticket", id=t["id"])
+    assert seen["responder"] == "li.na"
+    events.close()
+
+
+def test_expired(desk):
+    desk.sink.answer = lambda r: (503, {})
+    m = send(desk)
+    desk.sink.next(id=m["id"])
+    desk.advance(30 * 86400)
+    assert until(desk, m, "expired")["attempts"] >= 1
+    desk.post(f"/messages/{m['id']}/cancel", status=409)
