@@ -191,9 +191,19 @@ int repo_incident_rung(struct db *db, int64_t incident, int64_t ticket, const ch
     return db_end(q);
 }
 
+/* Ids count up as tickets open: below this one none is young enough, so that old live tickets are
+ * not walked through. */
+static int first_since(struct db *db, int64_t since, int64_t *after)
+{
+    struct db_q *q = db_query(db, "SELECT min(id)-1 FROM ticket WHERE opened_at>=$1");
+    db_bind_int(q, 1, since);
+    return one_int(q, after);
+}
+
 int repo_incident_candidates(struct db *db, const struct incident_row *r, int64_t after,
                              int64_t *ids, size_t max, size_t *n)
 {
+    int rc = after ? 0 : first_since(db, r->since_at, &after);
     struct db_q *q = db_query(
         db, "SELECT t.id,u.name FROM ticket t LEFT JOIN unit u ON u.id=t.unit_id "
             "LEFT JOIN building b ON b.id=u.building_id WHERE t.id>$1 AND t.opened_at>=$2 AND "
@@ -212,7 +222,8 @@ int repo_incident_candidates(struct db *db, const struct incident_row *r, int64_
         if (!r->scope.riser[0] || text_eq(riser, r->scope.riser))
             ids[(*n)++] = db_int(q, 0);
     }
-    return db_end(q);
+    int end = db_end(q);
+    return rc ? rc : end;
 }
 
 int repo_incident_tickets(struct db *db, int64_t id, int64_t after, int64_t *ids, size_t max,
