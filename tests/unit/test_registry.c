@@ -164,11 +164,11 @@ static json_t *cards(const char *e164)
     registry_found_free(&found);
     assert_int_equal(registry_cards(reader(), e164, NOW, &found), 0);
     struct registry_caller caller; /* the same rules without the cards */
-    bool one = strcmp(found.match, "one") == 0;
+    bool sole = strcmp(found.match, "one") == 0;
     assert_int_equal(registry_caller(reader(), e164, NOW, &caller), 0);
     assert_string_equal(caller.match, found.match);
-    assert_int_equal(caller.person_id, one ? found.owners[0].id : 0);
-    assert_int_equal(caller.certain, one && found.owners[0].certainty == MATCH_CERTAIN);
+    assert_int_equal(caller.person_id, sole ? found.owners[0].id : 0);
+    assert_int_equal(caller.certain, sole && found.owners[0].certainty == MATCH_CERTAIN);
     json_t *v = json_parse(found.json.data, found.json.len, NULL);
     assert_non_null(v);
     assert_int_equal(json_array_size(v), found.n);
