@@ -36,6 +36,12 @@ static const struct ctl_column file_columns[] = {{"file", "file", AS_TEXT, 0},
                                                  {"refused", "refused", AS_TEXT, 0},
                                                  {0}};
 
+static const struct ctl_column dry_columns[] = {{"file", "file", AS_TEXT, 0},
+                                                {"rows", "rows", AS_TEXT, 0},
+                                                {"good", "good", AS_TEXT, 0},
+                                                {"refused", "refused", AS_TEXT, 0},
+                                                {0}};
+
 /* What all jobs of this run said. */
 struct outcome {
     json_t *files;   /* those that were there */
@@ -248,7 +254,7 @@ static void import_files(struct ctl *ctl, struct outcome *out, const char *dir, 
 
 /* ---- the report ---- */
 
-static void report(const struct ctl *ctl, const struct outcome *out, const char *dir)
+static void report(const struct ctl *ctl, const struct outcome *out, const char *dir, bool dry_run)
 {
     if (ctl->json) {
         json_t *v = json_pack("{s:b, s:O, s:I, s:O}", "ok", !out->failed && out->refused_total == 0,
@@ -269,7 +275,7 @@ static void report(const struct ctl *ctl, const struct outcome *out, const char 
         (void)printf("… and %" PRId64 " more\n",
                      out->refused_total - (int64_t)json_array_size(out->refused));
     if (json_array_size(out->files))
-        ctl_table(out->files, file_columns);
+        ctl_table(out->files, dry_run ? dry_columns : file_columns);
     else if (!out->failed)
         (void)printf("%s holds none of the files (stewardctl import --help)\n", dir);
 }
@@ -296,7 +302,7 @@ int ctl_import(struct ctl *ctl, struct ctl_call *call)
             import_files(ctl, &out, full, dry_run);
         else
             import_folder(ctl, &out, full, dry_run);
-        report(ctl, &out, dir);
+        report(ctl, &out, dir, dry_run);
     }
     json_decref(out.files);
     json_decref(out.refused);

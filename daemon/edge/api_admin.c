@@ -160,6 +160,8 @@ static void verified(struct api_job *job)
         api_chore_wait(job);
         return;
     }
+    if (job->e->o.auditor)
+        auditor_heard(job->e->o.auditor, &v->report);
     audit_report_json(&v->report, &job->out);
     api_answer(job, E_OK, NULL);
 }

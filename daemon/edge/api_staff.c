@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "edge/edge_priv.h"
 #include "edge/password.h"
+#include "service/registry.h"
 
 /* ---- accounts ---- */
 
@@ -106,6 +107,16 @@ static void add_hashed(void *ctx, bool ok, const char *hash)
     api_write(job, "user_add", run_add);
 }
 
+/* Steps of ladders are sent there. Empty is none. */
+static bool is_phone(const struct api_job *job, const char *text)
+{
+    struct number_rules rules;
+    struct number n;
+    number_rules_of(job->site, &rules);
+    number_normalise(&rules, text, &n);
+    return !*text || n.kind == NUMBER_E164;
+}
+
 static int read_user(struct api_job *job, struct staff_new_account *a, const char **password)
 {
     const char *role;
@@ -137,6 +148,10 @@ static int read_user(struct api_job *job, struct staff_new_account *a, const cha
                        "director, admin, auditor");
     if (a->home_device && !staff_is_device(a->home_device))
         return api_bad(job, "device", "that is not a device");
+    if (a->phone && !is_phone(job, a->phone))
+        return api_bad(job, "phone", "phone: '%s' is no telephone number", a->phone);
+    if (a->email && *a->email && !registry_is_email(a->email))
+        return api_bad(job, "email", "email: '%s' is no e-mail address", a->email);
     if (*password && strlen(*password) < PASSWORD_MIN)
         return api_bad(job, "password", "a password has at least %d characters", PASSWORD_MIN);
     return E_OK;

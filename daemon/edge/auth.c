@@ -144,7 +144,7 @@ static void become(struct http_req *req, const struct staff_account *a, enum htt
 /* The operator at the control socket: may everything, and is nobody (like dev). */
 static void become_operator(struct http_req *req)
 {
-    struct actor actor = {.name = "control", .role = ROLE_ADMIN, .kind = STAFF_DEV};
+    struct actor actor = {.name = STAFF_CONTROL_NAME, .role = ROLE_ADMIN, .kind = STAFF_DEV};
     http_set_actor(req, &actor, 0, HTTP_BY_SOCKET, NULL);
 }
 

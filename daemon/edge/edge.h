@@ -24,6 +24,7 @@ struct site;
 struct telephony;
 struct tickets;
 struct timers;
+struct auditor;
 
 /** What the door opens to. Everything outlives the edge. */
 struct edge_opts {
@@ -37,6 +38,7 @@ struct edge_opts {
     struct tickets *tickets;
     struct incidents *incidents;
     struct timers *timers;
+    struct auditor *auditor; /* may be NULL */
     struct outbox *outbox;
     struct registry *registry;
     struct importer *importer;

@@ -105,6 +105,7 @@ int part_edge(struct daemon *d, struct errmsg *why)
                           .tickets = d->tickets,
                           .incidents = d->incidents,
                           .timers = d->timers,
+                          .auditor = d->auditor,
                           .outbox = d->outbox,
                           .registry = d->registry,
                           .importer = d->importer,

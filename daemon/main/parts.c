@@ -46,9 +46,12 @@ static void on_stop_signal(void *arg)
 static void on_hup(void *arg)
 {
     struct buf now = BUF_INIT(65536), later = BUF_INIT(65536), faults = BUF_INIT(1 << 20);
-    if (daemon_reload(arg, &now, &later, &faults) < 0)
-        log_error(NULL, "reload refused, the old configuration stays: %s", buf_str(&faults));
-    else
+    if (daemon_reload(arg, &now, &later, &faults) < 0) {
+        size_t n = faults.len; /* the last line's end is the log's */
+        n -= n > 0 && faults.data[n - 1] == '\n';
+        log_error(NULL, "reload refused, the old configuration stays: %.*s", (int)n,
+                  buf_str(&faults));
+    } else
         log_info(NULL, "reloaded; taken: %s; needs a restart: %s",
                  now.len ? buf_str(&now) : "nothing", later.len ? buf_str(&later) : "nothing");
     buf_free(&now);

@@ -174,6 +174,16 @@ void auditor_free(struct auditor **ap)
     *ap = NULL;
 }
 
+void auditor_heard(struct auditor *a, const struct audit_report *report)
+{
+    if (report->broken || report->missing) {
+        raise_alarm(a, report);
+    } else {
+        memset(&a->present, 0, sizeof(a->present));
+        a->alarmed = 0;
+    }
+}
+
 bool auditor_degraded(const struct auditor *a, struct audit_report *report)
 {
     if (report)

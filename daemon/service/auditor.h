@@ -41,5 +41,8 @@ struct auditor *auditor_new(struct tickets *tickets, struct ledger *ledger, stru
 void auditor_start(struct auditor *a);
 /** After ledger_free(). */
 void auditor_free(struct auditor **a);
+/** What somebody else's audit_all() found, on the loop: a fault is said by /readyz and the alert at
+ * once, and a whole history ends what was said. */
+void auditor_heard(struct auditor *a, const struct audit_report *report);
 /** True while the last passes found a fault; *report (may be NULL) is that fault. For /readyz. */
 bool auditor_degraded(const struct auditor *a, struct audit_report *report);

@@ -344,17 +344,26 @@ static const char *const state_names[] = {[IMPORT_WAITING] = "waiting",
                                           [IMPORT_DONE] = "done",
                                           [IMPORT_FAILED] = "failed"};
 
-static void file_json(const struct import_file *f, const char *name, struct jw *w)
+/* What a dry run cannot know is null. */
+static void file_json(const struct import_job *job, int k, struct jw *w)
 {
+    static const struct {
+        const char *name;
+        enum put put;
+    } words[] = {{"added", PUT_NEW}, {"changed", PUT_CHANGED}, {"same", PUT_SAME}};
+    const struct import_file *f = &job->files[k];
     jw_obj(w);
-    jw_kstr(w, "file", name);
+    jw_kstr(w, "file", import_kinds[k].file);
     jw_kstr(w, "state", state_names[f->state]);
     jw_kint(w, "bytes", f->bytes);
     jw_kint(w, "read", f->read);
     jw_kint(w, "rows", f->rows);
-    jw_kint(w, "added", f->put[PUT_NEW]);
-    jw_kint(w, "changed", f->put[PUT_CHANGED]);
-    jw_kint(w, "same", f->put[PUT_SAME]);
+    for (size_t i = 0; i < ARRAY_LEN(words); i++)
+        if (job->dry_run)
+            jw_kraw(w, words[i].name, "null");
+        else
+            jw_kint(w, words[i].name, f->put[words[i].put]);
+    jw_kint(w, "good", f->good);
     jw_kint(w, "refused", f->refused);
     jw_end_obj(w);
 }
@@ -388,7 +397,7 @@ static void job_json(struct import_job *job, bool running, size_t skip, struct j
     jw_key(w, "files");
     jw_arr(w);
     for (int k = 0; k < IMPORT_KINDS; k++) {
-        file_json(&job->files[k], import_kinds[k].file, w);
+        file_json(job, k, w);
     }
     jw_end_arr(w);
     refused_json(job, skip, w);

@@ -272,7 +272,7 @@ static void take_row(struct reading *r, int64_t line, char *const *fields, int n
     }
     pthread_mutex_lock(&r->job->mutex);
     r->job->files[r->k].rows++;
-    r->job->files[r->k].put[PUT_SAME] += rc == 0 && r->job->dry_run;
+    r->job->files[r->k].good += rc == 0;
     pthread_mutex_unlock(&r->job->mutex);
     if (rc < 0) {
         import_refuse(r->job, r->k, line, why.text);

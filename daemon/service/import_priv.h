@@ -67,6 +67,7 @@ enum import_state { IMPORT_WAITING, IMPORT_ABSENT, IMPORT_RUNNING, IMPORT_DONE, 
 struct import_file {
     enum import_state state;
     int64_t bytes, read, rows, put[3], refused; /* put by enum put */
+    int64_t good;                               /* rows without a fault of their own */
 };
 
 struct import_refusal {

@@ -42,5 +42,3 @@ int registry_changed_household(struct registry *r, struct ledger_tx *tx,
 void registry_tell_everybody(struct registry *r, bool search);
 /** Read these persons into the search block again; n 0: everybody. Loop thread. */
 void registry_refresh(struct registry *r, const int64_t *ids, size_t n);
-/** One '@', a dot in the domain, nothing that could break a header; not more. */
-bool registry_is_email(const char *s);

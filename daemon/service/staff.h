@@ -12,6 +12,10 @@
 #include "base/err.h"
 #include "service/ledger.h"
 
+/** Who acts when nobody does: timers, protocols; and who comes by the control socket. */
+#define STAFF_SYSTEM_NAME  "steward"
+#define STAFF_CONTROL_NAME "control"
+
 enum staff_kind { STAFF_PERSON, STAFF_PBX, STAFF_MONITOR, STAFF_INTEGRATION, STAFF_DEV };
 enum staff_role {
     ROLE_NONE,

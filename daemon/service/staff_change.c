@@ -55,6 +55,9 @@ static int check_new(struct ledger_tx *tx, const struct staff_new_account *a)
                                     : "a machine (a-z, 0-9, _ and -)");
     if (strcmp(a->name, STAFF_DEV_NAME) == 0 || a->kind == STAFF_DEV)
         return ledger_refuse(tx, E_EXISTS, "name: '%s' is the development account", STAFF_DEV_NAME);
+    if (strcmp(a->name, STAFF_SYSTEM_NAME) == 0 || strcmp(a->name, STAFF_CONTROL_NAME) == 0)
+        return ledger_refuse(tx, E_EXISTS, "name: histories say '%s' of the daemon itself",
+                             a->name);
     if (person && a->role == ROLE_NONE)
         return ledger_refuse(tx, E_INVALID,
                              "role: none of agent, department, supervisor, "

@@ -29,7 +29,7 @@
 #define SET_ABOUT         (1u << 6)
 #define TICKET_TOLD_OWNER (1u << 16)
 
-#define SYSTEM_NAME "steward" /* who acts when nobody does: timers, protocols */
+#define SYSTEM_NAME STAFF_SYSTEM_NAME /* who acts when nobody does: timers, protocols */
 
 /** A policy that stands in the store, parsed. Its id follows from its text. */
 struct frozen {

@@ -1,4 +1,5 @@
 """The contract's sentences about programs and their configuration, one assertion each."""
+import json
 import signal
 import resource
 import sqlite3
@@ -94,3 +95,36 @@ def test_what_was_dialled_is_no_phone_of_the_site(site):
     pbx.sync()
     call = site.get("/calls?call=o1")["items"][0]
     assert (call["device"], call["agent"], call["offered"]) == ("1001", "li.na", [])
+
+
+def test_a_dry_run_says_how_many_rows_are_good(site):
+    folder = site.folder / "csv"
+    folder.mkdir()
+    (folder / "persons.csv").write_text("key,name\np1,A\np2,\n", encoding="utf-8")
+    done = site.ctl("import", folder, "--dry-run", "--json", ok=False)
+    file = json.loads(done.stdout)["files"][0]
+    assert done.returncode == 1
+    assert (file["rows"], file["good"], file["refused"], file["added"]) == (2, 1, 1, None)
+
+
+@pytest.mark.parametrize("args, says", [
+    (["x", "--phone", "abc"], "phone"), (["x", "--email", "nomail"], "email"), (["steward"], "daemon itself"),
+    (["control"], "daemon itself"), (["dev"], "development account"), (["a b"], "name"), (["x", "--device", "a/b/c"], "device"),
+])
+def test_an_account_that_cannot_be_told_is_refused(site, args, says):
+    done = site.ctl("user", "add", *args, "--role", "agent", ok=False)
+    assert done.returncode == 1 and says in done.stderr, done
+
+
+def test_a_history_changed_under_the_running_daemon_degrades_at_once(site):
+    site.allow_log = ["."]
+    site.post("/tickets", {"subject": "x"})
+    assert site.ctl("audit", "verify").returncode == 0
+    alerts = site.events()
+    site.sql("PRAGMA busy_timeout=5000; UPDATE ticket_event SET by = 'eve' WHERE seq = 1")
+    verified = site.ctl("audit", "verify", ok=False)
+    assert verified.returncode == 1 and "T-000001" in verified.stdout
+    ready = site.request("GET", "/readyz")
+    assert ready.status == 200 and ready.json["checks"]["history"]["status"] == "degraded"
+    assert alerts.next("alert")
+    alerts.close()
