@@ -260,3 +260,19 @@ def test_riser_and_other_rules_by_reload(town):
     for i in range(5):
         complain(town, i, "noise")
     assert len(town.get("/incidents")["items"]) == 2
+
+
+def test_killed_in_the_midst_nobody_is_forgotten_or_told_twice(town):
+    n = 100
+    incident = town.post("/incidents", {"subject": "停电", "category": "leak", "join": True})["id"]
+    for i in range(n):
+        town.post("/tickets", {"subject": "停电", "category": "leak", "caller": f"139{i:08d}"})
+    steward.eventually(lambda: len(town.get(f"/incidents/{incident}")["tickets"]) == n, "all joined")
+    assert town.post(f"/incidents/{incident}/resolve")["told"] >= 32  # the first batch, with the answer
+    town.kill()
+    town.start()
+    steward.eventually(lambda: town.get(f"/incidents/{incident}")["told"] == n, "all told")
+    told = [m["to"] for m in town.get("/messages?limit=500")["items"] if m["template"] == "incident_solved"]
+    assert len(told) == len(set(told)) == n
+    assert town.sql("SELECT telling FROM incident") == [{"telling": None}]
+    assert town.ctl("audit", "verify").returncode == 0
