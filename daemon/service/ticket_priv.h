@@ -57,6 +57,8 @@ struct tickets {
     struct site_frozen *of_site; /* by pointer, of the present site */
     int64_t last_id;             /* of tickets; 0: not asked yet */
     struct buf scratch;          /* data of the event being written */
+    int64_t alert_window;        /* of "nobody found": the minute, … */
+    int alerts;                  /* … and how many there were in it */
     pthread_mutex_t lock;        /* of what readers share: */
     struct calendars *calendars;
     struct span reopen_within;

@@ -3,7 +3,9 @@
 
 A PBX rings, the owner's record pops before the answer, the answer opens a ticket with that agent
 as first responder, nobody keeps the promise, the ladder climbs, an SMS and an e-mail leave through
-webhooks; halfway through, the daemon is killed with -9 and started again. Every step is observed
+webhooks; halfway through, the daemon is killed with -9 and started again. Then the loop: the owner is
+asked by SMS and is unhappy, the same responder goes round again, a manager is told, and the owner's
+yes closes the ticket. Every step is observed
 from outside (pop line, API, gateway); the exit status is 0 only if all of them were seen.
 """
 import argparse
@@ -31,6 +33,7 @@ POLICY = """
       - {at: 50%, tell: [responder]}
       - {at: 100%, tell: [responder, supervisor]}
       - {at: +3s, tell: [manager]}
+    reopen: {tell: {2: [manager], 3: [director]}, shrink: 50%}
 """
 STEPS = []
 START = time.monotonic()
@@ -134,14 +137,40 @@ def exactly_once(site, ticket, sms, mail):
     step(f"across the kill: {len(steps)} rungs, each once; {len(by_key)} messages, one key each; one call, one ticket")
 
 
-def close_loop(site, ticket):
-    token = site.ctl("token", "add", "--user", "li.na").stdout.strip()
-    for verb, body, state in (("resolve", {"note": "更换了水管"}, "resolved"), ("reply", {"note": "已修好", "channel": "call"},
-                              "awaiting_confirmation"), ("confirm", {"satisfied": True, "score": 5, "via": "staff"}, "closed")):
-        answer = site.post(f"/tickets/{ticket}/{verb}", body, token=token)
+def owner_writes(site, text, number):
+    """What the SMS gateway posts when the owner answers."""
+    reply = site.request("POST", "/hooks/sms/inbound", {"type": "message.inbound", "timestamp": "2026-11-22T08:00:00Z", "data": {
+        "id": f"in-{number}", "from": "+8613800138000", "to": "10690000", "text": text, "at": "2026-11-22T08:00:00Z",
+        "reply_to_key": None}})
+    check(reply.status == 204, f"inbound: {reply}")
+    return site.get(f"/tickets/{site.get('/tickets')['items'][0]['id']}")
+
+
+def solve(site, ticket, token, note):
+    for verb, state in (("resolve", "resolved"), ("reply", "awaiting_confirmation")):
+        answer = site.post(f"/tickets/{ticket}/{verb}", {"note": note}, token=token)
         check(answer["state"] == state, f"{verb}: {answer}")
+
+
+def close_loop(site, ticket, sms, mail):
+    token = site.ctl("token", "add", "--user", "li.na").stdout.strip()
+    solve(site, ticket, token, "更换了水管")
+    step(f"li.na resolves and the owner is asked: {told(sms.next(to='+8613800138000'))}")
+    again = owner_writes(site, "不满意", 1)
+    check((again["state"], again["cycle"], again["responder"]) == ("open", 2, "li.na"), f"not reopened: {again}")
+    step(f"the owner is unhappy: the same ticket, cycle {again['cycle']}, and still li.na's")
+    while True:
+        request = mail.next(to="zhou.yu@example.com")
+        if request["json"]["data"]["template"] == "unsatisfied":
+            break
+    step(f"a rung higher: {told(request)}")
+    solve(site, ticket, token, "重新密封了接口")
+    done = owner_writes(site, "满意", 2)
+    check((done["state"], done["close_kind"], done["cycle"]) == ("closed", "confirmed", 2), f"not closed: {done}")
+    via = [e["data"]["via"] for e in site.timeline(ticket) if e["kind"] == "confirmed"]
+    check(via == ["sms", "sms"], f"confirmed via {via}")
     check("ok" in site.ctl("audit", "verify").stdout.lower(), "the history does not verify")
-    step(f"li.na resolves, tells the owner, the owner says yes: {ticket} is closed, and its hash chain verifies")
+    step(f"the owner's own yes closes {ticket}, and its hash chain verifies")
 
 
 def play(site, sms, mail):
@@ -151,7 +180,7 @@ def play(site, sms, mail):
     ticket = ring_and_answer(site)
     ladder(site, ticket, sms, mail)
     exactly_once(site, ticket, sms, mail)
-    close_loop(site, ticket)
+    close_loop(site, ticket, sms, mail)
 
 
 def linger(site):

@@ -101,6 +101,25 @@ static void a_missing_step_is_found(void **state)
     assert_non_null(strstr(r.text, "claim"));
 }
 
+/* The director's rung of an urgent ticket comes three times; the third is kept from coming. */
+static void a_missing_repeat_is_found(void **state)
+{
+    struct world *w = *state;
+    int64_t id = answer(w, "+8613800138000", 7, "li.na");
+
+    do_as(w, "li.na", id, "patch", "{\"category\":\"leak\"}");
+    advance(w, 24 * HOUR + 8 * HOUR + MINUTE);
+    assert_int_equal(world_int(w, "SELECT max(json_extract(data,'$.turn')) FROM ticket_event WHERE "
+                                  "kind='escalated' AND json_extract(data,'$.clock')='resolve'"),
+                     2);
+    assert_false(audit(w).missing);
+    world_sql(w, "UPDATE clock SET done=1,next_at=NULL WHERE name='resolve'");
+    advance(w, 4 * HOUR + 2 * MINUTE);
+    struct audit_report r = audit(w);
+    assert_true(r.missing);
+    assert_non_null(strstr(r.text, "turn 3"));
+}
+
 static void data_gone_without_an_erasure(void **state)
 {
     struct world *w = *state;
@@ -182,6 +201,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(nothing_is_wrong, setup, teardown),
         cmocka_unit_test_setup_teardown(every_fault_is_found, setup, teardown),
         cmocka_unit_test_setup_teardown(a_missing_step_is_found, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_missing_repeat_is_found, setup, teardown),
         cmocka_unit_test_setup_teardown(data_gone_without_an_erasure, setup, teardown),
         cmocka_unit_test_setup_teardown(an_erasure_is_accepted, setup, teardown),
         cmocka_unit_test_setup_teardown(the_background_walk_alarms, setup, teardown),
