@@ -192,6 +192,17 @@ static void put_unknown_account(void *ctx, const char *where, const char *accoun
     jw_str(&job->w, text);
 }
 
+static void put_unknown_department(void *ctx, const struct staff_account *a)
+{
+    struct api_job *job = ctx;
+    char text[256];
+    if (!a->department[0] || a->disabled || site_department(job->site, a->department))
+        return;
+    snprintf(text, sizeof(text), "account %.64s is of department %.64s, which there is not",
+             a->name, a->department);
+    jw_str(&job->w, text);
+}
+
 /* Everything that checks say, and what the configuration names that is not there. */
 static void doctor(struct http_req *req, void *ctx)
 {
@@ -208,6 +219,7 @@ static void doctor(struct http_req *req, void *ctx)
     jw_key(&job->w, "warnings");
     jw_arr(&job->w);
     site_each_account(job->site, put_unknown_account, job);
+    staff_each(e->o.staff, put_unknown_department, job);
     jw_end_arr(&job->w);
     jw_end_obj(&job->w);
     buf_free(&checks);

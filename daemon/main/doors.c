@@ -209,5 +209,6 @@ int part_work(struct daemon *d, struct errmsg *why)
     digest_start(d->digest);
     log_info(NULL, "ready: stewardd " STEWARD_VERSION ", %s, line port %u, HTTP port %u",
              d->site->file, d->line ? line_port(d->line) : 0, edge_port(d->edge));
+    daemon_say_unknown_accounts(d);
     return 0;
 }

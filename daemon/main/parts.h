@@ -51,3 +51,5 @@ int part_line(struct daemon *d, struct errmsg *why);
 void part_line_quiet(struct daemon *d);
 void part_line_free(struct daemon *d);
 int part_work(struct daemon *d, struct errmsg *why);
+/** A log line for each account that the configuration names and that does not exist yet. */
+void daemon_say_unknown_accounts(struct daemon *d);

@@ -9,6 +9,7 @@
 #include "edge/edge.h"
 #include "host/plugins.h"
 #include "main/daemon.h"
+#include "main/parts.h"
 #include "service/digest.h"
 #include "service/outbox.h"
 #include "service/radar.h"
@@ -98,6 +99,18 @@ static int (*const TAKERS[])(struct daemon *d, struct site *site, struct errmsg 
     take_outbox, take_tickets, take_numbers, take_plugins, take_rest,
 };
 
+static void say_unknown(void *ctx, const char *where, const char *account)
+{
+    struct daemon *d = ctx;
+    if (!staff_by_name(d->staff, account))
+        log_warn(NULL, "%s names %s, who has no account yet", where, account);
+}
+
+void daemon_say_unknown_accounts(struct daemon *d)
+{
+    site_each_account(d->site, say_unknown, d);
+}
+
 int daemon_reload(struct daemon *d, struct buf *now, struct buf *later, struct buf *faults)
 {
     struct conf_faults found = {0};
@@ -117,5 +130,6 @@ int daemon_reload(struct daemon *d, struct buf *now, struct buf *later, struct b
     site_diff(d->site, site, now, later);
     site_unref(&d->site);
     d->site = site;
+    daemon_say_unknown_accounts(d);
     return 0;
 }

@@ -128,3 +128,13 @@ def test_a_history_changed_under_the_running_daemon_degrades_at_once(site):
     assert ready.status == 200 and ready.json["checks"]["history"]["status"] == "degraded"
     assert alerts.next("alert")
     alerts.close()
+
+
+def test_doctor_names_what_is_named_and_not_there(make):
+    site = make(start=False)
+    site.section("departments", "\n  engineering:\n    name: {zh: 工程部}\n    head: zhao.gang")
+    site.start()
+    site.ctl("user", "add", "li.na", "--role", "department", "--department", "enginering")
+    warnings = json.loads(site.ctl("doctor", "--json").stdout)["warnings"]
+    assert any("zhao.gang" in w for w in warnings) and any("enginering" in w and "li.na" in w for w in warnings), warnings
+    assert site.logged("zhao.gang")
