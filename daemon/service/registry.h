@@ -178,7 +178,8 @@ int registry_search(struct registry *r, const char *q, int64_t after_id, int64_t
                     int max) MUST_CHECK;
 /** One '@', a dot in the domain, nothing that could break a header; not more. */
 bool registry_is_email(const char *s);
-/** The page of GET /owners?q= (q NULL: everybody): appends {"owner":CARD-with-phones} items… as registry_person_json
- * to the open array of w; *next is the next cursor or 0. For a reader's job. */
+/** The page of GET /owners?q= (q NULL: everybody): appends {"owner":CARD-with-phones} items… as
+ * registry_person_json to the open array of w; *next is the next cursor or 0. For a reader's job.
+ */
 int registry_search_json(struct registry *r, struct db *db, const char *q, int64_t after_id,
                          int limit, int64_t now, struct jw *w, int64_t *next) MUST_CHECK;
