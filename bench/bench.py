@@ -25,6 +25,7 @@ sys.path.insert(0, str(ROOT / "tests/e2e"))
 sys.path.insert(0, str(BENCH))
 import steward  # noqa: E402
 import ami  # noqa: E402
+import esl  # noqa: E402
 import timers  # noqa: E402
 
 PERSONS = int(os.environ.get("BENCH_PERSONS", "200000"))
@@ -207,11 +208,20 @@ def bench_ami(world):
     ami.bench(world, table, say)
 
 
+def bench_ami_latency(world):
+    ami.latency(world, table, say)
+
+
+def bench_esl(world):
+    esl.bench(world, table, say)
+
+
 def bench_timers(world):
     timers.bench(world, table, say)
 
 
-BENCHES = {"pop": bench_pop, "tickets": bench_tickets, "import": bench_import, "ami": bench_ami, "timers": bench_timers}
+BENCHES = {"pop": bench_pop, "tickets": bench_tickets, "import": bench_import, "ami": bench_ami, "ami_latency": bench_ami_latency,
+           "esl": bench_esl, "timers": bench_timers}
 
 
 def write_page():
