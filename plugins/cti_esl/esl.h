@@ -97,6 +97,8 @@ void esl_set_state(struct esl *e, enum steward_source_state state, const char *e
 
 /* esl_model.c */
 void esl_event(struct esl *e, const struct esl_event *ev);
+/** True if an event of that name (len bytes) is read; a heartbeat tells of a restart. */
+bool esl_event_wanted(const char *name, size_t len);
 /** The device of a channel, "" for the outside world and inner halves. Returns out. */
 struct esl_channel {
     const char *name, *direction, *context, *user, *number, *called;

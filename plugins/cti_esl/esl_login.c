@@ -165,10 +165,21 @@ static void api_response(struct esl *e, struct esl_msg *msg)
 
 /* ---- messages ---- */
 
+/* Its name stands first in both forms. Most of what "all" sends is passed over unparsed. */
+static bool is_wanted(const struct esl_msg *msg)
+{
+    static const char plain[] = "Event-Name: ", json[] = "{\"Event-Name\":\"";
+    const char *head = msg->type == ESL_EVENT_PLAIN ? plain : json;
+    size_t n = strlen(head);
+    if (strncmp(msg->body, head, n) != 0)
+        return true;
+    return esl_event_wanted(msg->body + n, strcspn(msg->body + n, "\n\""));
+}
+
 static void event(struct esl *e, struct esl_msg *msg)
 {
     struct esl_event ev;
-    if (e->state != ESL_ON)
+    if (e->state != ESL_ON || !is_wanted(msg))
         return;
     if (msg->type == ESL_EVENT_PLAIN)
         esl_event_plain(msg->body, msg->body_len, &ev);

@@ -423,6 +423,18 @@ static const struct {
     {"fifo::info", on_fifo},
 };
 
+bool esl_event_wanted(const char *name, size_t len)
+{
+    static const char *const others[] = {"CUSTOM", "HEARTBEAT"};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (strlen(others[i]) == len && memcmp(others[i], name, len) == 0)
+            return true;
+    for (size_t i = 0; i < sizeof events / sizeof *events; i++)
+        if (strlen(events[i].name) == len && memcmp(events[i].name, name, len) == 0)
+            return true;
+    return false;
+}
+
 /* A new Core-UUID is a new life of the PBX: what was before is gone. */
 static void note_core(struct esl *e, const char *core)
 {

@@ -99,8 +99,9 @@ static const char *headers_end(struct esl_parser *p, const char *at, size_t left
 {
     size_t from = p->scanned > 3 ? p->scanned - 3 : 0;
     const char *lf = memmem(at + from, left - from, "\n\n", 2);
-    const char *crlf = memmem(at + from, left - from, "\n\r\n", 3);
-    if (crlf && (!lf || crlf < lf))
+    const char *end = lf ? lf + 1 : at + left; /* never further: the rest may be many messages */
+    const char *crlf = memmem(at + from, (size_t)(end - at) - from, "\n\r\n", 3);
+    if (crlf)
         return crlf + 3;
     return lf ? lf + 2 : NULL;
 }
@@ -148,26 +149,32 @@ static const char *const names[ESL_KEY_COUNT] = {
 #undef X
 };
 
-#define TABLE 256
-/* Keys by the hash of their name: an event holds hundreds that nobody reads. */
-static unsigned char table[TABLE]; /* index + 1 */
+#define TABLE 512
+/* Keys by a hash of their name: an event holds hundreds that nobody reads. */
+static struct {
+    unsigned char key; /* + 1; 0: empty */
+    unsigned char len;
+} table[TABLE];
 static bool table_made;
 
+/* A few characters of it tell nearly all apart; len > 0. */
 static unsigned hash(const char *name, size_t len)
 {
-    unsigned h = 2166136261u;
-    for (size_t i = 0; i < len; i++)
-        h = (h ^ ((unsigned char)name[i] | 0x20u)) * 16777619u;
-    return (h ^ (h >> 15)) % TABLE;
+    const unsigned char *p = (const unsigned char *)name;
+    unsigned h = (unsigned)len * 7 + (p[len - 1] | 0x20u) * 5;
+    h += (p[len / 2] | 0x20u) * 31 + (p[len / 4] | 0x20u) * 3;
+    return (h ^ (p[len - len / 4 - 1] | 0x20u) * 13) % TABLE;
 }
 
 static void make_table(void)
 {
     for (size_t k = 0; k < ESL_KEY_COUNT; k++) {
-        unsigned at = hash(names[k], strlen(names[k]));
-        while (table[at])
+        size_t len = strlen(names[k]);
+        unsigned at = hash(names[k], len);
+        while (table[at].key)
             at = (at + 1) % TABLE;
-        table[at] = (unsigned char)(k + 1);
+        table[at].key = (unsigned char)(k + 1);
+        table[at].len = (unsigned char)len;
     }
     table_made = true;
 }
@@ -177,9 +184,11 @@ static int key_of(const char *name, size_t len)
 {
     if (!table_made)
         make_table();
-    for (unsigned at = hash(name, len); table[at]; at = (at + 1) % TABLE) {
-        int k = table[at] - 1;
-        if (strlen(names[k]) == len && strncasecmp(names[k], name, len) == 0)
+    if (len == 0)
+        return -1;
+    for (unsigned at = hash(name, len); table[at].key; at = (at + 1) % TABLE) {
+        int k = table[at].key - 1;
+        if (table[at].len == len && strncasecmp(names[k], name, len) == 0)
             return k;
     }
     return -1;
@@ -296,13 +305,15 @@ static char *unescape(char **to, char *from)
 static char *json_string(char *p, char **text)
 {
     char *to = *text = ++p;
-    while (*p && *p != '"') {
-        if (*p == '\\') {
-            p++;
-            p = unescape(&to, p);
-        } else {
-            *to++ = *p++;
-        }
+    for (;;) {
+        size_t n = strcspn(p, "\"\\");
+        if (to != p)
+            memmove(to, p, n);
+        to += n;
+        p += n;
+        if (*p != '\\')
+            break;
+        p = unescape(&to, p + 1);
     }
     if (!*p)
         return NULL;
