@@ -212,12 +212,12 @@ const struct http_route api_ticket_routes[] = {
     ROUTE(POST, "/api/v1/tickets", WHO, post_ticket,
           "Open a ticket; with take the asker is its first responder",
           .body = "subject! kind category priority:int channel person_id:int unit_id:int caller "
-                  "call_id:int note take:bool",
+                  "call_id:int note take:bool about",
           .answer = "Ticket", .flags = HTTP_ONCE),
     ROUTE(GET, PREFIX "{id}", MAY_READ, get_ticket, "One ticket, with what the asker may do",
           .answer = "Ticket"),
     ROUTE(PATCH, PREFIX "{id}", WHO, do_verb, "Change what a ticket is about",
-          .body = "subject kind category priority:int unit_id:int person_id:int",
+          .body = "subject kind category priority:int unit_id:int person_id:int about",
           .answer = "Ticket"),
     ROUTE(GET, PREFIX "{id}/timeline", MAY_READ, get_timeline, "Its history, in order",
           .query = "limit:int cursor", .answer = "[Event]"),
@@ -257,6 +257,7 @@ const struct http_route api_ticket_routes[] = {
           "Take it: opens the ticket with the asker as responder", .answer = "Callback",
           .flags = HTTP_ONCE),
     ROUTE(POST, "/api/v1/callbacks/{id}/done", WHO, do_callback, "It is done",
-          .body = "outcome note", .answer = "Callback", .flags = HTTP_ONCE),
+          .body = "outcome note satisfied:bool score:int", .answer = "Callback",
+          .flags = HTTP_ONCE),
     {.path = NULL},
 };
