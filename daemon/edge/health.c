@@ -104,7 +104,7 @@ static void collect_telephony(void *ctx, struct metrics_out *out)
         {"steward_call_events_total", "Call events taken", s.events},
         {"steward_call_events_refused_total", "Call events refused", s.refused},
         {"steward_call_events_repeated_total", "Call events resent", s.repeats},
-        {"steward_call_gaps_total", "Gaps in the numbers of sources", s.gaps},
+        {"steward_call_gaps_total", "Gaps in what sources told", s.gaps},
         {"steward_calls_total", "Calls begun", s.calls},
         {"steward_calls_forgotten_total", "Calls closed because they were silent", s.forgotten},
         {"steward_calls_resync_closed_total", "Calls missing from a snapshot", s.resync_closed},
@@ -123,7 +123,7 @@ static void collect_source(void *ctx, const struct telephony_source_info *info)
                 info->state == STEWARD_SOURCE_UP, "source", info->name);
     metrics_int(out, "steward_source_events_total", METRIC_COUNTER, "Call events of the PBX",
                 (int64_t)info->events, "source", info->name);
-    metrics_int(out, "steward_source_gaps_total", METRIC_COUNTER, "Gaps in the PBX's numbers",
+    metrics_int(out, "steward_source_gaps_total", METRIC_COUNTER, "Gaps in what the PBX told",
                 (int64_t)info->gaps, "source", info->name);
     metrics_int(out, "steward_source_live_calls", METRIC_GAUGE, "Calls under way at the PBX",
                 (int64_t)info->live_calls, "source", info->name);

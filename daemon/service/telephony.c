@@ -294,9 +294,34 @@ static bool takes_over(const struct steward_cti_event *ev)
            (ev->kind == STEWARD_EV_TRANSFERRED || ev->kind == STEWARD_EV_CONFERENCED);
 }
 
+/* A snapshot dates what it shows by the age of channels: what was heard of it live is better. */
+static bool is_known_better(struct telephony_source *s, const struct call_event *e,
+                            const char *name)
+{
+    const struct live *l = s->state == STEWARD_SOURCE_SYNCING ? live_find(s, name) : NULL;
+    if (!l || l->ended || e->at >= call_last_at(l->call))
+        return false;
+    switch (e->kind) {
+    case STEWARD_EV_ORIGINATED:
+        return true;
+    case STEWARD_EV_QUEUED:
+        return call_queued_at(l->call) != 0;
+    case STEWARD_EV_DELIVERED:
+        return call_busies(l->call, e->device);
+    case STEWARD_EV_ESTABLISHED:
+        return e->device && text_eq(call_holder(l->call), e->device);
+    default:
+        return false;
+    }
+}
+
 static void apply(struct telephony_source *s, const struct steward_cti_event *ev, int64_t now)
 {
     struct call_event e = event_of(s, ev, moment(s, ev, now));
+    if (is_known_better(s, &e, ev->call)) {
+        live_heard(live_find(s, ev->call), now);
+        return;
+    }
     struct live *other = takes_over(ev) ? live_find(s, ev->other_call) : NULL;
     if (other)
         e.joined = call_joined_as(other->call, e.device, &e.joined_device);
@@ -385,12 +410,17 @@ void telephony_resync_end(struct telephony_source *s)
     if (!s->syncing)
         return;
     s->syncing = false;
+    uint64_t before = s->t->stats.resync_closed;
     HASH_ITER (hh, s->calls, l, tmp) {
         if (l->ended || l->seen)
             continue;
         s->t->stats.resync_closed++;
         live_close(l, at, "it ended while the link was down");
     }
+    if (s->t->stats.resync_closed == before)
+        return;
+    s->gaps++; /* one cut-off that cost us ends of calls */
+    s->t->stats.gaps++;
 }
 
 /* ---- configuration ---- */

@@ -363,6 +363,26 @@ static void test_resync(void **state)
     assert_string_equal(rig_ask("SELECT group_concat(state || gap, ' ') FROM (SELECT state, gap "
                                 "FROM call ORDER BY id)"),
                         "delivered0 established0 cleared1");
+    struct telephony_stats stats;
+    telephony_get_stats(rig.t, &stats);
+    assert_int_equal(stats.gaps, 1);
+}
+
+/* A snapshot dates by the age of channels: it moves nothing that was heard live. */
+static void test_snapshot_dates(void **state)
+{
+    rig_say("\"event\":\"delivered\",\"call\":\"z.1\"," T "10Z\",\"direction\":\"inbound\","
+            "\"device\":\"1001\"");
+    rig_say("\"event\":\"established\",\"call\":\"z.1\",\"device\":\"1001\"," T "30Z\"");
+    telephony_source_state(rig.source, STEWARD_SOURCE_SYNCING, 0, NULL);
+    rig_say("\"event\":\"originated\",\"call\":\"z.1\"," T "05Z\"");
+    rig_say("\"event\":\"established\",\"call\":\"z.1\",\"device\":\"1001\"," T "10Z\"");
+    rig_say("\"event\":\"established\",\"call\":\"z.2\",\"device\":\"1002\"," T "10Z\"");
+    telephony_source_state(rig.source, STEWARD_SOURCE_UP, 0, NULL);
+    rig_settle();
+    assert_string_equal(rig_ask("SELECT group_concat(answered_at - started_at) FROM (SELECT * FROM "
+                                "call ORDER BY id)"),
+                        "20000,0");
 }
 
 static void test_name_again(void **state)
@@ -636,13 +656,13 @@ static void test_anything(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_one_call),     TEST(test_batch),      TEST(test_seq),
-        TEST(test_when_durable), TEST(test_ring_all),   TEST(test_attended),
-        TEST(test_matches),      TEST(test_outbound),   TEST(test_updates),
-        TEST(test_standing),     TEST(test_restart),    TEST(test_forget),
-        TEST(test_resync),       TEST(test_name_again), TEST(test_agent_state),
-        TEST(test_sources),      TEST(test_fields),     TEST(test_actions_refused),
-        TEST(test_actions),      TEST(test_anything),
+        TEST(test_one_call),        TEST(test_batch),          TEST(test_seq),
+        TEST(test_when_durable),    TEST(test_ring_all),       TEST(test_attended),
+        TEST(test_matches),         TEST(test_outbound),       TEST(test_updates),
+        TEST(test_standing),        TEST(test_restart),        TEST(test_forget),
+        TEST(test_resync),          TEST(test_snapshot_dates), TEST(test_name_again),
+        TEST(test_agent_state),     TEST(test_sources),        TEST(test_fields),
+        TEST(test_actions_refused), TEST(test_actions),        TEST(test_anything),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
