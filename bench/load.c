@@ -14,6 +14,7 @@
 #include <getopt.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -161,8 +162,11 @@ static void add_call(int64_t i, int64_t at_us)
 
 static void pop_line(const char *line, size_t len)
 {
-    const char *call = memmem(line, len, "\"call\":\"b", 9);
-    if (!call || memmem(line, len, "\"pop_end\"", 9) || memmem(line, len, "\"update\":true", 13))
+    static const char pop[] = "{\"type\":\"pop\",", routed[] = "{\"type\":\"event\",";
+    bool is_pop = len > sizeof(routed) && (memcmp(line, pop, sizeof(pop) - 1) == 0 ||
+                                           memcmp(line, routed, sizeof(routed) - 1) == 0);
+    const char *call = is_pop ? memmem(line, len, "\"call\":\"b", 9) : NULL;
+    if (!call || memmem(line, len, "\"update\":true", 13))
         return;
     int64_t i = strtoll(call + 9, NULL, 10) - g.first;
     if (i < 0 || i >= g.sent || !g.sent_us[i])

@@ -19,7 +19,9 @@ struct shown {
     char device[65];
     int64_t at;
     bool sent;
-    uint64_t digest; /* of what was sent */
+    bool over;           /* it rang no longer than the card took: shown and taken back at once */
+    enum pop_end reason; /* if over */
+    uint64_t digest;     /* of what was sent */
     struct shown *prev, *next;
 };
 
@@ -150,18 +152,37 @@ static struct pop_found found_of(const struct card *card)
                               .name = card->person_id ? card->name : NULL};
 }
 
+static void take_off(struct pop_call *p, struct shown *s)
+{
+    DL_DELETE(p->shown, s);
+    if (!p->shown)
+        DL_DELETE2(p->sp->standing, p, prev_standing, next_standing);
+    p->sp->stats.standing--;
+}
+
+static void end_shown(struct pop_call *p, struct shown *s)
+{
+    take_off(p, s);
+    if (s->sent)
+        send_end(p, s, s->reason);
+    free(s);
+}
+
 /* A card for the call: shown where nothing was yet, and again where it says something new. */
 static void take_card(struct pop_call *p, struct card *card)
 {
     struct pop_found found = found_of(card);
     struct card *before = p->card;
-    struct shown *s;
+    struct shown *s, *tmp;
     p->card = card_ref(card);
     card_unref(&before);
     p->found(p->ctx, &found);
-    DL_FOREACH (p->shown, s)
+    DL_FOREACH_SAFE (p->shown, s, tmp) {
         if (!s->sent || s->digest != card->digest)
             send_pop(p, s);
+        if (s->over)
+            end_shown(p, s);
+    }
     if (!card_valid(p->sp, card) && p->shown)
         look_up(p);
 }
@@ -251,17 +272,9 @@ static struct shown *find_shown(const struct pop_call *p, const char *device)
 {
     struct shown *s;
     DL_FOREACH (p->shown, s)
-        if (text_eq(s->device, device))
+        if (!s->over && text_eq(s->device, device))
             return s;
     return NULL;
-}
-
-static void take_off(struct pop_call *p, struct shown *s)
-{
-    DL_DELETE(p->shown, s);
-    if (!p->shown)
-        DL_DELETE2(p->sp->standing, p, prev_standing, next_standing);
-    p->sp->stats.standing--;
 }
 
 void pop_call_show(struct pop_call *p, const char *device, int64_t at)
@@ -288,17 +301,18 @@ void pop_call_hide(struct pop_call *p, const char *device, enum pop_end reason)
     struct shown *s = find_shown(p, device);
     if (!s)
         return;
-    take_off(p, s);
-    if (s->sent)
-        send_end(p, s, reason);
-    free(s);
+    s->reason = reason;
+    s->over = !s->sent && p->waiting;
+    if (!s->over)
+        end_shown(p, s);
 }
 
 void pop_call_each(struct pop_call *p, void (*fn)(void *ctx, const char *device), void *ctx)
 {
     struct shown *s, *tmp;
     DL_FOREACH_SAFE (p->shown, s, tmp)
-        fn(ctx, s->device);
+        if (!s->over)
+            fn(ctx, s->device);
 }
 
 void pop_call_free(struct pop_call **pp)

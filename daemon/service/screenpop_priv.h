@@ -29,7 +29,8 @@ struct pop_call *pop_call_new(struct screenpop *sp, const struct pop_about *abou
 void pop_call_about(struct pop_call *p, const struct pop_about *about);
 /** The card belongs on this device since `at`. */
 void pop_call_show(struct pop_call *p, const char *device, int64_t at);
-/** It does not any more; nothing happens if it was not shown. */
+/** It does not any more; nothing happens if it was not shown. While the card is still being read
+ * both wait for it: every phone that rang gets its pop, and then its end. */
 void pop_call_hide(struct pop_call *p, const char *device, enum pop_end reason);
 /** Calls fn for each device that has it; fn may hide that device. */
 void pop_call_each(struct pop_call *p, void (*fn)(void *ctx, const char *device), void *ctx);

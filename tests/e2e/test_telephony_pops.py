@@ -203,3 +203,16 @@ def test_the_same_extension_of_two_pbxs_is_two_devices(estate):
     assert at_a.expect("pop_end")["source"] == "pbx-a"
     b.sync()
     assert not [o for o in at_b.fence() if o["type"] == "pop_end"]
+
+
+def test_a_call_shorter_than_the_look_up_still_pops(site):
+    """Ring, answer and end in one packet, for a caller whose card nobody has read yet."""
+    phone, pbx = site.agent("1001"), site.pbx()
+    first = pbx.seq
+    lines = [{"type": "event", "seq": first + 1 + i, "event": event, "call": "brief", **fields} for i, (event, fields) in enumerate([
+        ("delivered", {"device": "1001", "calling": "13512349876", "called": "4008000", "direction": "inbound"}),
+        ("established", {"device": "1001"}), ("cleared", {"by": "caller"})])]
+    pbx.send(*lines)
+    assert phone.expect("pop", call="brief")["match"] == "none"
+    assert phone.expect("pop_end", call="brief")["reason"] == "cleared"
+    assert not [o for o in phone.fence() if o["type"] == "pop"]
