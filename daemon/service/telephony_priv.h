@@ -166,6 +166,7 @@ struct telephony {
         size_t awaited;           /* calls in dirty whose card is being read */
         uint64_t turn;            /* counts the answers and ends up */
         int64_t since_us;         /* when the first of it was taken in */
+        int64_t sent_us;          /* when the last batch left */
         int under_way;            /* batches that the ledger has */
         bool stopping;            /* nothing waits any more */
         struct loop_timer *timer;

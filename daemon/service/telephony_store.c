@@ -19,6 +19,7 @@
 #define JSON_MAX    ((size_t)256 << 10)
 #define BATCH_WORK  512 /* events after which a batch leaves whatever the ledger does */
 #define TICKET_WORK 16  /* a ticket costs the ledger as much as so many events */
+#define APART_MS    5   /* between two batches under load: fewer commits leave more time for pops */
 #define CARDS_MS    10  /* how long a batch waits for its calls' cards */
 
 /* ---- images ---- */
@@ -263,6 +264,7 @@ static void send_batch(struct telephony *t)
     t->unstored.early = NULL;
     t->unstored.work = 0;
     t->unstored.under_way++;
+    t->unstored.sent_us = clock_mono_us();
     struct ledger_cmd command = {.name = "calls",
                                  .run = batch_write,
                                  .done = batch_done,
@@ -277,12 +279,15 @@ static void send_batch(struct telephony *t)
 void store_timer(void *telephony)
 {
     struct telephony *t = telephony;
-    int64_t waited = (clock_mono_us() - t->unstored.since_us) / 1000;
+    int64_t now = clock_mono_us(), waited = (now - t->unstored.since_us) / 1000;
+    int64_t apart = (now - t->unstored.sent_us) / 1000;
     bool full = t->unstored.work >= BATCH_WORK || t->unstored.stopping;
     if (!t->unstored.work || (t->unstored.under_way && !full))
         return;
     if (t->unstored.awaited && waited < CARDS_MS && !full)
         loop_timer_arm(t->unstored.timer, CARDS_MS - waited);
+    else if (apart < APART_MS && !full)
+        loop_timer_arm(t->unstored.timer, APART_MS - apart);
     else
         send_batch(t);
 }

@@ -34,8 +34,8 @@ static void walk(struct track *t, struct walk *w, struct track_leg *from)
         struct track_leg *leg = w->legs[i], *other;
         walk_add(t, w, leg->pair);
         if (leg->bridge) {
-            DL_FOREACH2(leg->bridge->legs, other, bridge_next)
-            walk_add(t, w, other);
+            DL_FOREACH2 (leg->bridge->legs, other, bridge_next)
+                walk_add(t, w, other);
         }
     }
 }
@@ -197,9 +197,9 @@ static struct track_leg *consulting(const struct track_leg *half)
         return NULL;
     if (!half->pair->bridge)
         return NULL;
-    DL_FOREACH2(half->pair->bridge->legs, leg, bridge_next)
-    if (leg->device[0] && leg->call == half->call && leg->call->primary != half->pair)
-        return leg;
+    DL_FOREACH2 (half->pair->bridge->legs, leg, bridge_next)
+        if (leg->device[0] && leg->call == half->call && leg->call->primary != half->pair)
+            return leg;
     return NULL;
 }
 
