@@ -220,8 +220,17 @@ def bench_timers(world):
     timers.bench(world, table, say)
 
 
+def bench_calendar(world):
+    done = subprocess.run([str(ROOT / "build/bench/bench_calendar")], capture_output=True, text=True, check=True)
+    r = json.loads(done.stdout)
+    table("Calendar: 400 working hours from random moments, two spans a day, five days a week",
+          ["way", "us each", "ratio"],
+          [["hour-by-hour walk", f"{r['walk_us']:.2f}", "1"], ["domain/calendar", f"{r['calendar_us']:.3f}", f"{r['ratio']:.0f}"]],
+          "Both give the same moments.")
+
+
 BENCHES = {"pop": bench_pop, "tickets": bench_tickets, "import": bench_import, "ami": bench_ami, "ami_latency": bench_ami_latency,
-           "esl": bench_esl, "timers": bench_timers}
+           "esl": bench_esl, "timers": bench_timers, "calendar": bench_calendar}
 
 
 def write_page():
