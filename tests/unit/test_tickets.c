@@ -90,7 +90,10 @@ static void loop_until_satisfied(void **state)
     assert_state(w, id, "closed");
     assert_string_equal(world_get(w, "SELECT close_kind FROM ticket"), "confirmed");
     assert_int_equal(world_int(w, "SELECT score FROM person WHERE id=7"), 5);
-    assert_int_equal(world_int(w, "SELECT count(*) FROM clock WHERE done=0"), 0);
+    assert_int_equal(/* a drawn confirmation leaves a callback with a clock of its own */
+                     world_int(w,
+                               "SELECT count(*) FROM clock WHERE done=0 AND callback_id IS NULL"),
+                     0);
     do_as(w, "zhao.lei", id, "reopen", "{\"note\":\"又漏了\"}");
     assert_state(w, id, "open");
     assert_int_equal(world_int(w, "SELECT cycle FROM ticket"), 3);
