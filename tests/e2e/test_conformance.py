@@ -117,7 +117,8 @@ def settled(site, source, wants, exact):
     """The calls once they are right, or as they are 1.5 s after their end: late events are put in place."""
     def right():
         got = calls(site, source)
-        return not any(conformance.compare(want, conformance.find(want, got), exact) for want in wants) and got
+        left = list(got)  # find() takes from it
+        return not any(conformance.compare(want, conformance.find(want, left), exact) for want in wants) and got
     try:
         return steward.eventually(right, "the calls as the phones had them", timeout=1.5)
     except AssertionError:
