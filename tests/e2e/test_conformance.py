@@ -112,9 +112,6 @@ def test_recordings(make, players):
     if len(rows) > 400:  # the storm is 200 calls of one kind
         rows = [r for i, r in enumerate(rows) if not r[0].startswith("h1") or r[3] != "ok" or i % 50 == 0]
     table(rows)
-    # Known fault: who gave up an unanswered dialled call decides its disposition, and two ends that
-    # are read in one turn are not always told apart. docs/pbx.md says so.
-    faults = [f for f in faults if not (f.startswith("e6-") and f.endswith(": disposition"))]
     assert not faults, faults
 
 

@@ -260,6 +260,13 @@ static const struct {
      "DialBegin @D4 Dest@V0\nHangupRequest @V0 Cause=17\nDialEnd @D4 Dest@V0 DialStatus=BUSY\n"
      "Hangup @V0 Cause=17\nHangup @D4 Cause=17\n",
      "3.1 originated 1001\n3.1 failed busy\n3.1 cleared system\n"},
+    {"dialled by action, all in one millisecond: who picks up to dial is not somebody else",
+     "Newchannel @D0\nDialBegin Dest@D0\nNewstate @D5\nNewstate @D6\n"
+     "DialEnd Dest@D6 DialStatus=ANSWER\nNewchannel @V0\nNewCallerid @V0 "
+     "CallerIDNum=13900139000 Exten=13900139000\nDialBegin @D6 Dest@V0\nNewstate @V5\n"
+     "HangupRequest @D6\nDialEnd @D6 Dest@V5 DialStatus=CANCEL\nSoftHangupRequest @D6 Cause=16\n"
+     "Hangup @V5 Cause=16\nHangup @D6 Cause=0\n",
+     "3.1 originated 1001\n3.1 cleared agent\n"},
     {"an outbound call is told as soon as it is dialled",
      "Newchannel @D4\nNewchannel @V0\nDialBegin @D4 Dest@V0\n", "3.1 originated 1001\n"},
     {"a feature code of a phone is nobody's call", "Newchannel @P4\nNewstate @P6\nHangup @P6\n",

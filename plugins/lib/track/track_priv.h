@@ -45,7 +45,8 @@ struct track_leg {
     bool asked;       /* its party hung up */
     bool transferred; /* it gave the call away: its end says nothing */
     bool held;
-    int64_t dial_at, up_at;
+    int64_t dial_at;
+    uint64_t dialled_as, up_as; /* their order: many a thing happens in one millisecond */
     int64_t ring_at; /* silence until then means ringing; 0: not awaited */
     enum steward_cause cause;
     struct track_call *call;
@@ -86,7 +87,7 @@ struct track {
     struct track_leg *legs;
     struct track_call *calls;
     struct track_bridge *bridges;
-    uint64_t order;
+    uint64_t order; /* counts what happens */
     uint32_t sync;
     bool syncing, warned;
     unsigned walk;

@@ -242,6 +242,7 @@ void track_dial(struct track *t, struct track_leg *from, struct track_leg *to)
     }
     to->dialled = true;
     to->dial_at = t->now;
+    to->dialled_as = ++t->order;
     struct track_call *c = to->call;
     if (!from && c->primary == to) { /* the PBX rings our phone for a call that it shall make */
         if (track_guess(c) == STEWARD_DIR_OUTBOUND)
@@ -285,7 +286,7 @@ void track_up(struct track *t, struct track_leg *leg)
 {
     leg->sync = t->sync;
     if (!leg->up)
-        leg->up_at = t->now;
+        leg->up_as = ++t->order;
     leg->up = true;
 }
 
@@ -320,7 +321,7 @@ static bool answered_elsewhere(const struct track_leg *but)
     struct track_leg *leg;
     DL_FOREACH (but->call->legs, leg)
         if (leg != but && leg->dialled && leg->up && leg->device[0] && !leg->transferred &&
-            leg->up_at >= but->dial_at && strcmp(leg->device, but->device) != 0)
+            leg->up_as > but->dialled_as && strcmp(leg->device, but->device) != 0)
             return true;
     return false;
 }
