@@ -30,7 +30,8 @@ enum {
     READ_AHEAD = 16384, /* input kept beyond the longest line */
     OPEN_MS = 10000,    /* to connect and shake hands */
     READ_AT_ONCE = 65536,
-    FINISH_MS = 5000, /* to write the last words */
+    FINISH_MS = 5000, /* without a byte taken, while the last words are written */
+    FINISH_TRIES = 6, /* such spans in all, for a peer that takes a little in each */
     LINGER_MS = 500,  /* to let the peer close after them */
 };
 
@@ -46,6 +47,8 @@ struct conn {
     void *arg;
     struct loop_timer *timer; /* opening, finishing, lingering */
     struct loop_owned owned;  /* while finishing */
+    size_t unsent;            /* finishing: bytes left when the timer was armed … */
+    int finish_tries;         /* … and how often it was */
     enum state state;
     int depth;      /* callbacks of ours on the stack */
     size_t scanned; /* bytes of the present line known to hold no newline */
@@ -321,11 +324,22 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
     }
 }
 
+/* While the peer reads on, what waits for it is written on. */
+static void arm_finish(struct conn *c)
+{
+    c->unsent = conn_pending(c);
+    c->finish_tries++;
+    loop_timer_arm(c->timer, FINISH_MS);
+}
+
 static void on_timer(void *arg)
 {
     struct conn *c = arg;
     if (c->state == OPENING) {
         say_down(c, "no connection within 10 s");
+    } else if (c->state == FINISHING && conn_pending(c) < c->unsent &&
+               c->finish_tries < FINISH_TRIES) {
+        arm_finish(c);
     } else {
         c->dying = true;
         schedule(c);
@@ -508,7 +522,7 @@ void conn_finish(struct conn **conn)
     c->cb = NULL;
     c->state = FINISHING;
     loop_own(c->loop, &c->owned, end_owned, c);
-    loop_timer_arm(c->timer, FINISH_MS);
+    arm_finish(c);
     bufferevent_set_timeouts(c->bev, NULL, NULL);
     bufferevent_enable(c->bev, EV_READ);
     if (conn_pending(c) == 0)

@@ -58,8 +58,9 @@ size_t conn_pending(const struct conn *c);
 /** Stop or go on reading (back-pressure: TCP holds the peer). Lines already buffered wait too. */
 void conn_pause(struct conn *c, bool paused);
 /**
- * Write what is pending (for at most 5 s), then close and free. Nothing is reported any more. What
- * the peer still sends is thrown away for a moment, so that a reset does not eat our last words.
+ * Write what is pending, then close and free; given up after 5 s without a byte taken, or 30 s in
+ * all. Nothing is reported any more. What the peer still sends is thrown away for a moment, so that
+ * a reset does not eat our last words.
  */
 void conn_finish(struct conn **c);
 /** The same after these last words, which are taken even past out_max. */

@@ -125,7 +125,7 @@ def test_a_phone_that_never_reads_delays_nobody(site):
         phone.expect("pop", call=f"c{n}")
         worst = max(worst, time.monotonic() - start)
         pbx.event("cleared", f"c{n}", by="caller")
-        if n % 200 == 199:
+        if n % 10 == 9:  # often: its last words wait 5 s for it to read
             pbx.sync()
             if slow in site.request("GET", "/metrics").body:
                 break
