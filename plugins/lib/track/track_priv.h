@@ -47,7 +47,7 @@ struct track_leg {
     bool held;
     int64_t dial_at;
     uint64_t dialled_as, up_as; /* their order: many a thing happens in one millisecond */
-    int64_t ring_at; /* silence until then means ringing; 0: not awaited */
+    int64_t ring_at;            /* silence until then means ringing; 0: not awaited */
     enum steward_cause cause;
     struct track_call *call;
     struct track_leg *pair, *dialler;
