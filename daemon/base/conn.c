@@ -12,6 +12,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/bufferevent_ssl.h>
@@ -324,10 +326,18 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
     }
 }
 
+/* Bytes that the peer's machine has not taken: ours, and the kernel's for us. */
+static size_t unsent(const struct conn *c)
+{
+    int queued = 0;
+    (void)ioctl(bufferevent_getfd(c->bev), SIOCOUTQ, &queued);
+    return conn_pending(c) + (size_t)queued;
+}
+
 /* While the peer reads on, what waits for it is written on. */
 static void arm_finish(struct conn *c)
 {
-    c->unsent = conn_pending(c);
+    c->unsent = unsent(c);
     c->finish_tries++;
     loop_timer_arm(c->timer, FINISH_MS);
 }
@@ -337,8 +347,7 @@ static void on_timer(void *arg)
     struct conn *c = arg;
     if (c->state == OPENING) {
         say_down(c, "no connection within 10 s");
-    } else if (c->state == FINISHING && conn_pending(c) < c->unsent &&
-               c->finish_tries < FINISH_TRIES) {
+    } else if (c->state == FINISHING && unsent(c) < c->unsent && c->finish_tries < FINISH_TRIES) {
         arm_finish(c);
     } else {
         c->dying = true;

@@ -112,7 +112,7 @@ def test_actions_are_answered(site):
 
 def test_a_phone_that_never_reads_delays_nobody(site):
     deaf = socket.socket()
-    deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 131072)  # more than a segment: else it is read in drops
     deaf.connect(("127.0.0.1", site.line_port))
     line = Line(0, deaf)
     line.send({"type": "hello", "v": 1, "role": "agent", "device": "1001", "token": steward.TOKEN})
