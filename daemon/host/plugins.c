@@ -8,10 +8,18 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/conf_node.h"
 #include "base/mem.h"
 #include "base/text.h"
 
 #define STOP_MS 3000
+
+/* A parked instance rests, is tried again, rests ten times as long …; after RESTS it stays parked.
+ * Having run for WELL rests it is forgiven. */
+#define REST_MS     10000
+#define REST_FACTOR 10
+#define RESTS       3
+#define WELL        360
 
 static const char *const state_names[INSTANCE_STATES] = {
     [INSTANCE_LOADED] = "loaded",   [INSTANCE_RUNNING] = "running",
@@ -62,6 +70,22 @@ static struct instance *instance_find(struct plugins *p, const char *name)
     return in;
 }
 
+/* The value of the key that the plugin's word begins with ("url: …"), else the file. */
+static const struct conf_node *blamed_node(const struct site_instance *si, const char *why)
+{
+    static const char *const forms[] = {"", "_file", "_env"};
+    int n = (int)strspn(why, "abcdefghijklmnopqrstuvwxyz0123456789_");
+    char key[80];
+
+    for (size_t i = 0; n && why[n] == ':' && i < ARRAY_LEN(forms); i++) {
+        snprintf(key, sizeof(key), "%.*s%s", n, why, forms[i]);
+        const struct conf_node *node = conf_node_get(si->node, key);
+        if (node)
+            return node;
+    }
+    return si->node;
+}
+
 static int check_conf(const struct steward_plugin *plugin, const struct steward_host *host,
                       const struct steward_conf *conf, const struct site_instance *si,
                       struct conf_faults *faults)
@@ -71,7 +95,8 @@ static int check_conf(const struct steward_plugin *plugin, const struct steward_
     if (!plugin->check || plugin->check(host, conf, why, sizeof(why)) >= 0)
         return 0;
     why[sizeof(why) - 1] = 0;
-    conf_fault_at(faults, si->node, "%s", *why ? why : "the plugin refuses this configuration");
+    conf_fault_at(faults, blamed_node(si, why), "%s",
+                  *why ? why : "the plugin refuses this configuration");
     return E_INVALID;
 }
 
@@ -119,6 +144,7 @@ static void instance_init(struct instance *in)
 }
 
 static void finish(struct instance *in);
+static void forget_parks(struct instance *in);
 
 static void instance_start(struct instance *in)
 {
@@ -128,6 +154,7 @@ static void instance_start(struct instance *in)
     if (in->state != INSTANCE_LOADED)
         return;
     instance_set_state(in, INSTANCE_RUNNING, NULL);
+    in->started_ms = clock_mono_us() / 1000;
     if (!in->plugin->start)
         return;
     if (guard_enter(&g, in, "start")) {
@@ -148,6 +175,7 @@ static void load_instance(struct plugins *p, struct site *site, struct instance 
     struct steward_conf *conf;
 
     in->wanted = true;
+    forget_parks(in);
     if (open_instance(p, site, in, si, &conf, faults)) {
         const char *text =
             faults->n ? faults->items[faults->n - 1].text : "its configuration is wrong";
@@ -175,18 +203,68 @@ static void end_park(void *arg)
     }
 }
 
+static int64_t rest_of(const struct plugins *p)
+{
+    return p->opts.rest_ms ? p->opts.rest_ms : REST_MS;
+}
+
+/* The end of a parked instance's rest. */
+static void try_again(void *arg)
+{
+    struct instance *in = arg;
+
+    in->retry_at = 0;
+    if (in->state != INSTANCE_PARKED || !in->wanted || in->plugins->stopping)
+        return;
+    end_park(in);
+    log_info(&in->log, "tried again after its rest");
+    in->faults_in_row = 0;
+    instance_init(in);
+    instance_start(in);
+}
+
+/* How long an instance that is parked now rests; 0: until a reload. */
+static int64_t next_rest(struct instance *in)
+{
+    int64_t ms = rest_of(in->plugins);
+
+    if (clock_mono_us() / 1000 - in->started_ms > WELL * ms)
+        in->parks = 0;
+    if (in->parks >= RESTS)
+        return 0;
+    for (int i = 0; i < in->parks; i++)
+        ms *= REST_FACTOR;
+    in->parks++;
+    return ms;
+}
+
+static void forget_parks(struct instance *in)
+{
+    loop_timer_free(&in->rest);
+    in->retry_at = 0;
+    in->parks = 0;
+}
+
 /* Parked: nothing calls it any more, and what it held is taken. */
 void instance_park(struct instance *in, const char *why)
 {
     char text[256];
+    int64_t rest = next_rest(in);
 
-    snprintf(text, sizeof(text), "parked after repeated faults: %.200s", why);
+    snprintf(text, sizeof(text), "parked after repeated faults (%s): %.160s",
+             rest ? "it is tried again" : "a reload tries it again", why);
     log_error(&in->log, "%s", text);
     instance_set_state(in, INSTANCE_PARKED, text);
     gateway_unregister(in);
     source_unregister(in);
     handle_revoke_all(in);
     loop_defer(in->plugins->opts.loop, end_park, in);
+    if (!rest)
+        return;
+    if (!in->rest)
+        in->rest = loop_timer_new(in->plugins->opts.loop, try_again, in);
+    loop_timer_arm(in->rest, rest);
+    in->retry_at = in->since + rest;
 }
 
 static void all_stopped(struct plugins *p)
@@ -261,6 +339,7 @@ static void instance_stop(struct instance *in)
 
     if (in->state == INSTANCE_STOPPING)
         return;
+    forget_parks(in);
     if (in->state == INSTANCE_PARKED)
         end_park(in);
     if (!in->initialised) {
@@ -423,6 +502,7 @@ void plugins_free(struct plugins **pp)
         if (in->initialised)
             finish(in);
         loop_timer_free(&in->deadline);
+        forget_parks(in);
         handle_drop_posts(in);
         plugin_conf_free(&in->conf);
         pthread_mutex_destroy(&in->posts_lock);
@@ -466,6 +546,7 @@ void plugins_write_json(void *ctx, struct jw *w)
         jw_kstr(w, "state", state_names[in->state]);
         jw_kstr(w, "error", *in->error ? in->error : NULL);
         jw_ktime(w, "since", in->since);
+        jw_ktime(w, "retry_at", in->retry_at);
         jw_kint(w, "calls", (int64_t)in->calls);
         jw_kint(w, "slow", (int64_t)in->slow);
         jw_kint(w, "faults", (int64_t)in->faults);

@@ -3,9 +3,10 @@
  * host table, and keeps the daemon safe from what they do. Loop thread only.
  *
  * An instance is `running`, or it says why not: `failed` (cannot be loaded, refused its
- * configuration, or init failed), `declined` (it wants not to run), `parked` (it kept failing; a
- * reload tries it again), `stopping`, `stopped`. Whatever a plugin left behind at stop is taken
- * from it and logged as its bug. Modules are never unloaded.
+ * configuration, or init failed), `declined` (it wants not to run), `parked` (it kept failing; it
+ * is tried again after 10 s, then 100 s, then 1,000 s, then by a reload alone), `stopping`,
+ * `stopped`. Whatever a plugin left behind at stop is taken from it and logged as its bug. Modules
+ * are never unloaded.
  */
 #pragma once
 #include <stdbool.h>
@@ -27,6 +28,7 @@ struct plugins_opts {
     struct outbox *outbox;       /* where gateways register */
     struct telephony *telephony; /* where CTI sources register */
     struct site *site;           /* a reference is taken */
+    int64_t rest_ms;             /* a parked instance's first rest; 0: 10 s */
 };
 
 /** The host, without instances yet. */
@@ -53,7 +55,7 @@ void plugins_free(struct plugins **p);
 void plugins_check(struct site *site, struct conf_faults *faults);
 
 /** One item per instance into an open array: {"name","plugin","version","description","state",
- * "error","since","calls","slow","faults","longest_ms","handles"}. ctx is the host. */
+ * "error","since","retry_at","calls","slow","faults","longest_ms","handles"}. ctx is the host. */
 void plugins_write_json(void *ctx, struct jw *w);
 /** For checks_add(): "plugin:NAME" is degraded while it should run and does not. */
 void plugins_write_checks(void *ctx, struct checks_out *out);

@@ -56,6 +56,11 @@ struct instance {
     pthread_mutex_t posts_lock;
     struct post *posts;
     struct loop_timer *deadline;
+    /* parked */
+    struct loop_timer *rest;
+    int parks;          /* since it last ran well for long */
+    int64_t retry_at;   /* wall clock; 0: not by itself */
+    int64_t started_ms; /* monotonic */
     /* watched */
     uint64_t calls, slow, faults;
     int faults_in_row;

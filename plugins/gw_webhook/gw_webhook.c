@@ -37,9 +37,9 @@ struct webhook {
 static const struct steward_conf_key conf_keys[] = {
     {"url", STEWARD_CONF_URL, NULL, 0, 0, true, "Where messages are posted to."},
     {"secret", STEWARD_CONF_SECRET, NULL, 0, 0, false,
-     "Signing key, `whsec_` and base64; without it nothing is signed."},
+     "Signing key: `whsec_` and the base64 of its bytes; without it nothing is signed."},
     {"former_secret", STEWARD_CONF_SECRET, NULL, 0, 0, false,
-     "The key before, signed with as well while receivers change over."},
+     "The key before, of the same form, signed with as well while receivers change over."},
     {"authorization", STEWARD_CONF_SECRET, NULL, 0, 0, false, "Value of an Authorization header."},
     {"events", STEWARD_CONF_TEXTS, NULL, 0, 0, false,
      "Events to be posted: `ticket.opened`, `ticket.*`, `call.cleared` …; none by default."},
@@ -53,41 +53,32 @@ static const struct steward_conf_key conf_keys[] = {
 
 /* ---- keys ---- */
 
-/* "whsec_" + base64, or any other text as it is. 0, or -1 with why. */
-static int read_secret(const struct steward_host *host, const char *text, struct secret *out,
-                       char *why, size_t why_len)
+/* "whsec_" + base64 of the key, as Standard Webhooks writes one. 0, or -1 with why. */
+static int read_secret(const struct steward_host *host, const struct steward_conf *conf,
+                       const char *name, struct secret *out, char *why, size_t why_len)
 {
-    int n;
+    const char *text = host->conf_text(conf, name);
 
     out->len = 0;
     if (!text)
         return 0;
-    if (strncmp(text, "whsec_", 6) == 0) {
-        n = host->base64_decode(text + 6, out->key, sizeof(out->key));
-        if (n <= 0) {
-            snprintf(why, why_len, "secret: what follows whsec_ is no base64 of 1 to %d bytes",
-                     KEY_MAX);
-            return -1;
-        }
-        out->len = (size_t)n;
-        return 0;
-    }
-    out->len = strlen(text);
-    if (out->len > sizeof(out->key)) {
-        snprintf(why, why_len, "secret: over %d bytes", KEY_MAX);
+    int n = strncmp(text, "whsec_", 6) == 0
+                ? host->base64_decode(text + 6, out->key, sizeof(out->key))
+                : -1;
+    if (n <= 0) {
+        snprintf(why, why_len, "%s: must be whsec_ and the base64 of a key of 1 to %d bytes", name,
+                 KEY_MAX);
         return -1;
     }
-    memcpy(out->key, text, out->len);
+    out->len = (size_t)n;
     return 0;
 }
 
 static int read_secrets(const struct steward_host *host, const struct steward_conf *conf,
                         struct secret secrets[SECRETS], char *why, size_t why_len)
 {
-    int rc = read_secret(host, host->conf_text(conf, "secret"), &secrets[0], why, why_len);
-    return rc ? rc
-              : read_secret(host, host->conf_text(conf, "former_secret"), &secrets[1], why,
-                            why_len);
+    int rc = read_secret(host, conf, "secret", &secrets[0], why, why_len);
+    return rc ? rc : read_secret(host, conf, "former_secret", &secrets[1], why, why_len);
 }
 
 /* "v1,<base64>" of "<id>.<timestamp>.<body>" into out. */

@@ -125,7 +125,8 @@ static void make_site(struct world *w, const char *modules, const char *instance
         fail_msg("%s", w->faults.items[0].text);
 }
 
-static void open_world(struct world *w, const char *modules, const char *instance)
+static void open_resting(struct world *w, const char *modules, const char *instance,
+                         int64_t rest_ms)
 {
     struct plugins_opts opts = {0};
 
@@ -134,9 +135,15 @@ static void open_world(struct world *w, const char *modules, const char *instanc
     w->loop = loop_new();
     opts.loop = w->loop;
     opts.site = w->site;
+    opts.rest_ms = rest_ms;
     w->plugins = plugins_new(&opts);
     plugins_load(w->plugins, &w->faults);
     plugins_start(w->plugins);
+}
+
+static void open_world(struct world *w, const char *modules, const char *instance)
+{
+    open_resting(w, modules, instance, 0);
 }
 
 static void turns(struct world *w, int n)
@@ -259,15 +266,23 @@ static void configuration_is_checked(void **state)
 {
     static const struct {
         const char *instance, *says;
+        int line, column;
     } files[] = {
-        {"plugin: gw_webhook\nname: one\n", "url"},
-        {"plugin: gw_webhook\nname: one\nurl: http://a/\n", "allow_private"},
-        {"plugin: gw_webhook\nname: one\nurl: https://a/\nsecret: whsec_???\n", "base64"},
-        {"plugin: gw_webhook\nname: one\nurl: https://a/\nevent: [x]\n", "events"},
+        {"plugin: gw_webhook\nname: one\n", "url", 0, 0},
+        {"plugin: gw_webhook\nname: one\nurl: http://a/\n", "allow_private", 3, 6},
+        {"plugin: gw_webhook\nname: one\nurl: https://a/\nsecret: whsec_???\n",
+         "secret: must be whsec_ and the base64", 4, 9},
+        {"plugin: gw_webhook\nname: one\nurl: https://a/\nsecret: plain words\n",
+         "secret: must be whsec_ and the base64", 4, 9},
+        {"plugin: gw_webhook\nname: one\nurl: https://a/\nsecret: whsec_\n",
+         "secret: must be whsec_ and the base64", 4, 9},
+        {"plugin: gw_webhook\nurl: https://a/\nname: one\nformer_secret: MfKQ9r8GKYqrTwjUPD8I\n",
+         "former_secret: must be whsec_ and the base64", 4, 16},
+        {"plugin: gw_webhook\nname: one\nurl: https://a/\nevent: [x]\n", "events", 4, 1},
         {"plugin: gw_kannel\nname: one\nurl: http://a/\nusername: u\npassword: p\nmethod: put\n",
-         "get, post"},
+         "get, post", 6, 9},
         {"plugin: gw_kannel\nname: one\nurl: http://a/\nusername: u\npassword: p\nrate: soon\n",
-         "rate"},
+         "rate", 6, 7},
     };
     for (size_t i = 0; i < ARRAY_LEN(files); i++) {
         struct world w = {0};
@@ -275,7 +290,10 @@ static void configuration_is_checked(void **state)
         plugins_check(w.site, &w.faults);
         if (w.faults.errors != 1 || !strstr(last_fault(&w), files[i].says))
             fail_msg("case %zu: %s", i, last_fault(&w));
-        assert_true(w.faults.items[w.faults.n - 1].line > 0);
+        const struct conf_fault *fault = &w.faults.items[w.faults.n - 1];
+        assert_true(fault->line > 0);
+        if (files[i].line && (fault->line != files[i].line || fault->column != files[i].column))
+            fail_msg("case %zu: said of %d:%d", i, fault->line, fault->column);
         w.loop = loop_new();
         struct plugins_opts opts = {.loop = w.loop, .site = w.site};
         w.plugins = plugins_new(&opts);
@@ -373,6 +391,35 @@ static void misuse_is_counted_and_parked(void **state)
     }
 }
 
+/* Ten times longer each time, and in the end for good. */
+static void a_parked_one_rests_and_is_tried_again(void **state)
+{
+    struct world w;
+    int rests = 0;
+    char at[64] = "", last[64] = "";
+
+    open_resting(&w, BAD_PLUGINS, "plugin: bad_manners\nname: one\nfault: utf8\n", 3);
+    for (int i = 0; i < 30000; i++) {
+        turns(&w, 1);
+        text_copy(at, sizeof(at), field(&w, "retry_at"));
+        if (*at && strcmp(at, last) != 0)
+            rests++;
+        if (*at)
+            text_copy(last, sizeof(last), at);
+        if (!*at && rests && strcmp(field(&w, "state"), "parked") == 0)
+            break;
+    }
+    assert_int_equal(rests, 3);
+    assert_string_equal(field(&w, "state"), "parked");
+    assert_non_null(strstr(field(&w, "error"), "a reload tries it again"));
+    assert_string_equal(field(&w, "faults"), "44"); /* ten, and the timer it left, each time */
+    assert_string_equal(field(&w, "handles"), "0");
+    reload(&w, "plugin: bad_manners\nname: one\nfault: none\n");
+    assert_string_equal(field(&w, "state"), "running");
+    assert_string_equal(field(&w, "retry_at"), "");
+    close_world(&w);
+}
+
 static void misuse_breaks_nothing(void **state)
 {
     static const struct {
@@ -427,6 +474,7 @@ int main(void)
         cmocka_unit_test(restarts_what_cannot_reload),
         cmocka_unit_test(leftovers_are_taken),
         cmocka_unit_test(misuse_is_counted_and_parked),
+        cmocka_unit_test(a_parked_one_rests_and_is_tried_again),
         cmocka_unit_test(misuse_breaks_nothing),
         cmocka_unit_test(slow_calls_are_named),
         cmocka_unit_test(the_deadline_holds),

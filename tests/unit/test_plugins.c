@@ -103,7 +103,7 @@ static void webhook_is_signed(void **state)
 
     start(&k, "gw_webhook",
           "plugin: gw_webhook\nname: one\nurl: https://a.example/x\nfrom: \"10690000\"\n"
-          "secret: whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\nformer_secret: old\n"
+          "secret: whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\nformer_secret: whsec_b2xk\n"
           "authorization: Bearer abc\ntimeout: 5s\nevents: [ticket.*]\nrate: 50/s\n");
     assert_int_equal(k.gateway->rate_milli, 50000);
     assert_string_equal(k.gateway->events[0], "ticket.*");
