@@ -47,7 +47,7 @@ static void reload(struct http_req *req, void *ctx)
 static int run_backup(struct api_job *job, struct errmsg *why)
 {
     struct db *db = NULL;
-    int rc = db_open(&db_sqlite, job->site->store.path, DB_READER, &db, why);
+    int rc = db_open(&db_sqlite, job->e->store_path, DB_READER, &db, why);
     if (rc == E_OK)
         rc = db_backup(db, job->word, why);
     db_close(&db);
@@ -139,7 +139,7 @@ static int run_verify(struct api_job *job, struct errmsg *why)
 {
     struct verify *v = job->arg;
     struct db *db = NULL;
-    int rc = db_open(&db_sqlite, job->site->store.path, DB_READER, &db, why);
+    int rc = db_open(&db_sqlite, job->e->store_path, DB_READER, &db, why);
     memset(&v->report, 0, sizeof(v->report));
     if (rc == E_OK)
         rc = audit_all(db, job->e->o.tickets, clock_now_ms(), &v->report);

@@ -75,7 +75,7 @@ static int run_appraisal(struct api_job *job, struct errmsg *why)
     struct report_query *r = job->arg;
     struct appraisal *a = NULL;
     struct db *db = NULL;
-    int rc = db_open(&db_sqlite, job->site->store.path, DB_READER, &db, why);
+    int rc = db_open(&db_sqlite, job->e->store_path, DB_READER, &db, why);
     r->q.site = job->site;
     if (rc == E_OK)
         rc = db_begin(db);

@@ -36,6 +36,7 @@ struct edge *edge_new(const struct edge_opts *opts)
     struct edge *e = xcalloc(1, sizeof(*e));
     e->o = *opts;
     e->o.site = site_ref(opts->site);
+    e->store_path = xstrdup(opts->site->store.path);
     e->started_at = clock_now_ms();
     log_ctx_init(&e->log, "http", "", NULL);
     e->http = http_new(&(struct http_opts){
@@ -108,6 +109,7 @@ void edge_free(struct edge **ep)
         return;
     auth_free(&e->auth);
     site_unref(&e->o.site);
+    free(e->store_path);
     free(e);
     *ep = NULL;
 }

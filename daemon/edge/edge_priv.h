@@ -19,6 +19,7 @@ struct sse;
 
 struct edge {
     struct edge_opts o; /* o.site is ours: a reference */
+    char *store_path;   /* of the database that is open, whatever a reload says */
     struct http *http;
     struct auth *auth;
     struct sse *sse;

@@ -19,6 +19,7 @@ struct daemon_opts {
 struct daemon {
     struct daemon_opts opts;
     struct site *site;         /* the present configuration; a reference */
+    struct site *first_site;   /* the one it started with: what needs a restart still holds */
     struct site *tickets_site; /* the tickets' own reference, which follows through the ledger */
     struct loop *loop;
     struct loop_signal *on_term, *on_int, *on_hup;
@@ -57,7 +58,8 @@ void daemon_stop(struct daemon *d);
 
 /**
  * Read the configuration anew (HUP, POST /reload). 0: taken, and now and later (comma-separated
- * keys) say what is taken and what needs a restart. E_INVALID: the old one stays, faults holds why.
+ * keys) say what is taken and what waits for a restart, since whichever reload. E_INVALID: the old
+ * one stays, faults holds why.
  */
 int daemon_reload(struct daemon *d, struct buf *now, struct buf *later,
                   struct buf *faults) MUST_CHECK;

@@ -111,6 +111,18 @@ void daemon_say_unknown_accounts(struct daemon *d)
     site_each_account(d->site, say_unknown, d);
 }
 
+/* What waits for a restart is what differs from the configuration that the daemon started with,
+ * whichever reload read it first. */
+static void say_differences(struct daemon *d, const struct site *site, struct buf *now,
+                            struct buf *later)
+{
+    struct buf ignored = BUF_INIT(65536);
+    site_diff(d->site, site, now, &ignored);
+    buf_reset(&ignored);
+    site_diff(d->first_site, site, &ignored, later);
+    buf_free(&ignored);
+}
+
 int daemon_reload(struct daemon *d, struct buf *now, struct buf *later, struct buf *faults)
 {
     struct conf_faults found = {0};
@@ -127,7 +139,7 @@ int daemon_reload(struct daemon *d, struct buf *now, struct buf *later, struct b
             return E_INVALID;
         }
     }
-    site_diff(d->site, site, now, later);
+    say_differences(d, site, now, later);
     site_unref(&d->site);
     d->site = site;
     daemon_say_unknown_accounts(d);

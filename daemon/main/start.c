@@ -45,6 +45,7 @@ int daemon_start(struct daemon *d, const struct daemon_opts *opts, struct site *
     memset(d, 0, sizeof(*d));
     d->opts = *opts;
     d->site = site;
+    d->first_site = site_ref(site);
     while (d->started < ARRAY_LEN(STEPS)) {
         const struct step *s = &STEPS[d->started++]; /* what it made before it failed goes too */
         int rc = s->start(d, why);
@@ -72,5 +73,6 @@ void daemon_stop(struct daemon *d)
             STEPS[i].free(d);
     d->started = 0;
     site_unref(&d->site);
+    site_unref(&d->first_site);
     log_info(NULL, "stopped");
 }
