@@ -129,7 +129,8 @@ static void batch_done(void *arg, int rc, const struct errmsg *why)
     struct report_batch *b = arg;
 
     if (rc && !b->done)
-        log_warn(&b->ob->log, "a report of gateway '%s' is refused: %s", b->gateway, why->text);
+        log_complain(&b->ob->refused, &b->ob->log, "a report of gateway '%s' is refused: %s",
+                     b->gateway, why->text);
     if (b->done && rc)
         b->done(b->ctx, rc == E_INVALID ? 422 : 503, why->text);
     else if (b->done)

@@ -68,7 +68,8 @@ struct report_batch;
 struct outbox {
     struct outbox_opts opts;
     struct log_ctx log;
-    struct outbox_rules *rules; /* see above */
+    struct complaint unstored, refused; /* outcomes; reports */
+    struct outbox_rules *rules;         /* see above */
     struct gateway *gateways;
     struct loop_timer *timer;
     struct sender *sender;

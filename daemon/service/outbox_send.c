@@ -353,8 +353,9 @@ static void outcome_done(void *arg, int rc, const struct errmsg *why)
     struct outcome *o = arg;
 
     if (rc)
-        log_error(&o->ob->log, "the outcome of message %lld cannot be stored: %s", (long long)o->id,
-                  why->text);
+        log_complain(&o->ob->unstored, &o->ob->log,
+                     "the outcome of message %lld cannot be stored: %s", (long long)o->id,
+                     why->text);
     free(o);
 }
 

@@ -169,6 +169,7 @@ struct telephony {
         int64_t sent_us;          /* when the last batch left */
         int under_way;            /* batches that the ledger has */
         bool stopping;            /* nothing waits any more */
+        struct complaint failed;
         struct loop_timer *timer;
     } unstored;
 };

@@ -244,7 +244,10 @@ static void batch_done(void *arg, int rc, const struct errmsg *why)
     struct seq_image *s;
     t->unstored.under_way--;
     if (rc < 0)
-        log_error(NULL, "telephony: events could not be stored: %s", why->text);
+        log_complain(&t->unstored.failed, NULL, "telephony: events could not be stored: %s",
+                     why->text);
+    else
+        log_recovered(&t->unstored.failed, NULL, "telephony: events are stored");
     DL_FOREACH (b->seqs, s)
         if (rc == E_OK)
             source_durable(s->source, s->seq);
@@ -312,9 +315,21 @@ void telephony_flush(struct telephony *t)
     store_timer(t);
 }
 
+/* What no ack was sent for: whoever counts its events sends these again. */
+static void say_lost(const struct telephony *t)
+{
+    uint64_t lost = 0;
+    for (const struct telephony_source *s = t->sources; s; s = s->hh.next)
+        lost += (uint64_t)(s->accepted - s->durable);
+    if (lost)
+        log_error(NULL, "telephony: %llu events were not stored: their sources send them again",
+                  (unsigned long long)lost);
+}
+
 void store_drop(struct telephony *t)
 {
     struct live *l, *tmp;
+    say_lost(t);
     DL_FOREACH_SAFE2 (t->unstored.dirty, l, tmp, next_dirty)
         l->dirty = false;
     if (t->unstored.early)

@@ -57,21 +57,25 @@ def test_a_second_daemon_harms_not_the_first(site):
     assert site.request("GET", "/healthz", control=True).status == 200
 
 
-def test_a_full_disk_loses_nothing_and_ends(make):
-    """The database may not grow; pops go on, nothing is acked that is not stored, and with room again all is."""
-    site = make(start=False)
-    site.allow_log = ["."]
-    infinite = resource.RLIM_INFINITY
-
+def start_on_a_small_disk(site):
+    """No file of the daemon may grow beyond 600 KiB."""
     def small():
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (600 * 1024, infinite))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (600 * 1024, resource.RLIM_INFINITY))
+    site.allow_log = ["."]
     popen = subprocess.Popen
     try:
         subprocess.Popen = lambda *a, **kw: popen(*a, preexec_fn=small, **kw)
         site.start()
     finally:
         subprocess.Popen = popen
+
+
+def test_a_full_disk_loses_nothing_and_ends(make):
+    """The database may not grow; pops go on, nothing is acked that is not stored, and with room again all is."""
+    site = make(start=False)
+    infinite = resource.RLIM_INFINITY
+    start_on_a_small_disk(site)
     pbx, phone = site.pbx(), site.agent("1001")
     for n in range(400):
         pbx.ring(f"c{n}")
@@ -84,6 +88,24 @@ def test_a_full_disk_loses_nothing_and_ends(make):
     pbx.sync()
     steward.eventually(lambda: site.request("GET", "/readyz").status == 200, "it stores again")
     assert len(site.get("/calls?limit=500")["items"]) == 400
+
+
+def test_a_full_disk_fills_no_log(make):
+    """However many events wait, running or stopping, a few lines say so with their number; they come again after."""
+    site = make(start=False)
+    start_on_a_small_disk(site)
+    pbx = site.pbx()
+    for n in range(400):
+        pbx.ring(f"c{n}")
+    steward.eventually(lambda: site.request("GET", "/readyz").status == 503, "calls cannot be stored")
+    for n in range(400, 2000):
+        pbx.ring(f"c{n}")
+    site.stop()
+    assert len(site.log) < 40, site.log_text()
+    site.logged("telephony: [0-9]+ events were not stored: their sources send them again")
+    site.start()
+    link = site.pbx()
+    assert link.welcome["last_seq"] < 2000
 
 
 def test_what_was_dialled_is_no_phone_of_the_site(site):
