@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "edge/edge_priv.h"
+#include "service/tickets.h"
 #include "store/repo_unit.h"
 
 struct shift_query {
@@ -99,6 +100,8 @@ static int run_add(struct ledger_tx *tx, struct api_job *job)
         put_shift(&job->w, q);
     job->status = what == PUT_NEW ? 201 : 200;
     rc = db_end(q);
+    if (rc == E_OK)
+        rc = tickets_on_shifts_changed(job->e->o.tickets, tx);
     return rc < 0 ? rc : api_audit(tx, job->actor.name, "shift.add", s->user, NULL);
 }
 
@@ -148,6 +151,8 @@ static int run_remove(struct ledger_tx *tx, struct api_job *job)
     if (rc < 0 || !found)
         return rc < 0 ? rc : E_NOTFOUND;
     buf_adds(&job->out, "{\"ok\":true}");
+    if ((rc = tickets_on_shifts_changed(job->e->o.tickets, tx)) < 0)
+        return rc;
     return api_audit(tx, job->actor.name, "shift.remove", user, NULL);
 }
 

@@ -346,7 +346,8 @@ int part_importer(struct daemon *d, struct errmsg *why)
                               .ledger = d->ledger,
                               .registry = d->registry,
                               .driver = &db_sqlite,
-                              .where = d->site->store.path};
+                              .where = d->site->store.path,
+                              .tickets = d->tickets};
     d->importer = importer_new(&o);
     return 0;
 }

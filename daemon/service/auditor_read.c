@@ -131,12 +131,15 @@ static void on_moved(struct reading *r, const json_t *o)
     c->paused = c->paused && !time_at(o, "due_at");
 }
 
-/* From here on the other policy's ladder counts; rungs told at the same place stay told. */
+/* From here on the other policy's ladder counts; rungs told at the same place stay told. A policy
+ * that has no such clock ends it. */
 static void on_rebased(struct reading *r, const json_t *o)
 {
     struct told_clock *c = find(r, o);
 
     on_moved(r, o);
+    if (c && text_eq(json_string_value(json_object_get(o, "state")), "cancelled"))
+        c->open = false;
     if (c && number_at(o, "policy_id"))
         c->policy_id = number_at(o, "policy_id");
 }

@@ -41,7 +41,7 @@ static int find_told(struct tickets *t, struct ledger_tx *tx, const struct callb
              "callback %" PRId64 ": nobody was found for step %d of the clock "
              "'claim'",
              r->id, step + 1);
-    rc = tickets_alert(t, tx, "nobody_found", 0, text);
+    rc = tickets_alert_some(t, tx, "nobody_found", 0, text);
     for (size_t i = (size_t)step + 1; !rc && told->n == 0 && i < l->steps_n; i++)
         rc = tell_resolve(&scope, &l->steps[i].tell, told);
     return rc;

@@ -263,11 +263,12 @@ static int end_clock(struct ledger_tx *tx, int64_t callback_id, enum clock_state
 
 /* ---- what the loop asks for ---- */
 
-static int find_asking(struct db *db, int64_t ticket_id, int64_t *id)
+static int find_asking(struct db *db, int64_t ticket_id, const char *reason, int64_t *id)
 {
     struct db_q *q = db_query(db, "SELECT id FROM callback WHERE ticket_id=$1 AND ended_at IS NULL "
-                                  "AND reason='confirm' LIMIT 1");
+                                  "AND reason=$2 LIMIT 1");
     db_bind_int(q, 1, ticket_id);
+    db_bind_text(q, 2, reason);
     *id = db_row(q) ? db_int(q, 0) : 0;
     return db_end(q);
 }
@@ -280,8 +281,8 @@ int callback_leave(struct tickets *t, struct ledger_tx *tx, const struct callbac
     int rc = 0;
 
     *id = 0;
-    if (text_eq(o->reason, "confirm"))
-        rc = find_asking(ledger_db(tx), o->ticket_id, id);
+    if (!text_eq(o->reason, "sample"))
+        rc = find_asking(ledger_db(tx), o->ticket_id, o->reason, id);
     if (rc || *id)
         return rc;
     text_copy(r.number, sizeof(r.number), o->number);
@@ -358,10 +359,11 @@ static int end_one(struct tickets *t, struct ledger_tx *tx, int64_t id, const ch
     return finish(t, tx, &r, rc);
 }
 
-int callbacks_end_asking(struct tickets *t, struct ledger_tx *tx, int64_t ticket_id)
+int callbacks_end_asking(struct tickets *t, struct ledger_tx *tx, int64_t ticket_id,
+                         const char *reason)
 {
     int64_t id;
-    int rc = find_asking(ledger_db(tx), ticket_id, &id);
+    int rc = find_asking(ledger_db(tx), ticket_id, reason, &id);
 
     return rc || !id ? rc : end_one(t, tx, id, "superseded", "answered");
 }
@@ -403,7 +405,7 @@ int callbacks_on_answered(struct tickets *t, struct ledger_tx *tx, int64_t perso
 
 /* The attempt stands in the history of the ticket, too, if there is one. */
 static int note_attempt(struct tickets *t, struct ledger_tx *tx, const struct callback_row *r,
-                        const struct outbound_call *call, const char *outcome, bool *closed)
+                        const struct outbound_call *call, bool over, bool *closed)
 {
     struct ticket k;
     struct jw *w;
@@ -418,14 +420,18 @@ static int note_attempt(struct tickets *t, struct ledger_tx *tx, const struct ca
         k.row.attempts++;
         w = ticket_say(&k);
         jw_kstr(w, "channel", "callback");
-        jw_kstr(w, "outcome", outcome);
+        jw_kstr(w, "outcome", call->answered ? "answered" : "no_answer");
         jw_kint(w, "attempts", k.row.attempts);
         jw_kid(w, "call_id", call->call_id);
         ticket_said(&k, "attempted");
-        if (call->answered)
+        if (call->answered) {
             ticket_clock_keep(&k, "first_reply", 0);
-        else
+            ticket_reached(&k);
+        } else {
+            if (over)
+                ticket_unreached(&k);
             *closed = ticket_no_answer_run(&k);
+        }
     }
     return ticket_finish(&k);
 }
@@ -449,7 +455,7 @@ int callbacks_on_outbound(struct tickets *t, struct ledger_tx *tx, const struct 
     r.attempts += !call->answered;
     bool over = !call->answered && r.attempts >= t->site->callbacks.tries && r.ticket_id;
     bool closed = false;
-    rc = note_attempt(t, tx, &r, call, call->answered ? "answered" : "no_answer", &closed);
+    rc = note_attempt(t, tx, &r, call, over, &closed);
     if (!rc && (call->answered || over || closed)) {
         text_copy(r.state, sizeof(r.state), "done");
         r.ended_at = ledger_now(tx);

@@ -20,6 +20,7 @@
 #include "base/text.h"
 #include "service/import_priv.h"
 #include "service/registry_priv.h"
+#include "service/tickets.h"
 
 #define JOBS_MAX      8
 #define REPORT_MAX    500
@@ -68,6 +69,9 @@ static int batch_run(struct ledger_tx *tx, void *arg)
     int rc = 0;
     for (int i = 0; rc == 0 && i < b->n; i++) {
         rc = apply_row(tx, b, i);
+    }
+    if (rc == 0 && b->job->tickets && strcmp(import_kinds[b->kind].file, "shifts.csv") == 0) {
+        rc = tickets_on_shifts_changed(b->job->tickets, tx);
     }
     return rc;
 }
@@ -263,6 +267,7 @@ static struct import_job *job_new(struct importer *im, const struct import_reque
     snprintf(job->id, sizeof(job->id), "i-%s", token);
     job->refs = 1;
     job->im = im;
+    job->tickets = im->opts.tickets;
     job->dir = xstrdup(rq->dir);
     job->by = xstrdup(rq->by ? rq->by : "");
     job->where = xstrdup(im->where);

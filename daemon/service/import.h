@@ -26,6 +26,7 @@
 #include "service/registry.h"
 
 struct importer;
+struct tickets;
 
 struct importer_opts {
     struct loop *loop;
@@ -33,6 +34,7 @@ struct importer_opts {
     struct registry *registry;
     const struct db_driver *driver; /* a dry run reads by itself */
     const char *where;
+    struct tickets *tickets; /* told of a changed shift plan; NULL: none */
 };
 
 /** Loop thread, as all of this. opts are copied. */

@@ -36,9 +36,9 @@
 #define CLOCKS                                                                                     \
     "SELECT p.k,c.name,c.state,c.breached,count(*) FROM p JOIN clock c ON "                        \
     "c.ticket_id=p.id "
-#define ALL_CLOCKS CLOCKS "WHERE c.name<>'no_answer' GROUP BY 1,2,3,4"
+#define ALL_CLOCKS CLOCKS "WHERE c.name NOT IN ('no_answer','successor') GROUP BY 1,2,3,4"
 #define OWN_CLOCKS                                                                                 \
-    CLOCKS "WHERE c.name NOT IN ('claim','accept','progress','handover','no_answer') "             \
+    CLOCKS "WHERE c.name NOT IN ('claim','accept','progress','handover','no_answer','successor') " \
            "GROUP BY 1,2,3,4"
 #define THEIR_CLOCKS                                                                               \
     CLOCKS "JOIN dispatch d ON d.ticket_id=p.id AND d.n=c.dispatch AND d.department=p.k WHERE "    \

@@ -145,7 +145,7 @@ static void end_asking(struct ticket *k, const struct survey_reply *reply)
     if (!k->rc && id)
         k->rc = settle(k->db, id, reply, k->now, k->by);
     if (!k->rc)
-        k->rc = callbacks_end_asking(k->t, k->tx, k->row.id);
+        k->rc = callbacks_end_asking(k->t, k->tx, k->row.id, "confirm");
 }
 
 void survey_answered(struct ticket *k, const struct survey_reply *reply)

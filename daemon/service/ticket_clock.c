@@ -12,9 +12,9 @@
 
 bool clock_is_standard(const char *name)
 {
-    static const char *const names[] = {"claim",    "first_reply", "accept",
-                                        "progress", "resolve",     "feedback",
-                                        "confirm",  "handover",    "no_answer"};
+    static const char *const names[] = {"claim",     "first_reply", "accept",  "progress",
+                                        "resolve",   "feedback",    "confirm", "handover",
+                                        "no_answer", "successor"};
 
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
         if (text_eq(names[i], name))
@@ -24,7 +24,7 @@ bool clock_is_standard(const char *name)
 
 bool clock_is_protocol(const struct clock_row *c)
 {
-    return text_eq(c->name, "no_answer");
+    return text_eq(c->name, "no_answer") || text_eq(c->name, "successor");
 }
 
 /* ---- from a row to a promise ---- */
@@ -112,12 +112,13 @@ static void say_clock(struct jw *w, const struct clock_row *c)
     jw_kint(w, "cycle", c->cycle);
 }
 
-static struct clock_row *add_row(struct ticket *k)
+struct clock_row *ticket_clock_add(struct ticket *k, const struct clock_row *c)
 {
     if (k->clocks_n == k->clocks_cap) {
         k->clocks_cap = k->clocks_cap ? k->clocks_cap * 2 : 8;
         k->clocks = xrealloc(k->clocks, k->clocks_cap * sizeof(*k->clocks));
     }
+    k->clocks[k->clocks_n] = *c;
     return &k->clocks[k->clocks_n++];
 }
 
@@ -131,8 +132,7 @@ static struct clock_row *start_at(struct ticket *k, const char *name, int64_t di
     if (k->rc || !clock_row_fill(&c, k->policy, k->row.policy_id, k->row.cycle))
         return NULL;
     c.state = CLOCK_RUNNING;
-    row = add_row(k);
-    *row = c;
+    row = ticket_clock_add(k, &c);
     ticket_clock_arm(k, row);
     w = ticket_say(k);
     say_clock(w, row);
@@ -321,14 +321,41 @@ static bool gains_time(struct ticket *k, const struct clock_row *c, const struct
     return !k->rc && promise_due(&cp.promise) > c->due_at;
 }
 
+/* The present policy has no such promise: it ends here, for the history to see. */
+static void rebase_away(struct ticket *k, struct clock_row *c, const char *why)
+{
+    struct clock_promise cp;
+    struct jw *w;
+
+    k->rc = clock_promise_of(k->db, k->t->calendars, c, &cp);
+    if (k->rc)
+        return;
+    ticket_clock_cancel(k, c);
+    w = ticket_say(k);
+    say_clock(w, c);
+    jw_kstr(w, "policy", k->policy->name);
+    jw_kint(w, "policy_id", k->row.policy_id);
+    jw_knull(w, "span");
+    jw_kint(w, "used_s", promise_used(&cp.promise, k->now) / 1000);
+    jw_knull(w, "due_at");
+    jw_kstr(w, "state", clock_state_name(CLOCK_CANCELLED));
+    jw_kstr(w, "why", why);
+    ticket_said(k, "rebased");
+}
+
 static void rebase(struct ticket *k, struct clock_row *c, const char *why, bool never_later)
 {
     struct clock_row fresh = *c;
     struct clock_promise cp;
     struct jw *w;
 
-    if (k->rc || !clock_row_fill(&fresh, k->policy, k->row.policy_id, c->cycle))
+    if (k->rc || clock_is_protocol(c))
         return;
+    if (!clock_row_fill(&fresh, k->policy, k->row.policy_id, c->cycle)) {
+        if (!never_later)
+            rebase_away(k, c, why);
+        return;
+    }
     if (never_later && gains_time(k, c, &fresh))
         return;
     if (!text_eq(fresh.calendar, c->calendar))
@@ -365,27 +392,53 @@ void ticket_clocks_rebase(struct ticket *k, const char *why, bool never_later)
             rebase(k, &k->clocks[i], why, never_later);
 }
 
-/* True once a clock of that name was started for the ticket. */
-static bool was_started(struct ticket *k, const char *name)
+/* True once a clock of that name was started for the ticket, in its present cycle or in any. One
+ * that another policy ended meanwhile does not count. */
+static bool was_started(struct ticket *k, const char *name, bool in_cycle)
 {
     struct db_q *q;
     bool found;
 
     if (ticket_clock(k, name, 0))
         return true;
-    q = db_query(k->db, "SELECT 1 FROM clock WHERE ticket_id=$1 AND name=$2 LIMIT 1");
+    if (ticket_flush(k)) /* it may have ended in this very command */
+        return true;
+    q = db_query(k->db, "SELECT 1 FROM clock WHERE ticket_id=$1 AND name=$2 AND "
+                        "CASE WHEN cycle=$3 THEN state<>'cancelled' ELSE $4=0 END LIMIT 1");
     db_bind_int(q, 1, k->row.id);
     db_bind_text(q, 2, name);
+    db_bind_int(q, 3, k->row.cycle);
+    db_bind_int(q, 4, in_cycle);
     found = db_row(q);
     k->rc = db_end(q);
     return found;
 }
 
+/* The clocks that run from the opening, as far as they are still owed. */
+static bool is_owed(const struct ticket_row *r, const char *name)
+{
+    bool works = r->state == TICKET_OPEN || r->state == TICKET_DISPATCHED;
+
+    if (text_eq(name, "claim"))
+        return r->state == TICKET_NEW;
+    if (text_eq(name, "resolve"))
+        return works || r->state == TICKET_NEW;
+    return text_eq(name, "first_reply") && r->cycle == 1 && !text_eq(r->channel, "call") &&
+           !(r->was_set & TICKET_TOLD_OWNER);
+}
+
 void ticket_clocks_join(struct ticket *k)
 {
+    int64_t at = k->row.cycle == 1 ? k->row.opened_at : k->now;
+
+    for (size_t i = 0; i < k->policy->clocks_n && !k->rc; i++) {
+        const char *name = k->policy->clocks[i].name;
+        if (is_owed(&k->row, name) && !was_started(k, name, true))
+            (void)start_at(k, name, 0, at);
+    }
     for (size_t i = 0; i < k->policy->milestones_n && !k->rc; i++) {
         const struct policy_milestone *m = &k->policy->milestones[i];
-        if (text_eq(m->from, "opened") && !was_started(k, m->name) && !k->rc)
+        if (text_eq(m->from, "opened") && !was_started(k, m->name, false))
             (void)start_at(k, m->name, 0, k->row.opened_at);
     }
 }

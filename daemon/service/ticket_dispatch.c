@@ -139,6 +139,7 @@ int verb_dispatch(struct verb_req *r)
 
     if (rc)
         return rc;
+    ticket_reached(k);
     d = add_order(k, &o);
     k->row.state = TICKET_DISPATCHED;
     w = ticket_say(k);

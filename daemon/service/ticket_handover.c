@@ -71,34 +71,6 @@ static void tell_successor(struct ticket *k, const char *to, const char *note)
     ticket_tell(k, &words, 0, &m, &told);
 }
 
-bool ticket_propose_successor(struct ticket *k, char out[NAME_MAX_TEXT])
-{
-    struct db_q *q = db_query(
-        k->db, "SELECT DISTINCT a.name,a.department FROM shift s JOIN account a ON a.name=s.user "
-               "WHERE s.to_at>$1 AND s.from_at<=$1 AND s.kind='on' AND a.kind='person' "
-               "AND a.disabled=0 AND a.role IN ('agent','supervisor') AND a.name<>$2 "
-               "AND a.name<>$3 AND NOT EXISTS (SELECT 1 FROM shift l WHERE l.user=s.user "
-               "AND l.kind='leave' AND l.from_at<=$1 AND l.to_at>$1) ORDER BY a.name");
-    char department[NAME_MAX_TEXT] = "";
-    struct staff_account old;
-    bool found = false;
-
-    if (staff_row_by_name(k->db, k->row.responder, &old) == 0)
-        text_copy(department, sizeof(department), old.department);
-    db_bind_int(q, 1, k->now);
-    db_bind_text(q, 2, k->row.responder);
-    db_bind_text(q, 3, k->row.about);
-    while (db_row(q)) {
-        bool same = *department && text_eq(db_text(q, 1), department);
-        if (!found || same)
-            text_copy(out, NAME_MAX_TEXT, db_str(q, 0));
-        found = true;
-        if (same)
-            break;
-    }
-    return db_end(q) == 0 && found;
-}
-
 /* Nobody is proposed: the supervisors hear of it, for somebody must. */
 static void nobody_proposed(struct ticket *k)
 {
@@ -112,45 +84,88 @@ static void nobody_proposed(struct ticket *k)
     struct outbox_param params[] = {{"text", text, 0}};
     struct tell_message m = {.template_name = "alert", .params = params, .n_params = 1};
     if (!k->rc)
-        k->rc = tickets_alert(k->t, k->tx, "no_successor", k->row.id, text);
+        k->rc = tickets_alert_some(k->t, k->tx, "no_successor", k->row.id, text);
     ticket_tell(k, &words, 0, &m, &told);
 }
 
-void ticket_handover_ask(struct ticket *k, const char *to, const char *ground, const char *note,
-                         const char *approved_by)
+/* Puts the handover before `to` (NULL: nobody), under a clock of its own from now. */
+static void put_before(struct ticket *k, struct handover *h, const char *to)
 {
-    char at[CLOCK_TEXT_MAX];
-    struct handover h = {.o = json_object()};
+    const char *note = field(h, "note");
     struct jw *w;
 
-    json_object_set_new(h.o, "to", to ? json_string(to) : json_null());
-    json_object_set_new(h.o, "ground", json_string(ground));
-    json_object_set_new(h.o, "note", note ? json_string(note) : json_null());
-    json_object_set_new(h.o, "asked_by", json_string(k->by));
-    json_object_set_new(h.o, "asked_at", json_string(clock_format(k->now, at)));
-    json_object_set_new(h.o, "accepted_at", json_null());
-    json_object_set_new(h.o, "approved_by", approved_by ? json_string(approved_by) : json_null());
-    write_handover(k, &h);
-    json_decref(h.o);
+    json_object_set_new(h->o, "to", to ? json_string(to) : json_null());
+    write_handover(k, h);
     w = ticket_say(k);
     jw_kstr(w, "from", *k->row.responder ? k->row.responder : NULL);
     jw_kstr(w, "to", to);
-    jw_kstr(w, "ground", ground);
+    jw_kstr(w, "ground", field(h, "ground"));
     jw_kstr(w, "note", note);
-    jw_kstr(w, "approved_by", approved_by);
+    jw_kstr(w, "approved_by", field(h, "approved_by"));
     ticket_said(k, "handover_asked");
     ticket_clock_cancel(k, ticket_clock(k, "handover", 0));
     (void)ticket_clock_start(k, "handover", 0);
+    ticket_successor_wait(k, to == NULL);
     if (to)
         tell_successor(k, to, note);
     else
         nobody_proposed(k);
 }
 
+void ticket_handover_ask(struct ticket *k, const char *to, const char *ground, const char *note,
+                         const char *approved_by)
+{
+    char at[CLOCK_TEXT_MAX], proposed[NAME_MAX_TEXT];
+    struct handover h = {.o = json_object()};
+
+    json_object_set_new(h.o, "to", json_null());
+    json_object_set_new(h.o, "ground", json_string(ground));
+    json_object_set_new(h.o, "note", note ? json_string(note) : json_null());
+    json_object_set_new(h.o, "asked_by", json_string(k->by));
+    json_object_set_new(h.o, "asked_at", json_string(clock_format(k->now, at)));
+    json_object_set_new(h.o, "accepted_at", json_null());
+    json_object_set_new(h.o, "approved_by", approved_by ? json_string(approved_by) : json_null());
+    if (!to && ticket_propose_successor(k, NULL, proposed))
+        to = proposed;
+    put_before(k, &h, to);
+    json_decref(h.o);
+}
+
+void ticket_handover_look(struct ticket *k)
+{
+    char proposed[NAME_MAX_TEXT];
+    struct handover h;
+
+    if (k->rc || read_handover(k, &h))
+        return;
+    if (h.to)
+        ticket_successor_wait(k, false);
+    else if (ticket_propose_successor(k, json_object_get(h.o, "refused_by"), proposed))
+        put_before(k, &h, proposed);
+    else
+        ticket_successor_wait(k, true);
+    json_decref(h.o);
+}
+
+/* Another one is looked for, whoever was asked before. */
+static void ask_another(struct ticket *k, struct handover *h)
+{
+    json_t *refused = json_object_get(h->o, "refused_by");
+    char proposed[NAME_MAX_TEXT];
+
+    if (!refused) {
+        refused = json_array();
+        json_object_set_new(h->o, "refused_by", refused);
+    }
+    if (h->to)
+        json_array_append_new(refused, json_string(h->to));
+    json_object_set_new(h->o, "accepted_at", json_null());
+    put_before(k, h, ticket_propose_successor(k, refused, proposed) ? proposed : NULL);
+}
+
 int verb_handover(struct verb_req *r)
 {
     struct ticket *k = r->k;
-    char proposed[NAME_MAX_TEXT];
     const char *to, *ground, *note;
     int rc;
 
@@ -162,11 +177,7 @@ int verb_handover(struct verb_req *r)
         return verb_refuse(r->out, E_INVALID, "ground",
                            "ground is none of leave, left_company, conflict_of_interest, "
                            "stage_two_review, reassignment");
-    if (!to && ticket_propose_successor(k, proposed))
-        to = proposed;
-    if (!to)
-        return verb_refuse(r->out, E_INVALID, "to", "to is missing, and nobody is on shift");
-    if (text_eq(to, k->row.responder) || !ticket_may_own(k, to))
+    if (to && (text_eq(to, k->row.responder) || !ticket_may_own(k, to)))
         return verb_refuse(r->out, E_INVALID, "to", "'%.64s' cannot become responsible", to);
     ticket_handover_ask(k, to, ground, note, actor_is_supervisor(r->actor) ? r->actor->name : NULL);
     return 0;
@@ -256,42 +267,48 @@ int verb_handover_refuse(struct verb_req *r)
     say_answer(k, &h, false, "handover_refused");
     ticket_concerns(k, h.asked_by);
     ticket_concerns(k, h.to);
-    ticket_clock_cancel(k, ticket_clock(k, "handover", 0));
-    free(k->row.handover_json);
-    k->row.handover_json = NULL;
-    /* Who left cannot go on: the next one is looked for, and a supervisor hears that it failed. */
-    if (text_eq(h.ground, "left_company") || text_eq(h.ground, "conflict_of_interest"))
-        nobody_proposed(k);
+    /* Who left cannot go on: the next one is looked for. */
+    if (text_eq(h.ground, "left_company") || text_eq(h.ground, "conflict_of_interest")) {
+        ask_another(k, &h);
+    } else {
+        ticket_clock_cancel(k, ticket_clock(k, "handover", 0));
+        free(k->row.handover_json);
+        k->row.handover_json = NULL;
+    }
     json_decref(h.o);
     return 0;
 }
 
 /* ---- an account is disabled ---- */
 
-static int hand_over_one(struct tickets *t, struct ledger_tx *tx, int64_t id,
+/* Of one who is responsible, or whom a handover under way was put before. */
+static int hand_over_one(struct tickets *t, struct ledger_tx *tx, int64_t id, const char *account,
                          const struct actor *by)
 {
-    char to[NAME_MAX_TEXT];
     struct ticket k;
+    struct handover h;
     int rc = ticket_load(&k, t, tx, id, by->name);
 
     if (rc)
         return rc;
-    if (k.row.handover_json) {
-        ticket_drop(&k);
-        return 0;
+    if (read_handover(&k, &h)) {
+        ticket_handover_ask(&k, NULL, "left_company", NULL,
+                            actor_is_supervisor(by) ? by->name : NULL);
+        return ticket_finish(&k);
     }
-    bool found = ticket_propose_successor(&k, to);
-    ticket_handover_ask(&k, found ? to : NULL, "left_company", NULL,
-                        actor_is_supervisor(by) ? by->name : NULL);
+    if (text_eq(h.to, account))
+        ask_another(&k, &h);
+    json_decref(h.o);
     return ticket_finish(&k);
 }
 
 int tickets_on_account_disabled(struct tickets *t, struct ledger_tx *tx, const char *account,
                                 const struct actor *by)
 {
-    struct db_q *q = db_query(ledger_db(tx), "SELECT id FROM ticket WHERE responder=$1 "
-                                             "AND closed_at IS NULL ORDER BY id");
+    struct db_q *q =
+        db_query(ledger_db(tx), "SELECT id FROM ticket WHERE responder=$1 AND closed_at IS NULL "
+                                "UNION SELECT id FROM ticket WHERE handover_json IS NOT NULL "
+                                "AND closed_at IS NULL ORDER BY 1");
     int64_t *ids = NULL;
     size_t n = 0, cap = 0;
 
@@ -305,7 +322,7 @@ int tickets_on_account_disabled(struct tickets *t, struct ledger_tx *tx, const c
     }
     int rc = db_end(q);
     for (size_t i = 0; !rc && i < n; i++)
-        rc = hand_over_one(t, tx, ids[i], by);
+        rc = hand_over_one(t, tx, ids[i], account, by);
     free(ids);
     return rc;
 }

@@ -18,6 +18,7 @@ void ticket_end(struct ticket *k, enum ticket_state state, const char *kind, con
 {
     struct jw *w;
 
+    ticket_reached(k);
     ticket_withdraw_all(k);
     ticket_clocks_cancel(k);
     survey_unanswered(k);
@@ -142,6 +143,7 @@ int verb_reply(struct verb_req *r)
     if (channel && !ticket_is_channel(channel))
         return verb_refuse(r->out, E_INVALID, "channel",
                            "channel is none of call, callback, walk_in, sms, email, web");
+    ticket_reached(k);
     struct outbox_param params[] = {{"note", note ? note : "", 0}};
     struct tell_message m = {
         .template_name = asks ? "confirm" : "replied", .params = params, .n_params = 1};
@@ -346,6 +348,7 @@ int verb_resolve(struct verb_req *r)
         (rc = verb_bool(r->body, "satisfied", &satisfied, r->out)) ||
         (rc = verb_int(r->body, "score", 1, 5, &score, r->out)))
         return rc;
+    ticket_reached(k);
     ticket_withdraw_all(k);
     k->row.state = TICKET_RESOLVED;
     k->row.resolved_at = k->now;

@@ -114,6 +114,7 @@ static int join_call(struct tickets *t, struct ledger_tx *tx, const struct answe
 
     if (rc)
         return rc;
+    ticket_reached(&k);
     add_call(&k, call->call_id);
     if (!k.row.call_id)
         k.row.call_id = call->call_id;

@@ -199,6 +199,12 @@ static int apply_all(struct patch *p)
     return rc;
 }
 
+/* A moment that was owed comes later now, or never. */
+static bool is_later(const struct clock_row *c, int64_t before)
+{
+    return before != INT64_MAX && (c->ended_at || (before && c->due_at > before));
+}
+
 /* Re-base under the policy that the facts now choose; true if a due moment became later. */
 static bool follow_policy(struct ticket *k)
 {
@@ -213,7 +219,7 @@ static bool follow_policy(struct ticket *k)
         ticket_clocks_join(k);
     }
     for (size_t i = 0; i < n && !k->rc; i++)
-        later = later || (before[i] && k->clocks[i].due_at > before[i]);
+        later = later || is_later(&k->clocks[i], before[i]);
     free(before);
     return later;
 }
@@ -222,7 +228,6 @@ int verb_patch(struct verb_req *r)
 {
     struct ticket *k = r->k;
     struct patch p = {.r = r, .w = ticket_say(k)};
-    char to[NAME_MAX_TEXT];
     int rc = apply_all(&p);
 
     if (rc || !p.any)
@@ -231,11 +236,8 @@ int verb_patch(struct verb_req *r)
     if (follow_policy(k) && p.again && !actor_is_supervisor(r->actor))
         return verb_refuse(r->out, E_DENIED, NULL,
                            "a change that makes a promise later needs a supervisor");
-    if (!k->rc && *k->row.about && text_eq(k->row.about, k->row.responder) &&
-        !k->row.handover_json) {
-        bool found = ticket_propose_successor(k, to);
-        ticket_handover_ask(k, found ? to : NULL, "conflict_of_interest", NULL,
+    if (!k->rc && *k->row.about && text_eq(k->row.about, k->row.responder) && !k->row.handover_json)
+        ticket_handover_ask(k, NULL, "conflict_of_interest", NULL,
                             actor_is_supervisor(r->actor) ? r->actor->name : NULL);
-    }
     return k->rc;
 }

@@ -47,6 +47,13 @@ struct site_frozen {
     UT_hash_handle hh;
 };
 
+/** How many alerts of a kind there were in this minute. */
+struct alert_gate {
+    const char *kind;
+    int64_t minute;
+    int n;
+};
+
 struct tickets {
     const struct site *site; /* ledger thread */
     struct hub *hub;
@@ -57,8 +64,7 @@ struct tickets {
     struct site_frozen *of_site; /* by pointer, of the present site */
     int64_t last_id;             /* of tickets; 0: not asked yet */
     struct buf scratch;          /* data of the event being written */
-    int64_t alert_window;        /* of "nobody found": the minute, … */
-    int alerts;                  /* … and how many there were in it */
+    struct alert_gate gates[4];  /* by kind of alert */
     pthread_mutex_t lock;        /* of what readers share: */
     struct calendars *calendars;
     struct span reopen_within;
@@ -164,6 +170,8 @@ int clock_promise_of(struct db *db, const struct calendars *calendars, const str
 /** Start the clock of that name if the policy has one; NULL if not. dispatch: its n, or 0. The
  * pointer lives until the next start. */
 struct clock_row *ticket_clock_start(struct ticket *k, const char *name, int64_t dispatch);
+/** Add a row as it is; the pointer lives until the next one. */
+struct clock_row *ticket_clock_add(struct ticket *k, const struct clock_row *c);
 /** The live clock of that name; NULL if there is none. */
 struct clock_row *ticket_clock(struct ticket *k, const char *name, int64_t dispatch);
 /** Kept now, if it is live; late if it was breached. */
@@ -177,12 +185,13 @@ void ticket_clock_resume(struct ticket *k, struct clock_row *c);
 /** Go on under the ticket's present policy, keeping the time used. never_later: a clock that would
  * gain time by it stays as it is (the daemon's own changes promise nothing later). */
 void ticket_clocks_rebase(struct ticket *k, const char *why, bool never_later);
-/** Start the milestones that the ticket's present policy counts from the opening and that it has
- * not had yet: the category is often known only after the call. */
+/** Start the clocks and milestones that the ticket's present policy counts from the opening and
+ * that it has not had yet: the category is often known only after the call. */
 void ticket_clocks_join(struct ticket *k);
 /** True for the names of the contract's table; false for milestones. */
 bool clock_is_standard(const char *name);
-/** True for the row that carries the no-answer protocol: no promise, no ladder, not shown. */
+/** True for rows that carry the no-answer protocol or the search for a successor: no promise, no
+ * ladder, not shown. */
 bool clock_is_protocol(const struct clock_row *c);
 /** Fills span, calendar, policy and share of a row from a policy; false if it has no such clock. */
 bool clock_row_fill(struct clock_row *c, const struct policy *p, int64_t policy_id, int cycle);
@@ -230,6 +239,11 @@ int64_t ticket_tell_owner(struct ticket *k, const char *channel, const struct te
 /** An alert row, and everybody at a desk hears of it after the commit. */
 int tickets_alert(struct tickets *t, struct ledger_tx *tx, const char *kind, int64_t ticket_id,
                   const char *text) MUST_CHECK;
+
+/** The same for what may befall thousands at once: of one kind and minute the desks hear of the
+ * first fifty. kind is a literal, of at most four that this is called with. */
+int tickets_alert_some(struct tickets *t, struct ledger_tx *tx, const char *kind, int64_t ticket_id,
+                       const char *text) MUST_CHECK;
 
 /* ---- steps (ticket_step.c) ---- */
 

@@ -11,9 +11,7 @@
 #include "service/outbox.h"
 #include "service/ticket_priv.h"
 
-#define ALERTS_MAX      50 /* of nobody found, in one window */
-#define ALERT_WINDOW_MS INT64_C(60000)
-#define ACTIONS_MAX     32 /* of one clock in one round; the next round goes on */
+#define ACTIONS_MAX 32 /* of one clock in one round; the next round goes on */
 
 static const char *clock_key(struct jw *w, const struct clock_row *c)
 {
@@ -44,30 +42,18 @@ static void raise_priority(struct ticket *k)
         ticket_clocks_rebase(k, "priority", true);
 }
 
-/* When thousands of clocks find nobody at once, the desks hear of the first ones only; the history
- * of each ticket says who was told instead. */
-static bool may_alert(struct tickets *t, int64_t now)
-{
-    if (now / ALERT_WINDOW_MS != t->alert_window) {
-        t->alert_window = now / ALERT_WINDOW_MS;
-        t->alerts = 0;
-    }
-    return ++t->alerts <= ALERTS_MAX;
-}
-
-/* Nobody found for this rung: whoever a later rung names is told now, and an alert says so. */
+/* Nobody found for this rung: whoever a later rung names is told now, and an alert says so; the
+ * history says who was told instead. */
 static void find_others(struct ticket *k, const struct clock_row *c,
                         const struct policy_ladder *ladder, int step, const struct tell_message *m,
                         struct told *told)
 {
-    char text[256], id[TICKET_ID_TEXT];
-    bool alert = may_alert(k->t, k->now);
+    char text[200], id[TICKET_ID_TEXT];
 
-    snprintf(text, sizeof(text), "%s: nobody was found for step %d of the clock '%s'%s",
-             ticket_id_format(k->row.id, id), step + 1, c->name,
-             k->t->alerts == ALERTS_MAX ? "; more of this minute are not shown" : "");
-    if (!k->rc && alert)
-        k->rc = tickets_alert(k->t, k->tx, "nobody_found", k->row.id, text);
+    snprintf(text, sizeof(text), "%s: nobody was found for step %d of the clock '%s'",
+             ticket_id_format(k->row.id, id), step + 1, c->name);
+    if (!k->rc)
+        k->rc = tickets_alert_some(k->t, k->tx, "nobody_found", k->row.id, text);
     for (size_t i = (size_t)step + 1; !k->rc && told->n == 0 && i < ladder->steps_n; i++)
         ticket_tell(k, &ladder->steps[i].tell, c->dispatch, m, told);
 }

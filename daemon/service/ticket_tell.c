@@ -1,6 +1,7 @@
 /*
  * ticket_tell.c - who is meant by `tell`, at the moment of telling, and the messages to them.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -238,6 +239,9 @@ int64_t ticket_tell_owner(struct ticket *k, const char *channel, const struct te
 
 /* ---- alerts ---- */
 
+#define ALERTS_MAX      50 /* of one kind, in one window */
+#define ALERT_WINDOW_MS INT64_C(60000)
+
 int tickets_alert(struct tickets *t, struct ledger_tx *tx, const char *kind, int64_t ticket_id,
                   const char *text)
 {
@@ -265,4 +269,30 @@ int tickets_alert(struct tickets *t, struct ledger_tx *tx, const char *kind, int
     buf_free(&out);
     buf_free(&data);
     return rc;
+}
+
+static struct alert_gate *gate_of(struct tickets *t, const char *kind)
+{
+    size_t i = 0;
+
+    while (i + 1 < ARRAY_LEN(t->gates) && t->gates[i].kind && !text_eq(t->gates[i].kind, kind))
+        i++;
+    t->gates[i].kind = kind;
+    return &t->gates[i];
+}
+
+int tickets_alert_some(struct tickets *t, struct ledger_tx *tx, const char *kind, int64_t ticket_id,
+                       const char *text)
+{
+    struct alert_gate *g = gate_of(t, kind);
+    int64_t minute = ledger_now(tx) / ALERT_WINDOW_MS;
+    char last[320];
+
+    if (g->minute != minute)
+        g->n = 0;
+    g->minute = minute;
+    if (++g->n > ALERTS_MAX)
+        return 0;
+    snprintf(last, sizeof(last), "%.250s; more of this minute are not shown", text);
+    return tickets_alert(t, tx, kind, ticket_id, g->n == ALERTS_MAX ? last : text);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "service/callback_priv.h"
 #include "service/outbox.h"
 #include "service/surveys.h"
 #include "service/ticket_verb.h"
@@ -106,6 +107,9 @@ int verb_extend(struct verb_req *r)
  * spread; the first is the question itself. Tries by sms and email the daemon makes; one by call
  * leaves a callback with a clock of its own, and each unanswered call of it (or `attempt`) counts.
  * Once the time is over and n tries were made, the ticket closes unconfirmed.
+ *
+ * A caller whom no callback reached is never told and asked: for him the protocol runs while the
+ * ticket is open, its first try being the calls that were made. Whatever is done for him ends it.
  */
 struct protocol {
     const struct policy *policy;
@@ -149,17 +153,33 @@ static void arm_protocol(struct ticket *k, struct clock_row *c, const struct pro
         timers_note(k->t->timers, k->tx, c->next_at);
 }
 
+/* Somebody is to ring him: counted once somebody has. */
+static void ring_again(struct ticket *k)
+{
+    struct callback_order o = {.number = k->row.caller,
+                               .reason = "no_answer",
+                               .person_id = k->row.person_id,
+                               .ticket_id = k->row.id};
+    int64_t id;
+
+    if (k->row.state == TICKET_AWAITING)
+        (void)survey_ring(k);
+    else if (*k->row.caller && !ticket_flush(k))
+        k->rc = callback_leave(k->t, k->tx, &o, &id);
+}
+
 /* One try by the means that is its turn. */
 static void make_try(struct ticket *k, const struct protocol *p, int i)
 {
     const struct conf_texts *by = &p->policy->no_answer.by;
     const char *means = by->n ? by->items[(size_t)i % by->n] : "call";
-    struct tell_message m = {.template_name = "no_answer"};
+    bool asks = k->row.state == TICKET_AWAITING;
+    struct tell_message m = {.template_name = asks ? "no_answer" : "unreached"};
     int64_t message;
     struct jw *w;
 
     if (text_eq(means, "call")) {
-        (void)survey_ring(k); /* counted once somebody has rung */
+        ring_again(k);
         return;
     }
     message = ticket_tell_owner(k, means, &m);
@@ -189,9 +209,46 @@ void ticket_no_answer_start(struct ticket *k)
     c.started_at = k->now;
     if (!read_protocol(k, &c, &p))
         return;
-    arm_protocol(k, &c, &p);
-    k->rc = repo_clock_save(k->db, &c);
-    k->clocks_all = false; /* `clocks` lacks it: read them again */
+    arm_protocol(k, ticket_clock_add(k, &c), &p);
+}
+
+void ticket_unreached(struct ticket *k)
+{
+    if (!k->rc && k->row.state == TICKET_OPEN && !ticket_clock(k, "no_answer", 0))
+        ticket_no_answer_start(k);
+}
+
+void ticket_reached(struct ticket *k)
+{
+    struct clock_row *c = ticket_clock(k, "no_answer", 0);
+
+    if (k->rc || !c || k->row.state != TICKET_OPEN)
+        return;
+    ticket_clock_cancel(k, c);
+    k->rc = callbacks_end_asking(k->t, k->tx, k->row.id, "no_answer");
+}
+
+/* Over, and as many tries made as are written: the question counts as one. Of an open ticket the
+ * history says how it came to be settled: nobody could be asked. */
+static bool end_protocol(struct ticket *k, struct clock_row *c, const struct protocol *p)
+{
+    bool asked = k->row.state == TICKET_AWAITING;
+    struct jw *w;
+
+    if (k->now < calendar_add(p->calendar, c->started_at, p->over_ms) ||
+        k->row.attempts + asked < p->policy->no_answer.tries)
+        return false;
+    ticket_reached(k);
+    ticket_clock_cancel(k, c);
+    if (!asked) {
+        w = ticket_say(k);
+        jw_knull(w, "note");
+        jw_kstr(w, "why", "no_answer");
+        ticket_said(k, "resolved");
+    }
+    ticket_clock_keep(k, "confirm", 0);
+    ticket_end(k, TICKET_CLOSED, "unconfirmed", NULL);
+    return true;
 }
 
 bool ticket_no_answer_run(struct ticket *k)
@@ -199,18 +256,14 @@ bool ticket_no_answer_run(struct ticket *k)
     struct clock_row *c = ticket_clock(k, "no_answer", 0);
     struct protocol p;
 
-    if (k->rc || !c || k->row.state != TICKET_AWAITING || !read_protocol(k, c, &p))
+    if (k->rc || !c || (k->row.state != TICKET_AWAITING && k->row.state != TICKET_OPEN) ||
+        !read_protocol(k, c, &p))
         return false;
     while (!k->rc && p.passed < p.policy->no_answer.tries &&
            moment_of_try(&p, c, p.passed) <= k->now)
         make_try(k, &p, p.passed++);
-    if (k->now >= calendar_add(p.calendar, c->started_at, p.over_ms) &&
-        k->row.attempts + 1 >= p.policy->no_answer.tries) { /* + 1: the question */
-        ticket_clock_cancel(k, c);
-        ticket_clock_keep(k, "confirm", 0);
-        ticket_end(k, TICKET_CLOSED, "unconfirmed", NULL);
+    if (end_protocol(k, c, &p))
         return true;
-    }
     arm_protocol(k, c, &p);
     return false;
 }

@@ -68,12 +68,26 @@ void ticket_opened(struct ticket *k, bool by_answered_call);
 /** The one unit that the person holds now; 0 if there are several or none. today: days since 1970.
  */
 int ticket_only_unit(struct db *db, int64_t person_id, int32_t today, int64_t *unit_id) MUST_CHECK;
+/** The calls back that the site allows reached nobody: the no-answer protocol of an open ticket. */
+void ticket_unreached(struct ticket *k);
+/** The owner was reached, or something is done for him: that protocol ends. Leaves the one beside
+ * the confirm clock as it is. */
+void ticket_reached(struct ticket *k);
 /** Begin the no-answer protocol beside the confirm clock. */
 void ticket_no_answer_start(struct ticket *k);
 /** Carry it on: tries that are due, and the end. True if the ticket was closed. */
 bool ticket_no_answer_run(struct ticket *k);
-/** Begin a handover to `to` (NULL: nobody proposed yet), approved by a supervisor or not. */
+/** Begin a handover to `to` (NULL: whom the shift plan proposes, if anybody), approved by a
+ * supervisor or not. */
 void ticket_handover_ask(struct ticket *k, const char *to, const char *ground, const char *note,
                          const char *approved_by);
-/** Who could take over, by the shift plan: on shift, same department first; false if nobody. */
-bool ticket_propose_successor(struct ticket *k, char out[NAME_MAX_TEXT]);
+/** The shift plan changed, or a duty began: propose a successor where nobody was found before. */
+void ticket_handover_look(struct ticket *k);
+
+/* ---- successors (ticket_successor.c) ---- */
+
+/** Who could take over, by the shift plan: on shift, same department first, none of the names in
+ * `refused` (NULL: none); false if nobody. */
+bool ticket_propose_successor(struct ticket *k, const json_t *refused, char out[NAME_MAX_TEXT]);
+/** Look again (ticket_handover_look()) when the plan next brings somebody; or wait no longer. */
+void ticket_successor_wait(struct ticket *k, bool wait);

@@ -114,6 +114,8 @@ int verb_note(struct verb_req *r)
 
     if (rc)
         return rc;
+    if (r->actor->kind == STAFF_INTEGRATION) /* the owner wrote */
+        ticket_reached(r->k);
     jw_kstr(ticket_say(r->k), "text", text);
     ticket_said(r->k, "noted");
     return 0;

@@ -118,6 +118,9 @@ int tickets_verb(struct tickets *t, struct ledger_tx *tx, int64_t ticket_id, con
 int tickets_on_account_disabled(struct tickets *t, struct ledger_tx *tx, const char *account,
                                 const struct actor *by) MUST_CHECK;
 
+/** The shift plan changed: successors are looked for where nobody was on duty. */
+int tickets_on_shifts_changed(struct tickets *t, struct ledger_tx *tx) MUST_CHECK;
+
 /** The person is erased: their tickets lose what their histories say (data and salt; the digests
  * stay, so that the chains hold) and what they show of them, and `erased` is appended. */
 int tickets_erase_person(struct tickets *t, struct ledger_tx *tx, int64_t person_id,

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/text.h"
 #include "service/callback_priv.h"
 #include "service/ticket_verb.h"
 #include "service/timers.h"
@@ -32,6 +33,11 @@ static int run_ticket(struct tickets *t, struct ledger_tx *tx, const struct cloc
 
     if (rc)
         return rc;
+    if (text_eq(c->name, "successor")) {
+        ++*steps;
+        ticket_handover_look(&k);
+        return ticket_finish(&k);
+    }
     /* The protocol's end closes the ticket and keeps its confirm clock: it goes first. */
     bool closed = ticket_no_answer_run(&k);
     bool protocol = clock_is_protocol(c);
@@ -68,7 +74,7 @@ static int park(struct tickets *t, struct ledger_tx *tx, int64_t id, int why)
     snprintf(text, sizeof(text), "clock %" PRId64 " cannot be carried out (%s) and was parked", id,
              err_name(why));
     log_error(NULL, "%s", text);
-    return rc ? rc : tickets_alert(t, tx, "clock_parked", 0, text);
+    return rc ? rc : tickets_alert_some(t, tx, "clock_parked", 0, text);
 }
 
 int timers_run_due(struct tickets *t, struct ledger_tx *tx, int limit, int *done)

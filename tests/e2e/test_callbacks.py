@@ -84,3 +84,15 @@ def test_claim_clock_climbs(desk):
     lost(desk, "a1")
     desk.advance(3 * 24 * 3600)
     steward.eventually(lambda: desk.get("/messages")["items"], "a message to the supervisor")
+
+
+def test_nobody_found_for_many_callbacks_is_said_of_the_first_fifty_a_minute(desk):
+    for n in range(60):
+        lost(desk, f"m{n}", calling=f"139{n:08d}")
+    desk.advance(3 * 24 * 3600)
+    steward.eventually(lambda: desk.sql("SELECT count(*) AS n FROM clock WHERE done=0 AND callback_id IS NOT NULL")[0]["n"] == 0
+                       or not desk.sql(f"SELECT 1 FROM clock WHERE done=0 AND next_at<={desk.frozen} LIMIT 1"), "quiet clocks")
+    rows = desk.sql("SELECT text FROM alert WHERE kind='nobody_found'")
+    assert len(rows) == 50 and "more of this minute" in rows[-1]["text"]
+    told = desk.sql("SELECT count(*) AS n FROM audit WHERE what='callback_escalated'")[0]["n"]
+    assert told >= 60, "every step is carried out all the same"

@@ -144,6 +144,7 @@ CREATE TABLE clock (
     next_at INTEGER, done INTEGER NOT NULL DEFAULT 0) STRICT;
 CREATE INDEX clock_due ON clock (next_at) WHERE done = 0;
 CREATE INDEX clock_ticket ON clock (ticket_id) WHERE ticket_id IS NOT NULL;
+CREATE INDEX clock_successor ON clock (id) WHERE name = 'successor' AND ended_at IS NULL;
 CREATE INDEX clock_callback ON clock (callback_id) WHERE callback_id IS NOT NULL;
 -- Running and paused stretches of a clock; elapsed time is computed from these. A clock that was
 -- never paused or re-based has none: it ran from started_at under its calendar.
