@@ -353,6 +353,12 @@ static int refuse(struct telephony_source *s, int rc)
     return rc;
 }
 
+static void count_gap(struct telephony_source *s)
+{
+    s->gaps++;
+    s->t->stats.gaps++;
+}
+
 int telephony_event(struct telephony_source *s, int64_t seq, const struct steward_cti_event *ev,
                     struct errmsg *why)
 {
@@ -367,8 +373,7 @@ int telephony_event(struct telephony_source *s, int64_t seq, const struct stewar
     if (rc < 0)
         return refuse(s, rc);
     if (seq > s->accepted + 1) {
-        s->gaps++;
-        t->stats.gaps++;
+        count_gap(s);
         log_complain(&s->gap_complaint, &s->log, "events %lld to %lld are missing",
                      (long long)s->accepted + 1, (long long)seq - 1);
         live_mark_gap(s);
@@ -386,6 +391,12 @@ int telephony_event(struct telephony_source *s, int64_t seq, const struct stewar
 }
 
 /* ---- snapshots ---- */
+
+void telephony_cut_off(struct telephony_source *s)
+{
+    if (live_mark_gap(s))
+        count_gap(s);
+}
 
 void telephony_resync_begin(struct telephony_source *s)
 {
@@ -410,17 +421,16 @@ void telephony_resync_end(struct telephony_source *s)
     if (!s->syncing)
         return;
     s->syncing = false;
-    uint64_t before = s->t->stats.resync_closed;
+    bool news = false;
     HASH_ITER (hh, s->calls, l, tmp) {
         if (l->ended || l->seen)
             continue;
         s->t->stats.resync_closed++;
+        news = news || !l->gap;
         live_close(l, at, "it ended while the link was down");
     }
-    if (s->t->stats.resync_closed == before)
-        return;
-    s->gaps++; /* one cut-off that cost us ends of calls */
-    s->t->stats.gaps++;
+    if (news) /* nobody told that the PBX was cut off, and it cost us ends of calls */
+        count_gap(s);
 }
 
 /* ---- configuration ---- */

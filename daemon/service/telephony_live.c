@@ -239,15 +239,17 @@ void live_close(struct live *l, int64_t at, const char *why)
     live_changed(l);
 }
 
-void live_mark_gap(struct telephony_source *s)
+bool live_mark_gap(struct telephony_source *s)
 {
     struct live *l, *tmp;
+    bool any = false;
     HASH_ITER (hh, s->calls, l, tmp) {
         if (l->ended || l->gap)
             continue;
-        l->gap = true;
+        any = l->gap = true;
         store_call(l, false, false);
     }
+    return any;
 }
 
 void live_sweep(void *arg)

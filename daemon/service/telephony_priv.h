@@ -186,7 +186,7 @@ void live_heard(struct live *l, int64_t now);
 /** Ends it now, marked, with what it had come to. at: by its source's clock. */
 void live_close(struct live *l, int64_t at, const char *why);
 /** Marks the source's live calls: something of them was missed. */
-void live_mark_gap(struct telephony_source *s);
+bool live_mark_gap(struct telephony_source *s);
 /** Forgets calls that have been silent too long, and ended ones; a timer's callback. */
 void live_sweep(void *telephony);
 /** Frees it without a word. */

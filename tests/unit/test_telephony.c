@@ -368,6 +368,30 @@ static void test_resync(void **state)
     assert_int_equal(stats.gaps, 1);
 }
 
+/* A link that was lost shows in the calls that live through it, and counts once. */
+static void test_cut_off(void **state)
+{
+    struct telephony_stats stats;
+    telephony_cut_off(rig.source);
+    rig_say("\"event\":\"delivered\",\"call\":\"x.1\",\"device\":\"1001\"");
+    rig_say("\"event\":\"delivered\",\"call\":\"x.2\",\"device\":\"1002\"");
+    telephony_get_stats(rig.t, &stats);
+    assert_int_equal(stats.gaps, 0);
+    telephony_cut_off(rig.source);
+    telephony_cut_off(rig.source);
+    rig_say("\"event\":\"delivered\",\"call\":\"x.3\",\"device\":\"1003\"");
+    telephony_resync_begin(rig.source);
+    telephony_alive(rig.source, "x.1");
+    telephony_alive(rig.source, "x.3");
+    telephony_resync_end(rig.source);
+    rig_settle();
+    assert_string_equal(rig_ask("SELECT group_concat(state || gap, ' ') FROM (SELECT state, gap "
+                                "FROM call ORDER BY id)"),
+                        "delivered1 cleared1 delivered0");
+    telephony_get_stats(rig.t, &stats);
+    assert_int_equal(stats.gaps, 1);
+}
+
 /* A snapshot dates by the age of channels: it moves nothing that was heard live. */
 static void test_snapshot_dates(void **state)
 {
@@ -656,13 +680,14 @@ static void test_anything(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_one_call),        TEST(test_batch),          TEST(test_seq),
-        TEST(test_when_durable),    TEST(test_ring_all),       TEST(test_attended),
-        TEST(test_matches),         TEST(test_outbound),       TEST(test_updates),
-        TEST(test_standing),        TEST(test_restart),        TEST(test_forget),
-        TEST(test_resync),          TEST(test_snapshot_dates), TEST(test_name_again),
-        TEST(test_agent_state),     TEST(test_sources),        TEST(test_fields),
-        TEST(test_actions_refused), TEST(test_actions),        TEST(test_anything),
+        TEST(test_one_call),     TEST(test_batch),           TEST(test_seq),
+        TEST(test_when_durable), TEST(test_ring_all),        TEST(test_attended),
+        TEST(test_matches),      TEST(test_outbound),        TEST(test_updates),
+        TEST(test_standing),     TEST(test_restart),         TEST(test_forget),
+        TEST(test_resync),       TEST(test_cut_off),         TEST(test_snapshot_dates),
+        TEST(test_name_again),   TEST(test_agent_state),     TEST(test_sources),
+        TEST(test_fields),       TEST(test_actions_refused), TEST(test_actions),
+        TEST(test_anything),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
