@@ -39,7 +39,8 @@ static void check_source(void *ctx, const struct telephony_source_info *info)
     snprintf(name, sizeof(name), "source:%s", info->name);
     snprintf(detail, sizeof(detail), "%s%s%.180s", telephony_state_name(info->state),
              info->error ? ": " : "", info->error ? info->error : "");
-    check_say(ask->out, name, up ? CHECK_OK : CHECK_DEGRADED, up ? NULL : detail);
+    /* Up, and with an error: it works, but for what that error names. */
+    check_say(ask->out, name, up ? CHECK_OK : CHECK_DEGRADED, up ? info->error : detail);
 }
 
 static void check_sources(void *ctx, struct checks_out *out)

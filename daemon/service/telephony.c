@@ -422,12 +422,13 @@ void telephony_resync_end(struct telephony_source *s)
         return;
     s->syncing = false;
     bool news = false;
-    HASH_ITER (hh, s->calls, l, tmp) {
-        if (l->ended || l->seen)
+    DL_FOREACH_SAFE (s->t->lives, l, tmp) {
+        if (l->source != s || l->seen)
             continue;
         s->t->stats.resync_closed++;
         news = news || !l->gap;
         live_close(l, at, "it ended while the link was down");
+        live_free(l); /* no late word of it can come: its name may be used again */
     }
     if (news) /* nobody told that the PBX was cut off, and it cost us ends of calls */
         count_gap(s);

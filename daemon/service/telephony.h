@@ -127,7 +127,8 @@ int telephony_event(struct telephony_source *s, int64_t seq, const struct stewar
 /** fn(ctx) once every event accepted so far of this source is durable (for answers over HTTP). */
 void telephony_when_durable(struct telephony_source *s, void (*fn)(void *ctx), void *ctx);
 
-/** What the PBX said meanwhile is lost, or will be: its live calls bear a gap, which counts once. */
+/** What the PBX said meanwhile is lost, or will be: its live calls bear a gap, which counts once.
+ */
 void telephony_cut_off(struct telephony_source *s);
 /** Bracket a snapshot: live calls of which nothing was said between are closed with `gap`. */
 void telephony_resync_begin(struct telephony_source *s);

@@ -3,7 +3,7 @@
  *
  * ami_plugin.c starts and stops it, ami_login.c connects and signs in, ami_model.c turns events
  * into facts of the tracker, ami_resync.c reads snapshots, ami_agents.c follows queue members,
- * ami_action.c carries out actions.
+ * ami_rights.c says what the account may not do or see, ami_action.c carries out actions.
  */
 #ifndef STEWARD_AMI_H
 #define STEWARD_AMI_H
@@ -22,6 +22,9 @@ enum ami_state {
     AMI_LOGIN,     /* signing in */
     AMI_ON         /* signed in: events flow */
 };
+
+/* Classes of events that are read. */
+enum ami_class { AMI_SYSTEM = 1, AMI_CALL = 2, AMI_AGENT = 4 };
 
 struct ami_conf {
     char host[AMI_TEXT_MAX], username[AMI_TEXT_MAX], secret[AMI_TEXT_MAX], tls_ca[1024];
@@ -46,6 +49,7 @@ enum ami_ask {
     ASK_STATUS,
     ASK_QUEUES,
     ASK_PING,
+    ASK_PROBE,
     ASK_ACTION
 };
 
@@ -77,6 +81,8 @@ struct ami {
     struct track *track;
     struct ami_agents *agents;
     struct ami_snapshot *snapshot;
+    unsigned resyncs;  /* begun since we signed in */
+    int64_t resync_at; /* time for another, as the last was not answered; 0: none is due */
     struct steward_handle *stream;
     struct steward_handle *retry;  /* reconnect, or close what is to be closed */
     struct steward_handle *watch;  /* pings and deadlines */
@@ -87,17 +93,24 @@ struct ami {
     bool slow;                   /* retry slowly: the PBX refused us */
     bool settling, stopping;
     int64_t state_at, heard_at, retry_ms;
-    int64_t down_at; /* the last link ended then; 0: there was none */
-    uint64_t seed;   /* of jitter and names */
-    char prefix[20]; /* of our ActionIDs, new for each connection */
-    uint64_t asked;  /* number of the last action */
+    int64_t down_at;     /* the last link ended then; 0: there was none */
+    bool life_doubted;   /* since then nothing told whether the PBX was started anew */
+    uint64_t top_number; /* the highest of its channels in its present life */
+    uint64_t seed;       /* of jitter and names */
+    char prefix[20];     /* of our ActionIDs, new for each connection */
+    uint64_t asked;      /* number of the last action */
     struct ami_pending *pending;
     struct ami_dial *dials;
     char boot[64];                      /* when the PBX started, as it says */
     char trunk_seen[AMI_ITEMS_MAX][80]; /* endpoints first met in an inbound context */
     size_t trunk_seen_count;
     uint32_t can;
-    bool can_channels, can_status; /* the account may read snapshots so */
+    const char *list_channels;             /* the action that may list them; a literal */
+    bool have_list;                        /* they were listed since we signed in */
+    uint32_t heard, lacks_read;            /* classes of which events came; that are missing */
+    uint32_t lacks_write;                  /* bits of the table in ami_rights.c */
+    int64_t probe_at;                      /* the last look for what no event told of */
+    uint64_t probe_channels, probe_queues; /* numbers of its actions */
 };
 
 /* ami_plugin.c */
@@ -122,6 +135,8 @@ uint64_t ami_send(struct ami *a, enum ami_ask ask, uint64_t token, const char *a
                   const char *const *fields);
 /** Only the last of several requests answers the host. */
 void ami_pending_more(struct ami *a, uint64_t n);
+/** The number in an ActionID of ours, 0 if it is another's. */
+uint64_t ami_our_number(const struct ami *a, const char *id);
 void ami_message(void *ctx, const struct ami_msg *msg);
 void ami_set_state(struct ami *a, enum steward_source_state state, const char *error);
 
@@ -140,7 +155,7 @@ void ami_resync_start(struct ami *a);
 void ami_resync_response(struct ami *a, enum ami_ask ask, bool ok, const struct ami_msg *msg);
 /** A list item or its end; true if it was one of ours. */
 bool ami_resync_item(struct ami *a, const char *event, const struct ami_msg *msg);
-/** The snapshot takes too long: go on without. */
+/** The snapshot takes too long: go on without, and ask again later. */
 void ami_resync_check(struct ami *a);
 void ami_resync_free(struct ami *a);
 /** The PBX was started anew: what was before is gone. */
@@ -154,6 +169,10 @@ void ami_agents_member(struct ami *a, const struct ami_msg *msg, bool removed);
 /** A fresh list begins: members that it does not name are gone at its end. */
 void ami_agents_list_begin(struct ami *a);
 void ami_agents_list_end(struct ami *a);
+/** True if any member of any queue is known. */
+bool ami_agents_any(const struct ami *a);
+/** True if this list item shows a known member otherwise than its last event or list did. */
+bool ami_agents_differs(const struct ami *a, const struct ami_msg *msg);
 /** The i-th distinct interface of that device, NULL past the end. */
 const char *ami_agents_interface(const struct ami *a, const char *device, size_t i);
 
@@ -164,9 +183,26 @@ void ami_action_response(struct ami *a, const struct ami_pending *p, bool ok,
 void ami_originate_response(struct ami *a, const struct ami_msg *msg);
 /** A channel appeared: if it is one that we asked for, its dial; else NULL. */
 struct ami_dial *ami_dial_seen(struct ami *a, const char *uniqueid);
-/** The answer to ListCommands: what this account may do. */
-void ami_permissions(struct ami *a, const struct ami_msg *msg);
 void ami_actions_timeout(struct ami *a, bool all);
+
+/* ami_rights.c */
+/** What this adapter could do with every right. */
 uint32_t ami_can_all(const struct ami *a);
+/** The write class that an action needs, for a person. */
+const char *ami_class_of(const char *action);
+/** What the account lacks, in one line of at most cap - 1 bytes; NULL: nothing, as far as known. */
+const char *ami_rights_text(const struct ami *a, char *out, size_t cap);
+/** Just signed in: nothing is known. */
+void ami_rights_begin(struct ami *a);
+/** The answer to ListCommands. */
+void ami_rights_list(struct ami *a, const struct ami_msg *msg);
+/** An action was refused; if for want of rights, that is told. */
+void ami_rights_denied(struct ami *a, const char *action, const struct ami_msg *msg);
+/** The first event of that class came. */
+void ami_rights_heard(struct ami *a, enum ami_class class, const struct ami_msg *msg);
+/** Once in a while: what should have come by now? */
+void ami_rights_check(struct ami *a);
+/** An item of a list that was asked for by ami_rights_check(). */
+void ami_rights_item(struct ami *a, const char *event, const struct ami_msg *msg);
 
 #endif

@@ -14,55 +14,6 @@
 #define DIAL_MS   180000
 #define DIALS_MAX 1000
 
-/* Actions of the manager, the class each needs, and what they are for. */
-static const struct right {
-    const char *action, *class;
-    uint32_t can;
-} rights[] = {
-    {"Originate", "originate", STEWARD_CAN_DIAL},
-    {"Hangup", "system or call", STEWARD_CAN_HANGUP},
-    {"BlindTransfer", "call", STEWARD_CAN_TRANSFER},
-    {"Park", "call", STEWARD_CAN_PARK},
-    {"QueuePause", "agent", STEWARD_CAN_AGENT_STATE},
-    {"PJSIPNotify", "system", STEWARD_CAN_ANSWER},
-    {"Atxfer", "call", 0},
-};
-
-uint32_t ami_can_all(const struct ami *a)
-{
-    uint32_t can = 0;
-    for (size_t i = 0; i < sizeof rights / sizeof *rights; i++)
-        can |= rights[i].can;
-    return a->conf.answer_notify ? can : can & ~STEWARD_CAN_ANSWER;
-}
-
-static const char *class_of(const char *action)
-{
-    for (size_t i = 0; i < sizeof rights / sizeof *rights; i++)
-        if (strcmp(rights[i].action, action) == 0)
-            return rights[i].class;
-    return "of this action";
-}
-
-void ami_permissions(struct ami *a, const struct ami_msg *msg)
-{
-    uint32_t can = ami_can_all(a);
-    if (!ami_get(msg, "Ping"))
-        return; /* no list of commands */
-    for (size_t i = 0; i < sizeof rights / sizeof *rights; i++) {
-        if (ami_get(msg, rights[i].action) || !(can & rights[i].can))
-            continue;
-        can &= ~rights[i].can;
-        a->host->log(a->host, STEWARD_LOG_WARN,
-                     "account %s lacks the write class %s (manager.conf): no %s", a->conf.username,
-                     rights[i].class, rights[i].action);
-    }
-    if (can == a->can)
-        return;
-    a->can = can;
-    ami_set_state(a, a->snapshot ? STEWARD_SOURCE_SYNCING : STEWARD_SOURCE_UP, NULL);
-}
-
 /* ---- answers ---- */
 
 static void done(struct ami *a, uint64_t token, bool ok, const char *code, const char *text)
@@ -93,8 +44,8 @@ void ami_action_response(struct ami *a, const struct ami_pending *p, bool ok,
     char why[AMI_TEXT_MAX];
     if (!ok && text && strcasecmp(text, "Permission denied") == 0) {
         snprintf(why, sizeof why, "%s: the manager account lacks the write class %s", p->action,
-                 class_of(p->action));
-        a->host->log(a->host, STEWARD_LOG_WARN, "%s", why);
+                 ami_class_of(p->action));
+        ami_rights_denied(a, p->action, msg);
         text = why;
     }
     if (!ok && *dial_at(a, p->n))

@@ -142,10 +142,33 @@ static const char *either(const struct ami_msg *msg, const char *one, const char
     return v ? v : ami_get(msg, two);
 }
 
+static bool is_paused(const struct ami_msg *msg)
+{
+    const char *paused = ami_get(msg, "Paused");
+    return paused && strcmp(paused, "0") != 0 && strcasecmp(paused, "false") != 0;
+}
+
+static int status_of(const struct ami_msg *msg)
+{
+    const char *status = ami_get(msg, "Status");
+    return status ? (int)strtol(status, NULL, 10) : 0;
+}
+
+bool ami_agents_any(const struct ami *a)
+{
+    return a->agents->members != NULL;
+}
+
+bool ami_agents_differs(const struct ami *a, const struct ami_msg *msg)
+{
+    const char *queue = ami_get(msg, "Queue"), *interface = either(msg, "Interface", "Location");
+    const struct member *m = queue && interface ? member(a->agents, queue, interface, false) : NULL;
+    return m && (m->paused != is_paused(msg) || m->status != status_of(msg));
+}
+
 void ami_agents_member(struct ami *a, const struct ami_msg *msg, bool removed)
 {
     const char *queue = ami_get(msg, "Queue"), *interface = either(msg, "Interface", "Location");
-    const char *paused = ami_get(msg, "Paused"), *status = ami_get(msg, "Status");
     const char *reason = either(msg, "PausedReason", "Reason");
     char device[TRACK_DEVICE_MAX];
     if (!queue || !interface || !*interface)
@@ -158,8 +181,8 @@ void ami_agents_member(struct ami *a, const struct ami_msg *msg, bool removed)
     } else if (m) {
         memcpy(m->device, device, sizeof device);
         m->fresh = true;
-        m->paused = paused && strcmp(paused, "0") != 0 && strcasecmp(paused, "false") != 0;
-        m->status = status ? (int)strtol(status, NULL, 10) : 0;
+        m->paused = is_paused(msg);
+        m->status = status_of(msg);
         track_text(m->reason, sizeof m->reason, reason ? reason : "", reason ? strlen(reason) : 0);
     }
     if (device[0])

@@ -21,6 +21,9 @@
 
 void ami_set_state(struct ami *a, enum steward_source_state state, const char *error)
 {
+    char lacks[240];
+    if (!error && state >= STEWARD_SOURCE_SYNCING)
+        error = ami_rights_text(a, lacks, sizeof lacks);
     a->host->cti_state(a->host, state, a->can, error);
 }
 
@@ -124,8 +127,7 @@ void ami_pending_more(struct ami *a, uint64_t n)
             p->last = false;
 }
 
-/* The number in an ActionID of ours, 0 if it is another's. */
-static uint64_t our_number(const struct ami *a, const char *id)
+uint64_t ami_our_number(const struct ami *a, const char *id)
 {
     size_t n = strlen(a->prefix);
     if (!id || strncmp(id, a->prefix, n) != 0 || id[n] != '-')
@@ -199,10 +201,12 @@ static void logged_in(struct ami *a)
     a->state = AMI_ON;
     a->state_at = a->host->now_ms(a->host);
     a->retry_ms = a->conf.retry_min_ms;
-    a->can_channels = a->can_status = true;
+    a->list_channels = "CoreShowChannels";
+    a->have_list = false;
+    ami_rights_begin(a);
     a->host->log(a->host, STEWARD_LOG_INFO, "signed in at %s:%u as %s", a->conf.host,
                  (unsigned)a->conf.port, a->conf.username);
-    ami_set_state(a, STEWARD_SOURCE_SYNCING, NULL);
+    a->resyncs = 0;
     ami_send(a, ASK_COMMANDS, 0, "ListCommands", NULL);
     ami_resync_start(a);
 }
@@ -244,14 +248,14 @@ static void response(struct ami *a, const char *word, const struct ami_msg *msg)
         login_response(a, ok, msg);
         return;
     }
-    struct ami_pending *p = take_pending(a, our_number(a, ami_get(msg, "ActionID")));
+    struct ami_pending *p = take_pending(a, ami_our_number(a, ami_get(msg, "ActionID")));
     if (!p)
         return;
     if (p->ask == ASK_ACTION)
         ami_action_response(a, p, ok, msg);
     else if (p->ask == ASK_COMMANDS && ok)
-        ami_permissions(a, msg);
-    else if (p->ask != ASK_PING && p->ask != ASK_COMMANDS)
+        ami_rights_list(a, msg);
+    else if (p->ask < ASK_PING && p->ask != ASK_COMMANDS)
         ami_resync_response(a, p->ask, ok, msg);
     free(p);
 }
@@ -274,8 +278,10 @@ void ami_message(void *ctx, const struct ami_msg *msg)
 
 static void down(struct ami *a, const char *why)
 {
-    if (a->state == AMI_ON)
+    if (a->state == AMI_ON) {
         a->down_at = a->host->now_ms(a->host);
+        a->life_doubted = true;
+    }
     ami_actions_timeout(a, true);
     ami_resync_free(a);
     a->state = AMI_IDLE;
@@ -414,6 +420,7 @@ void ami_on_watch(void *ctx)
     }
     ami_actions_timeout(a, false);
     ami_resync_check(a);
+    ami_rights_check(a);
     if (ping_waits(a, now))
         ami_drop(a, false, "the PBX does not answer");
     else if (now - a->heard_at >= a->conf.ping_ms) {

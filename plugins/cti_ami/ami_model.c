@@ -167,10 +167,37 @@ static struct track_leg *known_leg(struct ami *a, const struct ami_msg *msg, con
 
 typedef void handler(struct ami *a, const struct ami_msg *msg);
 
+/*
+ * The number behind the last dot of a Uniqueid ("1795310613.4") rises with every channel, from 0 at
+ * the start of the PBX. 0 if there is none: the id was given by whoever originated the call.
+ */
+static uint64_t number_of(const char *id)
+{
+    const char *dot = strrchr(id, '.');
+    bool numeric = dot && dot > id && dot[-1] >= '0' && dot[-1] <= '9' && dot[1] &&
+                   !dot[1 + strspn(dot + 1, "0123456789")];
+    return numeric ? strtoull(dot + 1, NULL, 10) + 1 : 0;
+}
+
+/* The first birth after the link was down, where no list told: does it continue what was before? */
+static void note_number(struct ami *a, const char *id)
+{
+    uint64_t n = number_of(id);
+    if (n == 0)
+        return;
+    if (a->life_doubted && (n <= a->top_number || track_leg(a->track, id)))
+        ami_started_anew(a, "while the link was down, as its channels are counted anew");
+    a->life_doubted = false;
+    a->top_number = n > a->top_number ? n : a->top_number;
+}
+
 static void on_newchannel(struct ami *a, const struct ami_msg *msg)
 {
     struct shot s;
-    if (shot_read(msg, "", &s) && s.channel && !track_leg(a->track, s.id))
+    if (!shot_read(msg, "", &s) || !s.channel)
+        return;
+    note_number(a, s.id);
+    if (!track_leg(a->track, s.id))
         make_leg(a, &s, false); /* a birth, even if the id was used before */
 }
 
@@ -426,53 +453,56 @@ static void on_member_removed(struct ami *a, const struct ami_msg *msg)
 
 static void on_list_item(struct ami *a, const struct ami_msg *msg)
 {
-    ami_resync_item(a, ami_get(msg, "Event"), msg);
+    const char *event = ami_get(msg, "Event");
+    if (!ami_resync_item(a, event, msg))
+        ami_rights_item(a, event, msg);
 }
 
 /* In the order of their names: found by halving. */
-static const struct {
+static const struct known_event {
     const char *name;
+    enum ami_class class; /* that it needs; 0: an answer to a question of ours */
     handler *fn;
 } events[] = {
-    {"AgentCalled", on_dial_begin},
-    {"AttendedTransfer", on_attended_transfer},
-    {"BlindTransfer", on_blind_transfer},
-    {"BridgeEnter", on_bridge_enter},
-    {"BridgeLeave", on_bridge_leave},
-    {"CoreShowChannel", on_list_item},
-    {"CoreShowChannelsComplete", on_list_item},
-    {"DialBegin", on_dial_begin},
-    {"DialEnd", on_dial_end},
-    {"DialState", on_dial_state},
-    {"FullyBooted", on_booted},
-    {"Hangup", on_hangup},
-    {"HangupRequest", on_hangup_request},
-    {"Hold", on_hold},
-    {"LocalBridge", on_local_bridge},
-    {"NewCallerid", on_newcallerid},
-    {"NewConnectedLine", on_connected_line},
-    {"Newchannel", on_newchannel},
-    {"Newstate", on_newstate},
-    {"OriginateResponse", ami_originate_response},
-    {"ParkedCall", on_parked},
-    {"Pickup", on_pickup},
-    {"QueueCallerJoin", on_queue_join},
-    {"QueueCallerLeave", on_queue_leave},
-    {"QueueEntry", on_list_item},
-    {"QueueMember", on_list_item},
-    {"QueueMemberAdded", on_member},
-    {"QueueMemberPause", on_member},
-    {"QueueMemberRemoved", on_member_removed},
-    {"QueueMemberStatus", on_member},
-    {"QueueStatusComplete", on_list_item},
-    {"Rename", on_rename},
-    {"Shutdown", on_shutdown},
-    {"Status", on_list_item},
-    {"StatusComplete", on_list_item},
-    {"Unhold", on_unhold},
+    {"AgentCalled", AMI_AGENT, on_dial_begin},
+    {"AttendedTransfer", AMI_CALL, on_attended_transfer},
+    {"BlindTransfer", AMI_CALL, on_blind_transfer},
+    {"BridgeEnter", AMI_CALL, on_bridge_enter},
+    {"BridgeLeave", AMI_CALL, on_bridge_leave},
+    {"CoreShowChannel", 0, on_list_item},
+    {"CoreShowChannelsComplete", 0, on_list_item},
+    {"DialBegin", AMI_CALL, on_dial_begin},
+    {"DialEnd", AMI_CALL, on_dial_end},
+    {"DialState", AMI_CALL, on_dial_state},
+    {"FullyBooted", AMI_SYSTEM, on_booted},
+    {"Hangup", AMI_CALL, on_hangup},
+    {"HangupRequest", AMI_CALL, on_hangup_request},
+    {"Hold", AMI_CALL, on_hold},
+    {"LocalBridge", AMI_CALL, on_local_bridge},
+    {"NewCallerid", AMI_CALL, on_newcallerid},
+    {"NewConnectedLine", AMI_CALL, on_connected_line},
+    {"Newchannel", AMI_CALL, on_newchannel},
+    {"Newstate", AMI_CALL, on_newstate},
+    {"OriginateResponse", AMI_CALL, ami_originate_response},
+    {"ParkedCall", AMI_CALL, on_parked},
+    {"Pickup", AMI_CALL, on_pickup},
+    {"QueueCallerJoin", AMI_AGENT, on_queue_join},
+    {"QueueCallerLeave", AMI_AGENT, on_queue_leave},
+    {"QueueEntry", 0, on_list_item},
+    {"QueueMember", 0, on_list_item},
+    {"QueueMemberAdded", AMI_AGENT, on_member},
+    {"QueueMemberPause", AMI_AGENT, on_member},
+    {"QueueMemberRemoved", AMI_AGENT, on_member_removed},
+    {"QueueMemberStatus", AMI_AGENT, on_member},
+    {"QueueStatusComplete", 0, on_list_item},
+    {"Rename", AMI_CALL, on_rename},
+    {"Shutdown", AMI_SYSTEM, on_shutdown},
+    {"Status", 0, on_list_item},
+    {"StatusComplete", 0, on_list_item},
+    {"Unhold", AMI_CALL, on_unhold},
 };
 
-static handler *find(const char *name, size_t len)
+static const struct known_event *find(const char *name, size_t len)
 {
     size_t low = 0, high = sizeof events / sizeof *events;
     while (low < high) {
@@ -482,7 +512,7 @@ static handler *find(const char *name, size_t len)
         if (c == 0)
             c = (n > len) - (n < len);
         if (c == 0)
-            return events[mid].fn;
+            return &events[mid];
         if (c < 0)
             low = mid + 1;
         else
@@ -507,10 +537,12 @@ static int64_t event_time(struct ami *a, const struct ami_msg *msg)
 
 void ami_event(struct ami *a, const char *event, const struct ami_msg *msg)
 {
-    handler *fn = find(event, strlen(event));
-    if (!fn)
+    const struct known_event *known = find(event, strlen(event));
+    if (!known)
         return;
     track_now(a->track, event_time(a, msg));
     a->host->count(a->host, "events", 1);
-    fn(a, msg);
+    if (known->class && !(a->heard & known->class))
+        ami_rights_heard(a, known->class, msg);
+    known->fn(a, msg);
 }

@@ -9,6 +9,9 @@
 #include "ami.h"
 
 #define RESYNC_MS 5000
+/* A PBX that is still starting may not answer: it is asked again, but not for ever. */
+#define AGAIN_MS    30000
+#define RESYNCS_MAX 4
 
 struct item {
     char id[TRACK_ID_MAX], linked[TRACK_ID_MAX], channel[128], context[80], exten[80], number[80],
@@ -41,11 +44,14 @@ void ami_resync_start(struct ami *a)
     if (!s)
         abort();
     a->snapshot = s;
+    a->resyncs++;
+    a->resync_at = 0;
     s->at = a->host->now_ms(a->host);
+    ami_set_state(a, STEWARD_SOURCE_SYNCING, NULL);
     track_sync_begin(a->track);
     ami_agents_list_begin(a);
     ami_send(a, ASK_CORE_STATUS, 0, "CoreStatus", NULL);
-    s->channels = ami_send(a, ASK_CHANNELS, 0, "CoreShowChannels", NULL);
+    s->channels = ami_send(a, ASK_CHANNELS, 0, a->list_channels, NULL);
     s->queues = ami_send(a, ASK_QUEUES, 0, "QueueStatus", NULL);
 }
 
@@ -61,8 +67,12 @@ static void finish(struct ami *a)
 void ami_resync_check(struct ami *a)
 {
     struct ami_snapshot *s = a->snapshot;
-    if (!s || a->host->now_ms(a->host) - s->at < RESYNC_MS)
+    int64_t now = a->host->now_ms(a->host);
+    if (!s && a->resync_at && now >= a->resync_at)
+        ami_resync_start(a);
+    if (!s || now - s->at < RESYNC_MS)
         return;
+    a->resync_at = a->resyncs < RESYNCS_MAX ? now + AGAIN_MS : 0;
     a->host->log(a->host, STEWARD_LOG_WARN,
                  "the PBX did not finish its lists of %s%s%s: going on with events alone",
                  s->channels_done ? "" : "channels",
@@ -75,6 +85,8 @@ void ami_started_anew(struct ami *a, const char *when)
 {
     a->host->log(a->host, STEWARD_LOG_WARN, "the PBX was started anew %s", when);
     a->down_at = 0; /* said once */
+    a->life_doubted = false;
+    a->top_number = 0;
     track_restarted(a->track);
 }
 
@@ -86,7 +98,9 @@ static void core_status(struct ami *a, const struct ami_msg *msg)
     if (!date || !time || !a->snapshot)
         return;
     snprintf(boot, sizeof boot, "%.20s %.20s", date, time);
-    if (a->boot[0] && strcmp(boot, a->boot) != 0 && a->down_at) {
+    if (a->boot[0] && strcmp(boot, a->boot) == 0) {
+        a->life_doubted = false;
+    } else if (a->boot[0] && a->down_at) {
         char when[80];
         snprintf(when, sizeof when, "at %s", boot);
         ami_started_anew(a, when);
@@ -98,28 +112,23 @@ void ami_resync_response(struct ami *a, enum ami_ask ask, bool ok, const struct 
 {
     struct ami_snapshot *s = a->snapshot;
     const char *text = ami_get(msg, "Message");
-    if (ask == ASK_CORE_STATUS) {
-        if (ok)
-            core_status(a, msg);
+    if (ok && ask == ASK_CORE_STATUS)
+        core_status(a, msg);
+    if (ok) /* the list follows */
         return;
-    }
-    if (ok || !s)
-        return;                /* the list follows */
+    if (ask == ASK_CORE_STATUS || ask == ASK_STATUS)
+        ami_rights_denied(a, ask == ASK_STATUS ? "Status" : "CoreStatus", msg);
+    if (!s || ask == ASK_CORE_STATUS)
+        return;
     if (ask == ASK_CHANNELS) { /* Status needs fewer rights: class call will do */
+        a->list_channels = "Status";
         s->channels = ami_send(a, ASK_STATUS, 0, "Status", NULL);
         return;
     }
     a->host->log(a->host, STEWARD_LOG_WARN, "%s: %s", ask == ASK_QUEUES ? "QueueStatus" : "Status",
                  text ? text : "refused");
-    if (ask == ASK_STATUS) {
-        a->host->log(a->host, STEWARD_LOG_WARN,
-                     "account %s lacks the write class system, reporting or call: calls that "
-                     "began while the link was down stay unknown",
-                     a->conf.username);
-        s->channels_done = true;
-    } else {
-        s->queues_done = true;
-    }
+    s->channels_done = s->channels_done || ask == ASK_STATUS;
+    s->queues_done = s->queues_done || ask == ASK_QUEUES;
     finish(a);
 }
 
@@ -265,6 +274,8 @@ static void apply_channels(struct ami *a)
     track_now(a->track, now);
     track_sync_end(a->track, false);
     a->host->log(a->host, STEWARD_LOG_INFO, "snapshot: %zu channels", s->count);
+    a->have_list = true;
+    a->life_doubted = false;
     s->channels_done = true;
 }
 

@@ -428,12 +428,61 @@ static void test_few_rights(void **state)
     assert_int_equal(R->state, STEWARD_SOURCE_UP);
     assert_int_equal(R->resyncs, 0); /* nothing known, so nothing is closed */
     assert_non_null(strstr(R->log, "lacks the write class system, reporting or call"));
+    assert_non_null(strstr(R->error, "write=system, reporting or call (no snapshot of calls)"));
     answer("ListCommands", "Success",
            "Ping: Keepalive  (Priv: <none>)\r\nHangup: Hangup  (Priv: system,call,all)\r\n"
            "BlindTransfer: x\r\nPark: x\r\nPJSIPNotify: x\r\nQueuePause: x\r\n");
     assert_non_null(strstr(R->log, "lacks the write class originate (manager.conf): no Originate"));
+    assert_non_null(strstr(R->error, "write=originate (no dialling)"));
     assert_false(R->can & STEWARD_CAN_DIAL);
     assert_true(R->can & STEWARD_CAN_HANGUP);
+}
+
+/* Read classes are not told: what should have come and did not names them. */
+static void test_deaf(void **state)
+{
+    (void)state;
+    log_in();
+    answer("CoreShowChannels", "Success", "EventList: start\r\n");
+    item("CoreShowChannels", "CoreShowChannelsComplete", "EventList: Complete\r\n");
+    answer("QueueStatus", "Success", "EventList: start\r\n");
+    item("QueueStatus", "QueueMember", "Queue: a\r\nLocation: PJSIP/1001\r\nStatus: 1\r\n");
+    item("QueueStatus", "QueueStatusComplete", "EventList: Complete\r\n");
+    assert_string_equal(R->error, "");
+    replay_until(R, R->now + 6000);
+    assert_int_equal(R->state, STEWARD_SOURCE_UP);
+    assert_non_null(strstr(R->error, "read=system (stops and restarts noticed late)"));
+    assert_non_null(strstr(R->log, "lacks the read class system"));
+    assert_null(strstr(R->error, "read=call"));
+    replay_until(R, R->now + 16000); /* an idle server is asked */
+    item("CoreShowChannels", "CoreShowChannel", CALLER("1.1") "Duration: 00:00:05\r\n");
+    item("CoreShowChannels", "CoreShowChannelsComplete", "EventList: Complete\r\n");
+    assert_non_null(strstr(R->error, "read=call (no call is seen)"));
+    item("QueueStatus", "QueueMember", "Queue: a\r\nLocation: PJSIP/1001\r\nStatus: 1\r\n");
+    assert_null(strstr(R->error, "read=agent"));
+    item("QueueStatus", "QueueMember", "Queue: a\r\nLocation: PJSIP/1001\r\nStatus: 2\r\n");
+    item("QueueStatus", "QueueStatusComplete", "EventList: Complete\r\n");
+    assert_non_null(strstr(R->error, "read=agent (no queue and no agent's state is seen)"));
+    assert_int_equal(R->n_events, 1);                  /* a probe tells nothing of calls */
+    say("Event: Newchannel\r\n" CALLER("1.1") "\r\n"); /* so it may, after all */
+    assert_null(strstr(R->error, "read=call"));
+    say("Event: FullyBooted\r\nUptime: 20\r\n\r\n");
+    assert_null(strstr(R->error, "read=system"));
+    assert_non_null(strstr(R->error, "read=agent"));
+}
+
+/* The queue tells of a caller whose channel nobody told of. */
+static void test_queue_alone(void **state)
+{
+    (void)state;
+    log_in();
+    empty_lists();
+    say("Event: FullyBooted\r\nUptime: 443\r\n\r\n");
+    say("Event: QueueCallerJoin\r\n" CALLER("1.1") "Queue: a\r\n\r\n");
+    assert_non_null(strstr(R->error, "read=call"));
+    assert_null(strstr(R->error, "read=agent"));
+    replay_until(R, R->now + 10000);
+    assert_null(strstr(R->error, "read=system"));
 }
 
 static void test_new_life(void **state)
@@ -474,6 +523,60 @@ static void test_booted_anew(void **state)
         say(booted);
         assert_int_equal((int)R->resyncs - before, rows[i].resyncs);
     }
+    assert_int_equal(R->n_alive, 0);
+}
+
+/* No list, no word of a start: the channels' own numbers tell of it. */
+static void test_counted_anew(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *id;
+        int resyncs;
+    } rows[] = {{"9.9", 0}, {"crm-1", 0}, {"9.1", 1}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char born[600];
+        teardown(NULL);
+        setup(NULL);
+        log_in();
+        empty_lists();
+        live_call();
+        replay_eof(R, "closed");
+        replay_until(R, R->now + 3000);
+        log_in();
+        answer("CoreStatus", "Error", "Message: Permission denied\r\n");
+        answer("CoreShowChannels", "Error", "Message: Permission denied\r\n");
+        answer("Status", "Error", "Message: Permission denied\r\n");
+        snprintf(born, sizeof born,
+                 "Event: Newchannel\r\nChannel: PJSIP/trunk-0\r\nChannelState: 4\r\n"
+                 "Context: from-trunk\r\nExten: 1\r\nUniqueid: %s\r\nLinkedid: %s\r\n\r\n",
+                 rows[i].id, rows[i].id);
+        say(born);
+        assert_int_equal((int)R->resyncs - 1, rows[i].resyncs);
+        assert_int_equal(last_event()->kind, STEWARD_EV_ORIGINATED);
+    }
+}
+
+/* A PBX that is still starting does not answer at first. */
+static void test_lists_again(void **state)
+{
+    (void)state;
+    log_in();
+    empty_lists();
+    live_call();
+    replay_eof(R, "closed");
+    replay_until(R, R->now + 1500);
+    log_in();
+    replay_until(R, R->now + 7000);
+    assert_int_equal(R->state, STEWARD_SOURCE_UP);
+    assert_int_equal(R->resyncs, 1);
+    replay_until(R, R->now + 20000);
+    answer("Ping", "Success", "Ping: Pong\r\n");
+    replay_until(R, R->now + 11000);
+    assert_int_equal(R->state, STEWARD_SOURCE_SYNCING);
+    empty_lists();
+    assert_int_equal(R->state, STEWARD_SOURCE_UP);
+    assert_int_equal(R->resyncs, 2);
     assert_int_equal(R->n_alive, 0);
 }
 
@@ -659,8 +762,12 @@ int main(void)
         LINK(test_still_there),
         LINK(test_met_in_the_middle),
         LINK(test_few_rights),
+        LINK(test_deaf),
+        LINK(test_queue_alone),
         LINK(test_new_life),
         LINK(test_booted_anew),
+        LINK(test_counted_anew),
+        LINK(test_lists_again),
         LINK(test_strangers),
         LINK(test_no_linkedid),
         LINK(test_dial),
