@@ -30,44 +30,40 @@ void buf_free(struct buf *b)
     buf_init(b, max);
 }
 
-/* Room for n more bytes and the NUL; false, with overflow set, when that passes the maximum. */
-static bool reserve(struct buf *b, size_t n)
+char *buf_grow(struct buf *b, size_t n)
 {
     if (b->overflow || n > b->max || b->len > b->max - n) {
         b->overflow = true;
-        return false;
+        return NULL;
     }
-    size_t need = b->len + n + 1;
-    if (need <= b->cap)
-        return true;
-    size_t cap = b->cap ? b->cap : 128;
+    size_t need = b->len + n + 1, cap = b->cap ? b->cap : 128;
     while (cap < need)
         cap *= 2;
     if (cap > b->max + 1)
         cap = b->max + 1;
-    b->data = xrealloc(b->data, cap);
+    if (cap > b->cap)
+        b->data = xrealloc(b->data, cap);
     b->cap = cap;
-    return true;
+    return b->data + b->len;
 }
 
 void buf_add(struct buf *b, const void *data, size_t len)
 {
-    if (!reserve(b, len))
+    char *at = buf_room(b, len);
+    if (!at)
         return;
     if (len)
-        memcpy(b->data + b->len, data, len);
-    b->len += len;
-    b->data[b->len] = '\0';
+        memcpy(at, data, len);
+    buf_end(b, at + len);
 }
 
 void buf_addc(struct buf *b, char c)
 {
-    if (b->len + 1 < b->cap && !b->overflow) {
-        b->data[b->len++] = c;
-        b->data[b->len] = '\0';
-    } else {
-        buf_add(b, &c, 1);
-    }
+    char *at = buf_room(b, 1);
+    if (!at)
+        return;
+    *at = c;
+    buf_end(b, at + 1);
 }
 
 void buf_adds(struct buf *b, const char *s)
@@ -85,7 +81,7 @@ void buf_printf(struct buf *b, const char *fmt, ...)
     va_end(ap);
     if (n >= 0 && (size_t)n < room) {
         b->len += (size_t)n; /* it fitted at once */
-    } else if (n >= 0 && reserve(b, (size_t)n)) {
+    } else if (n >= 0 && buf_room(b, (size_t)n)) {
         vsnprintf(b->data + b->len, (size_t)n + 1, fmt, again);
         b->len += (size_t)n;
     } else {

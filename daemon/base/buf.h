@@ -27,6 +27,23 @@ void buf_init(struct buf *b, size_t max);
 /** Forget the content, keep the memory. */
 void buf_reset(struct buf *b);
 void buf_free(struct buf *b);
+/** What buf_room() does when the memory at hand is too small. */
+char *buf_grow(struct buf *b, size_t n);
+
+/** Room for n more bytes at the end, to be written and then ended with buf_end(); NULL, with
+ * `overflow` set, when that passes the maximum. */
+static inline char *buf_room(struct buf *b, size_t n)
+{
+    return !b->overflow && n < b->cap - b->len ? b->data + b->len : buf_grow(b, n);
+}
+
+/** What was written into the room ends here: it belongs to the buffer. */
+static inline void buf_end(struct buf *b, char *end)
+{
+    b->len = (size_t)(end - b->data);
+    *end = '\0';
+}
+
 /** Append; past the maximum nothing is added and `overflow` is set. */
 void buf_add(struct buf *b, const void *data, size_t len);
 void buf_addc(struct buf *b, char c);

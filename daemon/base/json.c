@@ -15,22 +15,35 @@ void jw_init(struct jw *w, struct buf *out)
     *w = (struct jw){.out = out};
 }
 
-/* Before each value: the comma that parts it from the one before. */
-static void value(struct jw *w)
+/* Room for a value of n bytes, behind the comma that parts it from the one before. NULL: past the
+ * maximum. */
+static char *value(struct jw *w, size_t n)
 {
     uint32_t bit = 1u << (w->depth & 31);
-    if (w->depth > 0 && (w->comma & bit))
-        buf_addc(w->out, ',');
+    bool comma = w->depth > 0 && (w->comma & bit);
+    char *at = buf_room(w->out, n + comma);
     w->comma |= bit;
+    if (at && comma)
+        *at++ = ',';
+    return at;
+}
+
+/* A value whose text is at hand. */
+static void put(struct jw *w, const char *text, size_t n)
+{
+    char *at = value(w, n);
+    if (!at)
+        return;
+    memcpy(at, text, n);
+    buf_end(w->out, at + n);
 }
 
 static void open_level(struct jw *w, char c)
 {
-    value(w);
+    put(w, &c, 1);
     assert(w->depth < DEPTH_MAX - 1);
     w->depth++;
     w->comma &= ~(1u << w->depth);
-    buf_addc(w->out, c);
 }
 
 static void close_level(struct jw *w, char c)
@@ -60,34 +73,57 @@ void jw_end_arr(struct jw *w)
     close_level(w, ']');
 }
 
-/* Keys are ours: plain words that need no quoting, or texts of the outside that may. */
-static bool is_word(const char *key, size_t n)
+/* How many bytes from s on stand for themselves within quotes; looked at eight at a time. */
+static size_t plain_run(const char *s, size_t n)
 {
-    for (size_t i = 0; i < n; i++)
-        if ((key[i] < 'a' || key[i] > 'z') && key[i] != '_')
-            return false;
-    return true;
+    const uint64_t ones = UINT64_C(0x0101010101010101), high = ones * 0x80;
+    size_t i = 0;
+    for (; i + 8 <= n; i += 8) {
+        uint64_t v;
+        memcpy(&v, s + i, 8); /* a byte less than what is subtracted borrows from its high bit */
+        uint64_t quote = v ^ ones * '"', slash = v ^ ones * '\\', del = v ^ ones * 0x7f;
+        if ((v | (v - ones * 0x20) | (quote - ones) | (slash - ones) | (del - ones)) & high)
+            break;
+    }
+    while (i < n && s[i] >= 0x20 && s[i] < 0x7f && s[i] != '"' && s[i] != '\\')
+        i++;
+    return i;
+}
+
+/* Text of n bytes that needs no escapes, in its quotes. */
+static char *put_plain(char *at, const char *s, size_t n)
+{
+    *at++ = '"';
+    if (n) /* s may be NULL then */
+        memcpy(at, s, n);
+    at[n] = '"';
+    return at + n + 1;
 }
 
 void jw_key(struct jw *w, const char *key)
 {
     size_t n = strlen(key);
-    value(w);
-    if (is_word(key, n)) {
-        buf_addc(w->out, '"');
-        buf_add(w->out, key, n);
-        buf_add(w->out, "\":", 2);
-    } else {
-        json_quote(w->out, key, n);
+    char *at;
+    if (plain_run(key, n) < n) { /* one of the outside's */
+        jw_strn(w, key, n);
         buf_addc(w->out, ':');
+    } else if ((at = value(w, n + 3))) {
+        at = put_plain(at, key, n);
+        *at = ':';
+        buf_end(w->out, at + 1);
     }
     w->comma &= ~(1u << w->depth); /* the value that follows takes no comma, what comes next does */
 }
 
 void jw_strn(struct jw *w, const char *s, size_t n)
 {
-    value(w);
-    json_quote(w->out, s, n);
+    char *at;
+    if (plain_run(s, n) < n) {
+        put(w, "", 0);
+        json_quote(w->out, s, n);
+    } else if ((at = value(w, n + 2))) {
+        buf_end(w->out, put_plain(at, s, n));
+    }
 }
 
 void jw_str(struct jw *w, const char *s)
@@ -98,45 +134,48 @@ void jw_str(struct jw *w, const char *s)
         jw_null(w);
 }
 
+/* The decimal digits of v, at least so many, right before `end`; where they begin. */
+static char *digits_before(char *end, uint64_t v, int least)
+{
+    for (; v || least > 0; v /= 10, least--)
+        *--end = (char)('0' + v % 10);
+    return end;
+}
+
 void jw_int(struct jw *w, int64_t v)
 {
-    char digits[24], *at = digits + sizeof(digits);
-    uint64_t rest = v < 0 ? -(uint64_t)v : (uint64_t)v;
-    value(w);
-    do
-        *--at = (char)('0' + rest % 10);
-    while (rest /= 10);
+    char text[24], *end = text + sizeof(text);
+    char *at = digits_before(end, v < 0 ? -(uint64_t)v : (uint64_t)v, 1);
     if (v < 0)
         *--at = '-';
-    buf_add(w->out, at, (size_t)(digits + sizeof(digits) - at));
+    put(w, at, (size_t)(end - at));
 }
 
 void jw_milli(struct jw *w, int64_t thousandths)
 {
-    if (thousandths % 1000 == 0) {
-        jw_int(w, thousandths / 1000);
-        return;
-    }
-    value(w);
+    char text[32], *end = text + sizeof(text);
     uint64_t abs = thousandths < 0 ? -(uint64_t)thousandths : (uint64_t)thousandths;
-    buf_printf(w->out, "%s%llu", thousandths < 0 ? "-" : "", (unsigned long long)(abs / 1000));
-    unsigned rest = (unsigned)(abs % 1000);
-    int width = 3;
-    for (; rest % 10 == 0; rest /= 10)
-        width--;
-    buf_printf(w->out, ".%0*u", width, rest);
+    uint64_t rest = abs % 1000;
+    int places = 3;
+    for (; places && rest % 10 == 0; rest /= 10)
+        places--;
+    char *at = digits_before(end, rest, places);
+    if (places)
+        *--at = '.';
+    at = digits_before(at, abs / 1000, 1);
+    if (thousandths < 0)
+        *--at = '-';
+    put(w, at, (size_t)(end - at));
 }
 
 void jw_bool(struct jw *w, bool v)
 {
-    value(w);
-    buf_adds(w->out, v ? "true" : "false");
+    put(w, v ? "true" : "false", v ? 4 : 5);
 }
 
 void jw_null(struct jw *w)
 {
-    value(w);
-    buf_adds(w->out, "null");
+    put(w, "null", 4);
 }
 
 void jw_time(struct jw *w, int64_t ms)
@@ -151,8 +190,7 @@ void jw_raw(struct jw *w, const char *json, size_t len)
         jw_null(w);
         return;
     }
-    value(w);
-    buf_add(w->out, json, len);
+    put(w, json, len);
 }
 
 static int dump_cb(const char *data, size_t len, void *arg)
@@ -167,7 +205,7 @@ void jw_json(struct jw *w, const json_t *v)
         jw_null(w);
         return;
     }
-    value(w);
+    put(w, "", 0);
     json_dump_callback(v, dump_cb, w->out, JSON_COMPACT | JSON_ENCODE_ANY);
 }
 
@@ -265,12 +303,11 @@ static void quote_ascii(struct buf *out, unsigned char c)
     buf_printf(out, "\\u%04x", c);
 }
 
-/* Runs of plain bytes are copied whole: cards are mostly that. */
-void json_quote(struct buf *out, const char *s, size_t n)
+/* Text in which something must be escaped or mended; runs of plain bytes are copied whole. */
+static void quote_hard(struct buf *out, const char *s, size_t n)
 {
     const unsigned char *p = (const unsigned char *)s;
     size_t plain = 0;
-    buf_addc(out, '"');
     for (size_t i = 0; i < n;) {
         bool special = p[i] < 0x20 || p[i] == '"' || p[i] == '\\' || p[i] == 0x7f;
         size_t len = special ? 0 : p[i] < 0x80 ? 1 : utf8_char(p + i, n - i);
@@ -286,7 +323,19 @@ void json_quote(struct buf *out, const char *s, size_t n)
         plain = ++i;
     }
     buf_add(out, s + plain, n - plain);
-    buf_addc(out, '"');
+}
+
+void json_quote(struct buf *out, const char *s, size_t n)
+{
+    size_t run = plain_run(s, n);
+    char *at = run == n ? buf_room(out, n + 2) : NULL;
+    if (at) {
+        buf_end(out, put_plain(at, s, n));
+    } else {
+        buf_addc(out, '"');
+        quote_hard(out, s, n);
+        buf_addc(out, '"');
+    }
 }
 
 /* jansson itself allows 2048 levels; brackets inside strings do not count. */

@@ -185,7 +185,8 @@ void call_row_json(const struct call_row *row, struct jw *w)
     jw_kstr(w, "agent", row->agent);
     jw_kid(w, "person_id", row->person_id);
     jw_kstr(w, "match", row->match);
-    snprintf(ticket, sizeof(ticket), "T-%06lld", (long long)row->ticket_id);
+    if (row->ticket_id)
+        snprintf(ticket, sizeof(ticket), "T-%06lld", (long long)row->ticket_id);
     jw_kstr(w, "ticket", row->ticket_id ? ticket : NULL);
     write_times(row, w);
     jw_kstr(w, "hung_up_by", row->hung_up_by);

@@ -93,6 +93,46 @@ static void test_quote_bad_utf8(void **state)
     }
 }
 
+/* Each byte of ASCII at each place: what is looked at eight at a time hides none. */
+static void test_quote_every_byte(void **state)
+{
+    for (int c = 1; c < 128; c++) {
+        for (size_t at = 0; at < 19; at++) {
+            char text[20] = "aaaaaaaaaaaaaaaaaaa";
+            struct buf b = BUF_INIT(200);
+            text[at] = (char)c;
+            json_quote(&b, text, sizeof(text) - 1);
+            bool escaped = c < 0x20 || c == '"' || c == '\\' || c == 0x7f;
+            assert_int_equal(b.len > sizeof(text) + 1, escaped);
+            json_t *back = json_parse(b.data, b.len, NULL);
+            assert_string_equal(json_string_value(back), text);
+            json_decref(back);
+            buf_free(&b);
+        }
+    }
+}
+
+/* What does not fit is said once, and nothing is written beyond the maximum. */
+static void test_writer_maximum(void **state)
+{
+    static const char whole[] = "{\"key\":\"text\",\"n\":-12.5,\"b\":false}";
+    for (size_t max = 0; max <= sizeof(whole); max++) {
+        struct buf b = BUF_INIT(max);
+        struct jw w;
+        jw_init(&w, &b);
+        jw_obj(&w);
+        jw_kstr(&w, "key", "text");
+        jw_key(&w, "n");
+        jw_milli(&w, -12500);
+        jw_kbool(&w, "b", false);
+        jw_end_obj(&w);
+        assert_int_equal(b.overflow, max < sizeof(whole) - 1);
+        assert_true(b.len <= max);
+        assert_memory_equal(buf_str(&b), whole, b.len);
+        buf_free(&b);
+    }
+}
+
 static void test_utf8(void **state)
 {
     static const struct {
@@ -188,7 +228,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_writer),         cmocka_unit_test(test_milli),
-        cmocka_unit_test(test_quote_bad_utf8), cmocka_unit_test(test_utf8),
+        cmocka_unit_test(test_quote_bad_utf8), cmocka_unit_test(test_quote_every_byte),
+        cmocka_unit_test(test_writer_maximum), cmocka_unit_test(test_utf8),
         cmocka_unit_test(test_parse_refuses),  cmocka_unit_test(test_parse_depth),
         cmocka_unit_test(test_fields),
     };
