@@ -10,6 +10,77 @@
 
 #define DEPTH_MAX 32
 
+/* ---- text ---- */
+
+/*
+ * Length of the UTF-8 character at s (RFC 3629: no surrogates, no overlong forms, up to U+10FFFF),
+ * 0 if the bytes there are none.
+ */
+static size_t utf8_char(const unsigned char *s, size_t n)
+{
+    unsigned char c = s[0];
+    if (c < 0x80)
+        return 1;
+    size_t len = c >= 0xc2 && c <= 0xdf   ? 2
+                 : c >= 0xe0 && c <= 0xef ? 3
+                 : c >= 0xf0 && c <= 0xf4 ? 4
+                                          : 0;
+    if (!len || len > n)
+        return 0;
+    for (size_t i = 1; i < len; i++)
+        if ((s[i] & 0xc0) != 0x80)
+            return 0;
+    if ((c == 0xe0 && s[1] < 0xa0) || (c == 0xed && s[1] > 0x9f) || (c == 0xf0 && s[1] < 0x90) ||
+        (c == 0xf4 && s[1] > 0x8f))
+        return 0;
+    return len;
+}
+
+bool utf8_valid(const char *s, size_t n)
+{
+    const unsigned char *p = (const unsigned char *)s;
+    for (size_t i = 0; i < n;) {
+        size_t len = p[i] ? utf8_char(p + i, n - i) : 0;
+        if (!len)
+            return false;
+        i += len;
+    }
+    return true;
+}
+
+/* How many bytes of ASCII from s on stand for themselves within quotes; looked at eight at a time.
+ */
+static size_t plain_ascii(const char *s, size_t n)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101), high = ones * 0x80;
+    size_t i = 0;
+    for (; i + 8 <= n; i += 8) {
+        uint64_t v;
+        memcpy(&v, s + i, 8); /* a byte less than what is subtracted borrows from its high bit */
+        uint64_t quote = v ^ ones * '"', slash = v ^ ones * '\\', del = v ^ ones * 0x7f;
+        if ((v | (v - ones * 0x20) | (quote - ones) | (slash - ones) | (del - ones)) & high)
+            break;
+    }
+    while (i < n && s[i] >= 0x20 && s[i] < 0x7f && s[i] != '"' && s[i] != '\\')
+        i++;
+    return i;
+}
+
+size_t json_plain(const char *s, size_t n)
+{
+    size_t i = plain_ascii(s, n);
+    while (i < n && (unsigned char)s[i] >= 0x80) {
+        size_t len = utf8_char((const unsigned char *)s + i, n - i);
+        if (!len)
+            break;
+        i += len;
+        i += plain_ascii(s + i, n - i);
+    }
+    return i;
+}
+
+/* ---- writing ---- */
+
 void jw_init(struct jw *w, struct buf *out)
 {
     *w = (struct jw){.out = out};
@@ -73,23 +144,6 @@ void jw_end_arr(struct jw *w)
     close_level(w, ']');
 }
 
-/* How many bytes from s on stand for themselves within quotes; looked at eight at a time. */
-static size_t plain_run(const char *s, size_t n)
-{
-    const uint64_t ones = UINT64_C(0x0101010101010101), high = ones * 0x80;
-    size_t i = 0;
-    for (; i + 8 <= n; i += 8) {
-        uint64_t v;
-        memcpy(&v, s + i, 8); /* a byte less than what is subtracted borrows from its high bit */
-        uint64_t quote = v ^ ones * '"', slash = v ^ ones * '\\', del = v ^ ones * 0x7f;
-        if ((v | (v - ones * 0x20) | (quote - ones) | (slash - ones) | (del - ones)) & high)
-            break;
-    }
-    while (i < n && s[i] >= 0x20 && s[i] < 0x7f && s[i] != '"' && s[i] != '\\')
-        i++;
-    return i;
-}
-
 /* Text of n bytes that needs no escapes, in its quotes. */
 static char *put_plain(char *at, const char *s, size_t n)
 {
@@ -104,7 +158,7 @@ void jw_key(struct jw *w, const char *key)
 {
     size_t n = strlen(key);
     char *at;
-    if (plain_run(key, n) < n) { /* one of the outside's */
+    if (json_plain(key, n) < n) { /* one of the outside's */
         jw_strn(w, key, n);
         buf_addc(w->out, ':');
     } else if ((at = value(w, n + 3))) {
@@ -118,7 +172,7 @@ void jw_key(struct jw *w, const char *key)
 void jw_strn(struct jw *w, const char *s, size_t n)
 {
     char *at;
-    if (plain_run(s, n) < n) {
+    if (json_plain(s, n) < n) {
         put(w, "", 0);
         json_quote(w->out, s, n);
     } else if ((at = value(w, n + 2))) {
@@ -254,42 +308,6 @@ void jw_kraw(struct jw *w, const char *key, const char *json)
     jw_raw(w, json, json ? strlen(json) : 0);
 }
 
-/*
- * Length of the UTF-8 character at s (RFC 3629: no surrogates, no overlong forms, up to U+10FFFF),
- * 0 if the bytes there are none.
- */
-static size_t utf8_char(const unsigned char *s, size_t n)
-{
-    unsigned char c = s[0];
-    if (c < 0x80)
-        return 1;
-    size_t len = c >= 0xc2 && c <= 0xdf   ? 2
-                 : c >= 0xe0 && c <= 0xef ? 3
-                 : c >= 0xf0 && c <= 0xf4 ? 4
-                                          : 0;
-    if (!len || len > n)
-        return 0;
-    for (size_t i = 1; i < len; i++)
-        if ((s[i] & 0xc0) != 0x80)
-            return 0;
-    if ((c == 0xe0 && s[1] < 0xa0) || (c == 0xed && s[1] > 0x9f) || (c == 0xf0 && s[1] < 0x90) ||
-        (c == 0xf4 && s[1] > 0x8f))
-        return 0;
-    return len;
-}
-
-bool utf8_valid(const char *s, size_t n)
-{
-    const unsigned char *p = (const unsigned char *)s;
-    for (size_t i = 0; i < n;) {
-        size_t len = p[i] ? utf8_char(p + i, n - i) : 0;
-        if (!len)
-            return false;
-        i += len;
-    }
-    return true;
-}
-
 static void quote_ascii(struct buf *out, unsigned char c)
 {
     static const char short_forms[] = "\"\"\\\\\bb\ff\nn\rr\tt";
@@ -327,7 +345,7 @@ static void quote_hard(struct buf *out, const char *s, size_t n)
 
 void json_quote(struct buf *out, const char *s, size_t n)
 {
-    size_t run = plain_run(s, n);
+    size_t run = json_plain(s, n);
     char *at = run == n ? buf_room(out, n + 2) : NULL;
     if (at) {
         buf_end(out, put_plain(at, s, n));

@@ -69,5 +69,9 @@ int json_get_int(const json_t *o, const char *key, int64_t min, int64_t max, int
                  struct errmsg *why) MUST_CHECK;
 int json_get_bool(const json_t *o, const char *key, bool *out, struct errmsg *why) MUST_CHECK;
 
+/** How many bytes from s on are UTF-8 that stands for itself within quotes: no control character,
+ * no quote, no backslash. */
+size_t json_plain(const char *s, size_t n);
+
 /** True if the bytes are valid UTF-8 without NUL. */
 bool utf8_valid(const char *s, size_t n);

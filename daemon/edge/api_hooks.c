@@ -144,6 +144,14 @@ static struct telephony_source *open_source(struct edge *e, const char *name)
     return s;
 }
 
+static int read_event(const json_t *event, struct steward_cti_event *ev, int64_t *seq,
+                      struct errmsg *why)
+{
+    struct json_obj o;
+    json_obj_of(&o, event);
+    return telephony_event_parse(&o, ev, seq, why);
+}
+
 /* All or nothing as far as form goes: every event is read before the first one is applied. */
 static int take(struct telephony_source *s, json_t *const *events, size_t n, size_t *bad,
                 struct errmsg *why)
@@ -152,10 +160,10 @@ static int take(struct telephony_source *s, json_t *const *events, size_t n, siz
     int64_t seq;
     int rc = E_OK;
     for (*bad = 0; *bad < n; (*bad)++)
-        if ((rc = telephony_event_parse(events[*bad], &ev, &seq, why)) < 0)
+        if ((rc = read_event(events[*bad], &ev, &seq, why)) < 0)
             return rc;
     for (*bad = 0; *bad < n; (*bad)++) {
-        rc = telephony_event_parse(events[*bad], &ev, &seq, why);
+        rc = read_event(events[*bad], &ev, &seq, why);
         if (rc == E_OK)
             rc = telephony_event(s, seq, &ev, why);
         if (rc < 0)

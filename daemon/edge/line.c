@@ -185,7 +185,7 @@ void link_flow(struct link *k)
     conn_pause(k->conn, k->line->quiet || pressed || waits || k->held);
 }
 
-static void on_ping(struct link *k, const json_t *o)
+static void on_ping(struct link *k, const struct json_obj *o)
 {
     struct jw w;
     line_begin(k->line, &w, "pong");
@@ -193,7 +193,7 @@ static void on_ping(struct link *k, const json_t *o)
     link_write(k);
 }
 
-static void on_hello_again(struct link *k, const json_t *o)
+static void on_hello_again(struct link *k, const struct json_obj *o)
 {
     link_refuse(k, LINE_BAD_HELLO, 0, "hello was said already");
 }
@@ -202,7 +202,7 @@ static void on_hello_again(struct link *k, const json_t *o)
 static const struct {
     const char *type;
     unsigned roles;
-    void (*fn)(struct link *k, const json_t *o);
+    void (*fn)(struct link *k, const struct json_obj *o);
 } TYPES[] = {
     {"event", 1u << LINE_PBX, pbx_event},
     {"ping", ~0u, on_ping},
@@ -210,20 +210,21 @@ static const struct {
     {"hello", ~0u, on_hello_again},
 };
 
-static void on_object(struct link *k, const json_t *o)
+static void on_object(struct link *k, const struct json_obj *o)
 {
-    const char *type = json_string_value(json_object_get(o, "type"));
-    for (size_t i = 0; type && i < ARRAY_LEN(TYPES); i++) {
-        if (strcmp(type, TYPES[i].type) == 0 && TYPES[i].roles & 1u << k->role) {
+    struct json_field type;
+    if (!json_obj_get(o, "type", &type) || type.kind != JSON_OBJ_TEXT) {
+        link_refuse(k, LINE_UNKNOWN_TYPE, 0, "type: missing, or not text");
+        return;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(TYPES); i++) {
+        if (strcmp(type.text, TYPES[i].type) == 0 && TYPES[i].roles & 1u << k->role) {
             TYPES[i].fn(k, o);
             return;
         }
     }
-    if (type)
-        link_refuse(k, LINE_UNKNOWN_TYPE, 0, "type: '%.100s' is nothing that this role sends",
-                    type);
-    else
-        link_refuse(k, LINE_UNKNOWN_TYPE, 0, "type: missing, or not text");
+    link_refuse(k, LINE_UNKNOWN_TYPE, 0, "type: '%.100s' is nothing that this role sends",
+                type.text);
 }
 
 static bool is_blank(const char *s, size_t n)
@@ -235,24 +236,21 @@ static bool is_blank(const char *s, size_t n)
 
 static void on_line(struct link *k, const char *data, size_t len)
 {
-    struct errmsg why = {{0}};
+    struct errmsg why;
+    struct json_obj o;
     if (is_blank(data, len))
         return;
     k->line->stats.lines++;
-    json_t *o = json_parse(data, len, &why);
-    if (o && !json_is_object(o))
-        errmsg_set(&why, E_INVALID, "a line is one JSON object");
-    if (!o || !json_is_object(o)) {
-        if (k->welcomed)
-            link_refuse(k, LINE_BAD_JSON, 0, "%s", why.text);
-        else
-            link_close(k, LINE_BAD_JSON, "%s", why.text);
-    } else if (k->role == LINE_NEW) {
-        link_hello(k, o);
-    } else {
-        on_object(k, o);
-    }
-    json_decref(o);
+    bool good = json_obj_read(&o, data, len, &why) == E_OK;
+    if (good && k->role == LINE_NEW)
+        link_hello(k, &o);
+    else if (good)
+        on_object(k, &o);
+    else if (k->welcomed)
+        link_refuse(k, LINE_BAD_JSON, 0, "%s", why.text);
+    else
+        link_close(k, LINE_BAD_JSON, "%s", why.text);
+    json_obj_free(&o);
 }
 
 static size_t on_conn(struct conn *c, enum conn_event ev, const char *data, size_t len, void *arg)

@@ -9,6 +9,8 @@
 #include "base/text.h"
 #include "edge/line_priv.h"
 
+enum { ID_MAX = 128, ECHO_MAX = 6 * ID_MAX + 2 }; /* bytes of an action's id, and as JSON */
+
 /* ---- welcome ---- */
 
 static void send_standing(void *ctx, const char *json, size_t len)
@@ -108,7 +110,7 @@ static void on_result(void *ctx, bool ok, const char *code, const char *message)
     action_free(a);
 }
 
-static int read_request(const json_t *o, struct telephony_request *r, struct errmsg *why)
+static int read_request(const struct json_obj *o, struct telephony_request *r, struct errmsg *why)
 {
     const struct {
         const char *key;
@@ -118,7 +120,7 @@ static int read_request(const json_t *o, struct telephony_request *r, struct err
         {"reason", &r->reason}, {"source", &r->source}, {"call", &r->call},
     };
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
-        int rc = json_get_str(o, texts[i].key, 128, texts[i].to, why);
+        int rc = json_obj_str(o, texts[i].key, 128, texts[i].to, why);
         if (rc < 0)
             return rc;
     }
@@ -126,17 +128,24 @@ static int read_request(const json_t *o, struct telephony_request *r, struct err
 }
 
 /* The client's id, text or number, as JSON for the answer; NULL if it is none. */
-static char *echo_of(const json_t *id)
+static char *echo_of(const struct json_obj *o)
 {
-    bool good = json_is_integer(id) || (json_is_string(id) && json_string_length(id) <= 128);
-    return good ? json_dumps(id, JSON_ENCODE_ANY | JSON_COMPACT) : NULL;
+    struct json_field id;
+    struct buf out = BUF_INIT(ECHO_MAX);
+    if (!json_obj_get(o, "id", &id))
+        return NULL;
+    if (id.kind == JSON_OBJ_TEXT && id.len <= ID_MAX)
+        json_quote(&out, id.text, id.len);
+    else if (id.kind == JSON_OBJ_INT)
+        buf_printf(&out, "%lld", (long long)id.number);
+    return out.len ? buf_take(&out) : NULL;
 }
 
-void agent_action(struct link *k, const json_t *o)
+void agent_action(struct link *k, const struct json_obj *o)
 {
     struct telephony_request r = {.device = k->device};
     struct errmsg why = {{0}};
-    char *echo = echo_of(json_object_get(o, "id"));
+    char *echo = echo_of(o);
     if (!echo) {
         link_refuse(k, LINE_BAD_EVENT, 0, "id: missing, or neither text nor a number");
         return;

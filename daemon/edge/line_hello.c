@@ -28,24 +28,24 @@ struct hello {
     int64_t v;
 };
 
-static int read_hello(const json_t *o, struct hello *h, struct errmsg *why)
+static int read_hello(const struct json_obj *o, struct hello *h, struct errmsg *why)
 {
     const char *type = NULL;
-    int rc = json_get_str(o, "type", 64, &type, why);
+    int rc = json_obj_str(o, "type", 64, &type, why);
     if (rc == 0 && (!type || strcmp(type, "hello") != 0))
         return errmsg_set(why, E_INVALID, "the first line is a hello");
     if (rc == 0)
-        rc = json_get_int(o, "v", 0, INT32_MAX, &h->v, why);
+        rc = json_obj_int(o, "v", 0, INT32_MAX, &h->v, why);
     if (rc == 0 && h->v != 1)
         return errmsg_set(why, E_INVALID, "v: this is version 1");
     if (rc == 0)
-        rc = json_get_str(o, "role", 64, &h->role, why);
+        rc = json_obj_str(o, "role", 64, &h->role, why);
     if (rc == 0)
-        rc = json_get_str(o, "name", 64, &h->name, why);
+        rc = json_obj_str(o, "name", 64, &h->name, why);
     if (rc == 0)
-        rc = json_get_str(o, "token", STAFF_TOKEN_MAX, &h->token, why);
+        rc = json_obj_str(o, "token", STAFF_TOKEN_MAX, &h->token, why);
     if (rc == 0)
-        rc = json_get_str(o, "device", 64, &h->device, why);
+        rc = json_obj_str(o, "device", 64, &h->device, why);
     return rc;
 }
 
@@ -104,7 +104,7 @@ static void take(struct link *k, enum line_role role, const struct hello *h,
     k->line->stats.monitors += role == LINE_MONITOR;
 }
 
-void link_hello(struct link *k, const json_t *o)
+void link_hello(struct link *k, const struct json_obj *o)
 {
     struct hello h = {0};
     struct errmsg why = {{0}};

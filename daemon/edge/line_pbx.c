@@ -109,7 +109,7 @@ void pbx_close(struct link *k, const char *why)
 
 /* ---- events ---- */
 
-void pbx_event(struct link *k, const json_t *o)
+void pbx_event(struct link *k, const struct json_obj *o)
 {
     struct steward_cti_event ev = {.struct_size = sizeof(ev)};
     struct errmsg why = {{0}};
@@ -119,9 +119,9 @@ void pbx_event(struct link *k, const json_t *o)
         rc = errmsg_set(&why, E_INVALID, "seq: missing");
     if (rc == 0)
         rc = telephony_event(k->source, seq, &ev, &why);
-    if (rc < 0) {
-        if (!seq)
-            seq = json_integer_value(json_object_get(o, "seq"));
+    struct json_field said;
+    if (rc < 0 && !seq && json_obj_get(o, "seq", &said) && said.kind == JSON_OBJ_INT)
+        seq = said.number;
+    if (rc < 0)
         link_refuse(k, LINE_BAD_EVENT, seq, "%s", why.text);
-    }
 }

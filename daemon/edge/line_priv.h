@@ -5,7 +5,7 @@
 #pragma once
 #include <uthash.h>
 #include "base/buf.h"
-#include "base/json.h"
+#include "base/json_obj.h"
 #include "base/log.h"
 #include "edge/line.h"
 #include "service/screenpop.h"
@@ -131,7 +131,7 @@ void line_leave(struct line_group **table, struct line_member *m);
 struct line_group *line_group(struct line_group *table, const char *key);
 
 /* line_hello.c */
-void link_hello(struct link *k, const json_t *o);
+void link_hello(struct link *k, const struct json_obj *o);
 /** True while the link's token is still good for what it does. */
 bool link_may_stay(struct link *k);
 
@@ -139,14 +139,14 @@ bool link_may_stay(struct link *k);
 /** Take over the source of this name and wait for the welcome. May close the link. */
 void pbx_open(struct link *k);
 void pbx_close(struct link *k, const char *why);
-void pbx_event(struct link *k, const json_t *o);
+void pbx_event(struct link *k, const struct json_obj *o);
 /** All output has left, or is to: send the ack that waits. */
 void pbx_drained(struct link *k);
 
 /* line_agent.c */
 void agent_open(struct link *k);
 void agent_close(struct link *k);
-void agent_action(struct link *k, const json_t *o);
+void agent_action(struct link *k, const struct json_obj *o);
 
 /* line_hub.c */
 void line_on_hub(void *line, const struct hub_event *ev);

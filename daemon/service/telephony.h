@@ -13,7 +13,7 @@
 #include <steward/plugin.h>
 #include <steward/types.h>
 #include "base/err.h"
-#include "base/json.h"
+#include "base/json_obj.h"
 #include "base/loop.h"
 #include "domain/number.h"
 #include "service/hub.h"
@@ -140,7 +140,7 @@ enum steward_event_kind telephony_event_kind(const char *word);
 const char *telephony_event_name(enum steward_event_kind kind);
 /** Fill *out from a line-protocol `event` object (or an HTTP push); texts belong to o. E_INVALID
  * with why names the field. *seq is 0 when absent. */
-int telephony_event_parse(const json_t *o, struct steward_cti_event *out, int64_t *seq,
+int telephony_event_parse(const struct json_obj *o, struct steward_cti_event *out, int64_t *seq,
                           struct errmsg *why) MUST_CHECK;
 
 /* ---- devices ---- */

@@ -128,48 +128,48 @@ static const struct event_form {
 };
 
 /* A word of a table; absent is 0. */
-static int get_word(const json_t *o, const char *key, const char *const *names, size_t n, int *out,
-                    struct errmsg *why)
+static int get_word(const struct json_obj *o, const char *key, const char *const *names, size_t n,
+                    int *out, struct errmsg *why)
 {
     const char *word = NULL;
-    int rc = json_get_str(o, key, TEXT_MAX_EVENT, &word, why);
+    int rc = json_obj_str(o, key, TEXT_MAX_EVENT, &word, why);
     *out = find_word(names, n, word);
     if (rc == E_OK && word && !*out)
         return errmsg_set(why, E_INVALID, "%s: '%.40s' is no word of it", key, word);
     return rc;
 }
 
-static int get_common(const json_t *o, struct steward_cti_event *ev, int64_t *seq,
+static int get_common(const struct json_obj *o, struct steward_cti_event *ev, int64_t *seq,
                       struct errmsg *why)
 {
     const char *at = NULL, *presentation = NULL;
     int direction = 0;
     *seq = 0;
-    int rc = json_get_int(o, "seq", 1, INT64_MAX, seq, why);
+    int rc = json_obj_int(o, "seq", 1, INT64_MAX, seq, why);
     if (rc == E_OK)
-        rc = json_get_str(o, "at", 64, &at, why);
+        rc = json_obj_str(o, "at", 64, &at, why);
     if (rc == E_OK && at && clock_parse(at, &ev->at) < 0)
         rc = errmsg_set(why, E_INVALID, "at: '%.40s' is no RFC 3339 time", at);
     if (ev->kind == STEWARD_EV_AGENT_STATE)
         return rc;
     if (rc == E_OK)
-        rc = json_get_str(o, "call", NAME_MAX_CALL, &ev->call, why);
+        rc = json_obj_str(o, "call", NAME_MAX_CALL, &ev->call, why);
     if (rc == E_OK)
         rc = get_word(o, "direction", direction_names, ARRAY_LEN(direction_names), &direction, why);
     ev->direction = (enum steward_direction)direction;
     if (rc == E_OK)
-        rc = json_get_str(o, "calling", TEXT_MAX_EVENT, &ev->calling, why);
+        rc = json_obj_str(o, "calling", TEXT_MAX_EVENT, &ev->calling, why);
     if (rc == E_OK)
-        rc = json_get_str(o, "called", TEXT_MAX_EVENT, &ev->called, why);
+        rc = json_obj_str(o, "called", TEXT_MAX_EVENT, &ev->called, why);
     if (rc == E_OK)
-        rc = json_get_str(o, "pbx_cause", 1024, &ev->pbx_cause, why);
+        rc = json_obj_str(o, "pbx_cause", 1024, &ev->pbx_cause, why);
     if (rc == E_OK)
-        rc = json_get_str(o, "presentation", TEXT_MAX_EVENT, &presentation, why);
+        rc = json_obj_str(o, "presentation", TEXT_MAX_EVENT, &presentation, why);
     ev->restricted = text_eq(presentation, "restricted");
     return rc;
 }
 
-static int get_texts(const json_t *o, unsigned uses, struct steward_cti_event *ev,
+static int get_texts(const struct json_obj *o, unsigned uses, struct steward_cti_event *ev,
                      struct errmsg *why)
 {
     const struct {
@@ -186,7 +186,7 @@ static int get_texts(const json_t *o, unsigned uses, struct steward_cti_event *e
     };
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
         int rc = uses & texts[i].bit
-                     ? json_get_str(o, texts[i].key, texts[i].max, texts[i].out, why)
+                     ? json_obj_str(o, texts[i].key, texts[i].max, texts[i].out, why)
                      : E_OK;
         if (rc < 0)
             return rc;
@@ -194,7 +194,7 @@ static int get_texts(const json_t *o, unsigned uses, struct steward_cti_event *e
     return E_OK;
 }
 
-static int get_words(const json_t *o, unsigned uses, struct steward_cti_event *ev,
+static int get_words(const struct json_obj *o, unsigned uses, struct steward_cti_event *ev,
                      struct errmsg *why)
 {
     int cause = 0, kind = 0, by = 0, state = 0, rc = E_OK;
@@ -213,14 +213,14 @@ static int get_words(const json_t *o, unsigned uses, struct steward_cti_event *e
     return rc;
 }
 
-int telephony_event_parse(const json_t *o, struct steward_cti_event *ev, int64_t *seq,
+int telephony_event_parse(const struct json_obj *o, struct steward_cti_event *ev, int64_t *seq,
                           struct errmsg *why)
 {
     const char *word = NULL;
     memset(ev, 0, sizeof(*ev));
     ev->struct_size = sizeof(*ev);
     *seq = 0;
-    int rc = json_get_str(o, "event", TEXT_MAX_EVENT, &word, why);
+    int rc = json_obj_str(o, "event", TEXT_MAX_EVENT, &word, why);
     if (rc < 0)
         return rc;
     if (!word)

@@ -54,12 +54,12 @@ int64_t telephony_last_seq(const struct telephony_source *s)
     return s->durable;
 }
 
-int telephony_event_parse(const json_t *o, struct steward_cti_event *out, int64_t *seq,
+int telephony_event_parse(const struct json_obj *o, struct steward_cti_event *out, int64_t *seq,
                           struct errmsg *why)
 {
-    int rc = json_get_int(o, "seq", 1, INT64_MAX, seq, why);
+    int rc = json_obj_int(o, "seq", 1, INT64_MAX, seq, why);
     if (rc == 0)
-        rc = json_get_str(o, "call", 128, &out->call, why);
+        rc = json_obj_str(o, "call", 128, &out->call, why);
     return rc == 0 && !out->call ? errmsg_set(why, E_INVALID, "call: missing") : rc;
 }
 

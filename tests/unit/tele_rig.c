@@ -170,15 +170,15 @@ int rig_event(int64_t seq, const char *fields)
     struct steward_cti_event ev;
     int64_t parsed;
     snprintf(text, sizeof(text), "{%s}", fields);
-    json_t *o = json_parse(text, strlen(text), &why);
-    if (!o)
+    struct json_obj o;
+    if (json_obj_read(&o, text, strlen(text), &why) < 0)
         fail_msg("%s: %s", text, why.text);
-    int rc = telephony_event_parse(o, &ev, &parsed, &why);
+    int rc = telephony_event_parse(&o, &ev, &parsed, &why);
     if (rc == E_OK)
         rc = telephony_event(rig.source, seq, &ev, &why);
     if (rc == E_OK && seq >= next_seq)
         next_seq = seq + 1;
-    json_decref(o);
+    json_obj_free(&o);
     return rc;
 }
 
