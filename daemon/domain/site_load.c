@@ -117,6 +117,8 @@ struct site *site_load(const char *file, struct conf_faults *faults)
     struct site *s = site_from_tree(file, root, faults);
     site_load_instances(s, faults);
     site_check_gateways(s, root, faults);
+    if (!root->partial)
+        site_check_templates(s, root, faults);
     conf_node_free(&root);
     return site_or_null(s, faults);
 }

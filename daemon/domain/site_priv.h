@@ -29,3 +29,6 @@ void site_load_instances(struct site *s, struct conf_faults *faults);
 /** A gateway that has no instance yet is a warning. */
 void site_check_gateways(const struct site *s, const struct conf_node *root,
                          struct conf_faults *faults);
+/** The folder of templates is readable, and what the file names of them is there. */
+void site_check_templates(const struct site *s, const struct conf_node *root,
+                          struct conf_faults *faults);

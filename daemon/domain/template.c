@@ -372,6 +372,25 @@ void template_set_free(struct template_set **set)
     *set = NULL;
 }
 
+/* True if it is there already. */
+static bool has_name(const char *const *names, size_t n, const char *name)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(names[i], name) == 0)
+            return true;
+    return false;
+}
+
+void template_names(const struct template_set *set, const char **out, size_t max)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; set && i < set->n && n + 1 < max; i++)
+        if (!has_name(out, n, set->items[i]->name))
+            out[n++] = set->items[i]->name;
+    out[n] = NULL;
+}
+
 static const struct template *find_exact(const struct template_set *set, const char *name,
                                          enum lang lang)
 {

@@ -36,6 +36,9 @@ void template_set_free(struct template_set **set);
  * that name. */
 const struct template *template_find(const struct template_set *set, const char *name,
                                      enum lang lang);
+/** The names of a set, each once, NULL-terminated, at most max with the NULL. They live as long as
+ * the set. */
+void template_names(const struct template_set *set, const char **out, size_t max);
 
 /** The value of a field: NULL or "" if it is empty. Lives until the next call. */
 typedef const char *template_field(void *ctx, const char *name);

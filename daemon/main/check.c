@@ -7,7 +7,6 @@
 #include "domain/calendar.h"
 #include "host/plugins.h"
 #include "main/daemon.h"
-#include "service/outbox.h"
 #include "store/db.h"
 
 static void check_store(const struct site *site, struct conf_faults *faults)
@@ -38,13 +37,6 @@ static void check_calendars(const struct site *site, struct conf_faults *faults)
     calendars_unref(&all);
 }
 
-static void check_templates(const struct site *site, struct conf_faults *faults)
-{
-    struct errmsg why = {{0}};
-    if (outbox_check_templates(site->messages.templates, &why) < 0)
-        conf_fault_in(faults, site->file, 0, 0, "messages.templates: %s", why.text);
-}
-
 struct site *daemon_check(const char *config, struct conf_faults *faults)
 {
     struct site *site = site_load(config, faults);
@@ -52,7 +44,6 @@ struct site *daemon_check(const char *config, struct conf_faults *faults)
         return NULL;
     check_store(site, faults);
     check_tls(site, faults);
-    check_templates(site, faults);
     check_calendars(site, faults);
     plugins_check(site, faults);
     if (faults->errors)

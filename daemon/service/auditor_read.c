@@ -450,13 +450,28 @@ int audit_tickets(struct db *db, struct tickets *t, int64_t now, int64_t after, 
     return rc;
 }
 
+/* A ticket's head and its history are of one moment, whatever is written meanwhile. */
+static int audit_chunk(struct db *db, struct tickets *t, int64_t now, int64_t *last,
+                       struct audit_report *report)
+{
+    bool own = !db_in_transaction(db);
+    int rc = own ? db_begin(db) : 0;
+
+    if (rc)
+        return rc;
+    rc = audit_tickets(db, t, now, *last, 256, last, report);
+    if (own && rc)
+        db_rollback(db);
+    return own && !rc ? db_commit(db) : rc;
+}
+
 int audit_all(struct db *db, struct tickets *t, int64_t now, struct audit_report *report)
 {
     int64_t last = 0;
     int rc;
 
     do {
-        rc = audit_tickets(db, t, now, last, 256, &last, report);
+        rc = audit_chunk(db, t, now, &last, report);
     } while (!rc && last && !report->broken && !report->missing);
     return rc;
 }

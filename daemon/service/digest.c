@@ -60,10 +60,12 @@ static int mark(struct ledger_tx *tx, int32_t day, bool *mine)
 }
 
 /* By e-mail, else by SMS; who has neither sees it at the desk (GET /reports/digest). */
-static int send_one(struct tickets *t, struct ledger_tx *tx, const char *account, const char *text)
+static int send_one(struct tickets *t, struct ledger_tx *tx, const char *account, const char *text,
+                    int *sent)
 {
     static const char *const channels[] = {"email", "sms"};
     struct outbox_param params[] = {{"text", text, 0}};
+    struct errmsg why = {""};
     int rc = E_NOTFOUND;
 
     for (size_t i = 0; i < ARRAY_LEN(channels) && rc == E_NOTFOUND; i++) {
@@ -73,9 +75,10 @@ static int send_one(struct tickets *t, struct ledger_tx *tx, const char *account
                                    .template_name = "digest",
                                    .params = params,
                                    .n_params = ARRAY_LEN(params)};
-        rc = outbox_enqueue(t->outbox, tx, &m, NULL, NULL);
+        rc = outbox_enqueue(t->outbox, tx, &m, NULL, &why);
     }
-    return rc == E_NOTFOUND || rc == E_DENIED || rc == E_INVALID ? 0 : rc;
+    *sent += rc == 0;
+    return rc ? tickets_not_sent(t, tx, rc, 0, &why) : 0;
 }
 
 static int sending_run(struct ledger_tx *tx, void *arg)
@@ -85,13 +88,16 @@ static int sending_run(struct ledger_tx *tx, void *arg)
     struct tell_scope scope = {.t = t, .tx = tx};
     struct told told = {.n = 0};
     bool mine = false;
+    int sent = 0;
     int rc = mark(tx, s->today, &mine);
 
     if (rc || !mine || !s->text.len)
         return rc;
     rc = tell_resolve(&scope, &s->site->reports.digest_tell, &told);
     for (size_t i = 0; !rc && i < told.n; i++)
-        rc = send_one(t, tx, told.names[i], buf_str(&s->text));
+        rc = send_one(t, tx, told.names[i], buf_str(&s->text), &sent);
+    if (!rc && !sent)
+        rc = tickets_alert(t, tx, "nobody_found", 0, "the digest of complaints reached nobody");
     return rc;
 }
 

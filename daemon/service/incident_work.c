@@ -87,9 +87,10 @@ static int send_solved(struct ticket *k, const struct incident_row *r, int64_t *
                                .template_name = "incident_solved",
                                .params = params,
                                .n_params = r->reason ? 2 : 1};
-    int rc = outbox_enqueue(k->t->outbox, k->tx, &m, id, NULL);
+    struct errmsg why = {""};
+    int rc = outbox_enqueue(k->t->outbox, k->tx, &m, id, &why);
 
-    return rc == E_NOTFOUND || rc == E_DENIED || rc == E_INVALID ? 0 : rc;
+    return rc ? tickets_not_sent(k->t, k->tx, rc, k->row.id, &why) : 0;
 }
 
 static void say_told(struct ticket *k, const struct incident_row *r, int64_t message)

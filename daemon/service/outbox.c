@@ -76,15 +76,6 @@ const char *outbox_ticket_text(int64_t id, char out[24])
     return out;
 }
 
-int outbox_check_templates(const char *folder, struct errmsg *why)
-{
-    struct template_set *set = template_set_load(folder, why);
-    int rc = set ? 0 : E_INVALID;
-
-    template_set_free(&set);
-    return rc;
-}
-
 struct swap {
     struct outbox *ob;
     struct outbox_rules *fresh, *old;

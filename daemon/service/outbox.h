@@ -56,8 +56,6 @@ void outbox_stop(struct outbox *ob);
 void outbox_free(struct outbox **ob);
 /** New configuration and templates; a template that is wrong leaves the old ones active. */
 int outbox_reload(struct outbox *ob, struct site *site, struct errmsg *why) MUST_CHECK;
-/** Only checks a folder of templates, for `stewardd -t`. */
-int outbox_check_templates(const char *folder, struct errmsg *why) MUST_CHECK;
 
 /* ---- inside a ledger command ---- */
 

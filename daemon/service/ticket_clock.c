@@ -321,33 +321,53 @@ static bool gains_time(struct ticket *k, const struct clock_row *c, const struct
     return !k->rc && promise_due(&cp.promise) > c->due_at;
 }
 
+/* What a clock goes on under, with the time used; one that has ended, under nothing. */
+static void say_rebased(struct ticket *k, const struct clock_row *c, const struct policy *p,
+                        const struct promise *promise, const char *why)
+{
+    struct jw *w = ticket_say(k);
+    bool ended = c->ended_at != 0;
+
+    say_clock(w, c);
+    jw_kstr(w, "policy", p->name);
+    jw_kint(w, "policy_id", ended ? k->row.policy_id : c->policy_id);
+    jw_kstr(w, "span", ended ? NULL : c->span);
+    jw_kint(w, "used_s", promise_used(promise, k->now) / 1000);
+    jw_ktime(w, "due_at", ended ? 0 : c->due_at);
+    if (ended)
+        jw_kstr(w, "state", clock_state_name(c->state));
+    jw_kstr(w, "why", why);
+    ticket_said(k, "rebased");
+}
+
 /* The present policy has no such promise: it ends here, for the history to see. */
 static void rebase_away(struct ticket *k, struct clock_row *c, const char *why)
 {
     struct clock_promise cp;
-    struct jw *w;
 
     k->rc = clock_promise_of(k->db, k->t->calendars, c, &cp);
     if (k->rc)
         return;
     ticket_clock_cancel(k, c);
-    w = ticket_say(k);
-    say_clock(w, c);
-    jw_kstr(w, "policy", k->policy->name);
-    jw_kint(w, "policy_id", k->row.policy_id);
-    jw_knull(w, "span");
-    jw_kint(w, "used_s", promise_used(&cp.promise, k->now) / 1000);
-    jw_knull(w, "due_at");
-    jw_kstr(w, "state", clock_state_name(CLOCK_CANCELLED));
-    jw_kstr(w, "why", why);
-    ticket_said(k, "rebased");
+    say_rebased(k, c, k->policy, &cp.promise, why);
+}
+
+void ticket_clock_recount(struct ticket *k, struct clock_row *c, const struct policy *p,
+                          const struct promise *promise)
+{
+    int64_t due = promise_due(promise);
+
+    if (k->rc || !due || due == c->due_at)
+        return;
+    c->due_at = due;
+    c->dirty = true;
+    say_rebased(k, c, p, promise, "calendar");
 }
 
 static void rebase(struct ticket *k, struct clock_row *c, const char *why, bool never_later)
 {
     struct clock_row fresh = *c;
     struct clock_promise cp;
-    struct jw *w;
 
     if (k->rc || clock_is_protocol(c))
         return;
@@ -372,15 +392,7 @@ static void rebase(struct ticket *k, struct clock_row *c, const char *why, bool 
         k->rc = clock_promise_of(k->db, k->t->calendars, c, &cp);
     if (k->rc)
         return;
-    w = ticket_say(k);
-    say_clock(w, c);
-    jw_kstr(w, "policy", k->policy->name);
-    jw_kint(w, "policy_id", c->policy_id);
-    jw_kstr(w, "span", c->span);
-    jw_kint(w, "used_s", promise_used(&cp.promise, k->now) / 1000);
-    jw_ktime(w, "due_at", c->due_at);
-    jw_kstr(w, "why", why);
-    ticket_said(k, "rebased");
+    say_rebased(k, c, k->policy, &cp.promise, why);
 }
 
 void ticket_clocks_rebase(struct ticket *k, const char *why, bool never_later)

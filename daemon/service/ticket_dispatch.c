@@ -123,7 +123,8 @@ static void arrange_visit(struct ticket *k, const struct dispatch_row *d)
     struct outbox_param params[] = {{"from", NULL, d->visit_from}, {"to", NULL, d->visit_to}};
     struct tell_message m = {.template_name = "visit", .params = params, .n_params = 2};
 
-    (void)ticket_tell_owner(k, NULL, &m);
+    struct errmsg why;
+    (void)ticket_tell_owner(k, NULL, &m, &why);
     if (resolve && resolve->state != CLOCK_PAUSED)
         ticket_clock_pause(k, resolve, "visit", d->visit_from);
 }

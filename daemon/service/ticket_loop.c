@@ -111,8 +111,7 @@ int verb_reopen(struct verb_req *r)
 /* True for the ways by which a person tells him: nothing has to be sent then. */
 static bool is_spoken(const char *channel)
 {
-    return text_eq(channel, "call") || text_eq(channel, "callback") ||
-           text_eq(channel, "walk_in") || text_eq(channel, "web");
+    return text_eq(channel, "call") || text_eq(channel, "callback") || text_eq(channel, "walk_in");
 }
 
 /* From `resolved` on the owner is asked; the clock and the no-answer protocol begin. */
@@ -148,13 +147,16 @@ int verb_reply(struct verb_req *r)
     struct tell_message m = {
         .template_name = asks ? "confirm" : "replied", .params = params, .n_params = 1};
     bool spoken = is_spoken(channel);
-    if (!spoken)
-        message = ticket_tell_owner(k, channel, &m);
+    struct errmsg why = {""};
+    if (!spoken) /* nothing goes by `web`: he is told as he can be reached */
+        message = ticket_tell_owner(k, text_eq(channel, "web") ? NULL : channel, &m, &why);
     k->row.was_set |= TICKET_TOLD_OWNER;
     w = ticket_say(k);
     jw_kstr(w, "note", note);
     jw_kstr(w, "channel", channel);
     jw_kid(w, "message", message);
+    if (!spoken && !message)
+        jw_kstr(w, "not_sent", why.text);
     ticket_said(k, "replied");
     ticket_clock_keep(k, "first_reply", 0);
     ticket_clock_keep(k, "feedback", 0);

@@ -185,6 +185,9 @@ void ticket_clock_resume(struct ticket *k, struct clock_row *c);
 /** Go on under the ticket's present policy, keeping the time used. never_later: a clock that would
  * gain time by it stays as it is (the daemon's own changes promise nothing later). */
 void ticket_clocks_rebase(struct ticket *k, const char *why, bool never_later);
+/** A calendar that changed since the clock was armed moves its end: recorded, when it is seen. */
+void ticket_clock_recount(struct ticket *k, struct clock_row *c, const struct policy *p,
+                          const struct promise *promise);
 /** Start the clocks and milestones that the ticket's present policy counts from the opening and
  * that it has not had yet: the category is often known only after the call. */
 void ticket_clocks_join(struct ticket *k);
@@ -234,8 +237,13 @@ int tell_send(struct tickets *t, struct ledger_tx *tx, const struct tell_message
 /** Resolve against a ticket (the department: of a dispatch, else the category's) and send. */
 void ticket_tell(struct ticket *k, const struct conf_texts *words, int64_t dispatch,
                  const struct tell_message *m, struct told *out);
-/** One message to the owner; 0 when there is nobody to tell or the owner refused. */
-int64_t ticket_tell_owner(struct ticket *k, const char *channel, const struct tell_message *m);
+/** One message to the owner; 0 with why when there is nobody to tell or the owner refused. */
+int64_t ticket_tell_owner(struct ticket *k, const char *channel, const struct tell_message *m,
+                          struct errmsg *why);
+/** What outbox_enqueue() refused with rc: 0 where the recipient has no address or no consent; a
+ * message that could not be made is an alert, too. Other codes as they are. */
+int tickets_not_sent(struct tickets *t, struct ledger_tx *tx, int rc, int64_t ticket_id,
+                     const struct errmsg *why) MUST_CHECK;
 /** An alert row, and everybody at a desk hears of it after the commit. */
 int tickets_alert(struct tickets *t, struct ledger_tx *tx, const char *kind, int64_t ticket_id,
                   const char *text) MUST_CHECK;

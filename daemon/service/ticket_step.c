@@ -136,6 +136,7 @@ static bool run_next(struct ticket *k, int64_t id)
         ticket_clock_resume(k, c);
         return true;
     }
+    ticket_clock_recount(k, c, p, &cp.promise);
     mark.breached = c->breached;
     ladder_mark_parse(c->fired, &mark);
     struct ladder_next next = ladder_next(policy_ladder_of(p, c->name), &cp.promise, &mark);

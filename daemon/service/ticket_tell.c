@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "service/hub.h"
@@ -131,10 +132,19 @@ int tell_resolve(const struct tell_scope *scope, const struct conf_texts *words,
 
 /* ---- messages ---- */
 
-/* Codes of outbox_enqueue() that mean "not this way", not "the store is broken". */
-static bool is_refusal(int rc)
+int tickets_not_sent(struct tickets *t, struct ledger_tx *tx, int rc, int64_t ticket_id,
+                     const struct errmsg *why)
 {
-    return rc == E_NOTFOUND || rc == E_DENIED || rc == E_INVALID;
+    char text[320], id[TICKET_ID_TEXT];
+
+    if (rc == E_NOTFOUND || rc == E_DENIED)
+        return 0;
+    if (rc != E_INVALID)
+        return rc;
+    snprintf(text, sizeof(text), "%s%sa message could not be made: %.250s",
+             ticket_id ? ticket_id_format(ticket_id, id) : "", ticket_id ? ": " : "", why->text);
+    log_error(NULL, "%s", text);
+    return tickets_alert_some(t, tx, "message_refused", ticket_id, text);
 }
 
 static int send_one(struct tickets *t, struct ledger_tx *tx, const struct tell_message *m,
@@ -147,12 +157,13 @@ static int send_one(struct tickets *t, struct ledger_tx *tx, const struct tell_m
                                  .template_name = m->template_name,
                                  .params = m->params,
                                  .n_params = m->n_params};
+    struct errmsg why = {""};
     int64_t id = 0;
-    int rc = outbox_enqueue(t->outbox, tx, &msg, &id, NULL);
+    int rc = outbox_enqueue(t->outbox, tx, &msg, &id, &why);
 
     if (!rc && told->messages_n < ARRAY_LEN(told->messages))
         told->messages[told->messages_n++] = id;
-    return is_refusal(rc) ? 0 : rc;
+    return rc ? tickets_not_sent(t, tx, rc, m->ticket_id, &why) : 0;
 }
 
 int tell_send(struct tickets *t, struct ledger_tx *tx, const struct tell_message *m,
@@ -213,7 +224,8 @@ void ticket_tell(struct ticket *k, const struct conf_texts *words, int64_t dispa
         ticket_concerns(k, out->names[i]);
 }
 
-int64_t ticket_tell_owner(struct ticket *k, const char *channel, const struct tell_message *m)
+int64_t ticket_tell_owner(struct ticket *k, const char *channel, const struct tell_message *m,
+                          struct errmsg *why)
 {
     struct outbox_message msg = {.channel = channel,
                                  .message_class = "service",
@@ -227,13 +239,14 @@ int64_t ticket_tell_owner(struct ticket *k, const char *channel, const struct te
     int64_t id = 0;
     int rc;
 
+    errmsg_set(why, 0, "nobody is known who could be told");
     if (k->rc || !k->t->outbox || (!k->row.person_id && !*k->row.caller) || ticket_flush(k))
         return 0;
     if (!channel && !k->row.person_id)
         msg.channel = "sms";
-    rc = outbox_enqueue(k->t->outbox, k->tx, &msg, &id, NULL);
-    if (rc && !is_refusal(rc))
-        k->rc = rc;
+    rc = outbox_enqueue(k->t->outbox, k->tx, &msg, &id, why);
+    if (rc)
+        k->rc = tickets_not_sent(k->t, k->tx, rc, k->row.id, why);
     return rc ? 0 : id;
 }
 

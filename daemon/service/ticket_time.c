@@ -182,7 +182,8 @@ static void make_try(struct ticket *k, const struct protocol *p, int i)
         ring_again(k);
         return;
     }
-    message = ticket_tell_owner(k, means, &m);
+    struct errmsg why;
+    message = ticket_tell_owner(k, means, &m, &why);
     if (!message)
         return;
     k->row.attempts++;

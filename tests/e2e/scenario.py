@@ -267,7 +267,7 @@ class Run:
         """then KIND {…}: the next event of that kind, after the one seen last, has these data."""
         kind, _, body = rest.partition(" ")
         for e in self.site.timeline(self.key)[self.seen:]:
-            if e["kind"] == kind and matches(json.loads(body or "{}"), e["data"]):
+            if e["kind"] == kind and matches(self.fill(body), e["data"]):
                 self.seen = e["seq"]
                 return
         raise AssertionError(f"no {rest} after event {self.seen}: " + self.story())
@@ -318,6 +318,11 @@ class Run:
         card = self.site.get(f"/owners?phone={self.number}")["items"][0]["owner"]
         assert matches(self.fill(rest), card["open_tickets"][0]), card["open_tickets"]
 
+    def see_verify(self, _):
+        """The second reading of the histories agrees, now."""
+        done = self.site.ctl("audit", "verify", ok=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+
     # -- helpers --------------------------------------------------------------------------------
 
     def moment(self, span):
@@ -325,8 +330,9 @@ class Run:
         return at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"
 
     def fill(self, text):
-        """JSON with $call, $ticket, $person and $in(SPAN) filled in."""
+        """JSON with $call, $ticket, $person, $n (the scenario's number) and $in(SPAN) filled in."""
         text = text.replace('"$call"', str(getattr(self, "call_id", 0))).replace('"$person"', str(getattr(self, "person", 0)))
+        text = text.replace("$n", str(self.stage.count))
         text = re.sub(r"\$in\(([^)]*)\)", lambda m: self.moment(m.group(1)), text.replace("$ticket", str(self.key)))
         return json.loads(text or "{}")
 

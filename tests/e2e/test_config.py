@@ -110,3 +110,27 @@ def test_reload_takes_good_and_refuses_bad(site):
 
 def test_secrets_are_never_shown(site):
     assert steward.TOKEN not in site.ctl("config", "show", "--json").stdout
+
+
+def test_templates_that_the_file_names_are_there(make):
+    site = make(start=False)
+    (site.folder / "templates").mkdir(exist_ok=True)
+    (site.folder / "templates" / "birthday.zh.txt").write_text("生日快乐\n", encoding="utf-8")
+    (site.folder / "templates" / "confrim.zh.txt").write_text("满意吗\n", encoding="utf-8")
+    site.section("care", """
+  - {name: a, at: [3 months], do: message, template: birthday}
+  - {name: b, at: [3 months], do: message, template: inspektion}""")
+    site.section("messages", """
+  sms: {gateway: sms}
+  email: {gateway: mail}
+  provider_templates: {confirm: SMS_1, birthdy: SMS_2}""")
+    done = check(site.config)
+    text = done.stdout + done.stderr
+    assert done.returncode == 1
+    assert re.search(r":\d+:\d+: template: there is no template 'inspektion' \(did you mean 'inspection'\?\)", text), text
+    assert re.search(r":\d+:\d+: provider_templates: there is no template 'birthdy' \(did you mean 'birthday'\?\)", text), text
+    assert re.search(r"warning: templates: 'confrim' is none of the daemon's templates \(did you mean 'confirm'\?\)", text), text
+    assert "'birthday' is none" not in text
+    (site.folder / "templates" / "confrim.zh.txt").write_text("满意吗 {ticket\n", encoding="utf-8")
+    done = check(site.config)
+    assert "confrim.zh.txt:1:" in done.stdout + done.stderr

@@ -175,3 +175,27 @@ def test_history_changed_is_found(desk):
     broken = desk.ctl("audit", "verify", ok=False)
     assert broken.returncode == 1 and key in broken.stdout + broken.stderr
     assert desk.request("GET", "/readyz").json["status"] == "degraded"
+
+
+def test_the_history_verifies_while_it_grows(desk):
+    tokens = desk.user("wu.lan"), desk.user("he.lan")
+    ids = [desk.post("/tickets", {"subject": f"t{n}"})["id"] for n in range(100)]
+    going = threading.Event()
+
+    def write(token):
+        n = 0
+        while not going.is_set():
+            desk.post(f"/tickets/{ids[-1 - n % 5]}/note", {"text": "x"}, token=token)
+            n += 1
+
+    writers = [threading.Thread(target=write, args=(token,)) for token in tokens]
+    for w in writers:
+        w.start()
+    try:
+        for _ in range(20):
+            report = desk.get("/audit/verify")
+            assert report["ok"], report
+    finally:
+        going.set()
+        for w in writers:
+            w.join()

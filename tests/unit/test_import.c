@@ -44,8 +44,8 @@ static int setup(void **state)
     registry = registry_new(&(struct registry_opts){ledger, &rules});
     registry_on_person_changed(registry, told_cb, NULL);
     assert_int_equal(registry_set_timezone("Asia/Shanghai", &why), 0);
-    importer = importer_new(
-        &(struct importer_opts){loop, ledger, registry, &db_sqlite, path, NULL});
+    importer =
+        importer_new(&(struct importer_opts){loop, ledger, registry, &db_sqlite, path, NULL});
     told = 0;
     return 0;
 }
