@@ -91,7 +91,7 @@ static int save(struct db *db, struct callback_row *r)
     if (!r->id) {
         q = db_query(db,
                      "INSERT INTO callback (number,person_id,reason,state,calls_json,created_at,"
-                     "ticket_id) VALUES ($1,$2,$3,$4,$5,$6,$7) RETURNING id");
+                     "ticket_id) VALUES ($1,$2,$3,$4,$5,$6,$7)");
         db_bind_text(q, 1, r->number);
         db_bind_opt(q, 2, r->person_id);
         db_bind_text(q, 3, r->reason);
@@ -99,8 +99,7 @@ static int save(struct db *db, struct callback_row *r)
         db_bind_text(q, 5, r->calls_json);
         db_bind_int(q, 6, r->created_at);
         db_bind_opt(q, 7, r->ticket_id);
-        r->id = db_row(q) ? db_int(q, 0) : 0;
-        return db_end(q);
+        return db_insert(q, &r->id);
     }
     q = db_query(db,
                  "UPDATE callback SET state=$1,attempts=$2,calls_json=$3,due_at=$4,ticket_id=$5,"

@@ -270,7 +270,7 @@ static int event_row(struct outbox *ob, struct ledger_tx *tx, const char *gatewa
                               "ticket_id, text, state, next_at, "
                               "expires_at, queued_at, event_type, event_json) "
                               "VALUES ($1, 'webhook', 'staff', $2, $2, $3, '', 'queued', $4, $5, "
-                              "$6, $7, $8) RETURNING id";
+                              "$6, $7, $8)";
     int64_t now = ledger_now(tx), id = 0;
     char key[33] = "evt_";
     rng_token(key + 4, 28);
@@ -284,9 +284,7 @@ static int event_row(struct outbox *ob, struct ledger_tx *tx, const char *gatewa
     db_bind_int(q, 6, at ? at : now);
     db_bind_text(q, 7, type);
     db_bind_text(q, 8, data);
-    if (db_row(q))
-        id = db_int(q, 0);
-    int rc = db_end(q);
+    int rc = db_insert(q, &id);
     return rc ? rc : outbox_announce(ob, tx, id, gateway, now);
 }
 

@@ -305,7 +305,7 @@ static int insert(struct outbox *ob, struct ledger_tx *tx, const struct outbox_m
                               "state, urgent, not_before, next_at, "
                               "expires_at, queued_at, resend_of) VALUES ($1, $2, $3, $4, $5, $6, "
                               "$7, $8, $9, $10, $11, $12, $13, $14, $15, "
-                              "'queued', $16, $17, $18, $19, $20, $21) RETURNING id";
+                              "'queued', $16, $17, $18, $19, $20, $21)";
     int64_t now = ledger_now(tx), first = not_before ? not_before : now;
     bool sms = strcmp(t->channel, "sms") == 0;
     const char *gateway = outbox_gateway_of(ob->rules, t->channel);
@@ -337,8 +337,7 @@ static int insert(struct outbox *ob, struct ledger_tx *tx, const struct outbox_m
     db_bind_int(q, 19, first + outbox_life_ms(ob->rules));
     db_bind_int(q, 20, now);
     db_bind_opt(q, 21, m->resend_of);
-    *id = db_row(q) ? db_int(q, 0) : 0;
-    int rc = db_end(q);
+    int rc = db_insert(q, id);
     free(text);
     return rc ? rc : outbox_announce(ob, tx, *id, gateway, first);
 }

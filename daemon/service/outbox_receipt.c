@@ -231,8 +231,7 @@ static int store_inbound(struct ledger_tx *tx, const struct outbox_inbound *in, 
 {
     static const char sql[] =
         "INSERT INTO inbound (gateway, provider_id, sender, recipient, text, at, reply_to_key) "
-        "VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (gateway, provider_id) DO NOTHING "
-        "RETURNING id";
+        "VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (gateway, provider_id) DO NOTHING";
     struct db_q *q = db_query(ledger_db(tx), sql);
 
     db_bind_text(q, 1, in->gateway);
@@ -242,8 +241,7 @@ static int store_inbound(struct ledger_tx *tx, const struct outbox_inbound *in, 
     db_bind_text(q, 5, in->text);
     db_bind_int(q, 6, in->at ? in->at : ledger_now(tx));
     db_bind_text(q, 7, in->reply_to_key);
-    *row = db_row(q) ? db_int(q, 0) : 0;
-    return db_end(q);
+    return db_insert(q, row);
 }
 
 static int link_inbound(struct ledger_tx *tx, int64_t row, const struct outbox_inbound *in)

@@ -270,6 +270,14 @@ int db_run(struct db_q *q)
     return db_end(q);
 }
 
+int db_insert(struct db_q *q, int64_t *id)
+{
+    struct db *db = q->db;
+    int rc = db_run(q);
+    *id = rc == 0 && db->changes > 0 ? db->driver->inserted_id(db->conn) : 0;
+    return rc;
+}
+
 const struct db_driver *db_driver_of(struct db *db)
 {
     return db->driver;

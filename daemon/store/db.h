@@ -70,6 +70,9 @@ bool db_is_null(struct db_q *q, int col);
 int db_end(struct db_q *q) MUST_CHECK;
 /** db_row until done, then db_end: for statements without rows. */
 int db_run(struct db_q *q) MUST_CHECK;
+/** db_run for an INSERT of one row; *id is that row's, or 0 when ON CONFLICT DO NOTHING did
+ * nothing. (RETURNING does the same; SQLite makes a table for it each time: twice the cost.) */
+int db_insert(struct db_q *q, int64_t *id) MUST_CHECK;
 /** Rows changed by the last finished statement. */
 int64_t db_changes(struct db *db);
 /** A statement without parameters that is not kept (schema text, pragmas; several statements

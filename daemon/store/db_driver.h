@@ -45,6 +45,8 @@ struct db_driver {
     bool (*column_is_null)(void *stmt, int col);
     /** Rows changed by the last statement that changes rows. */
     int64_t (*changes)(void *conn);
+    /** The id that the last row inserted was given. */
+    int64_t (*inserted_id)(void *conn);
     bool (*in_transaction)(void *conn);
     /** About the last operation of the connection. */
     enum db_class (*last_class)(void *conn);

@@ -180,6 +180,11 @@ static int64_t lite_changes(void *arg)
     return sqlite3_changes64(((struct conn *)arg)->handle);
 }
 
+static int64_t lite_inserted_id(void *arg)
+{
+    return sqlite3_last_insert_rowid(((struct conn *)arg)->handle);
+}
+
 /* ---- statements --------------------------------------------------------------------------- */
 
 static int lite_prepare(void *arg, const char *sql, void **out)
@@ -353,6 +358,7 @@ const struct db_driver db_sqlite = {
     .column_text = lite_column_text,
     .column_is_null = lite_column_is_null,
     .changes = lite_changes,
+    .inserted_id = lite_inserted_id,
     .in_transaction = lite_in_transaction,
     .last_class = lite_last_class,
     .last_error = lite_last_error,

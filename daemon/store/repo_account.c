@@ -74,7 +74,7 @@ int account_insert(struct db *db, const struct account_row *r, int64_t *id)
     struct db_q *q = db_query(
         db, "INSERT INTO account (name, kind, role, display, department, phone, email, language, "
             "password, home_device, created_at) "
-            "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING id");
+            "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)");
     db_bind_text(q, 1, r->name);
     db_bind_text(q, 2, r->kind);
     bind_opt_text(q, 3, r->role);
@@ -86,9 +86,7 @@ int account_insert(struct db *db, const struct account_row *r, int64_t *id)
     bind_opt_text(q, 9, r->password);
     bind_opt_text(q, 10, r->home_device);
     db_bind_int(q, 11, r->created_at);
-    if (db_row(q))
-        *id = db_int(q, 0);
-    return db_end(q);
+    return db_insert(q, id);
 }
 
 int account_disable(struct db *db, int64_t id)

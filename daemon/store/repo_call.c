@@ -52,30 +52,25 @@ static void read_row(struct db_q *q, struct call_row *row)
 
 /* ---- writing ---- */
 
-static const char write_sql[] =
+/* The same parameters in both, $1 to $25. */
+static const char insert_sql[] =
     "INSERT INTO call (source_id, call, direction, state, disposition, party, calling, "
     "calling_raw, called, queue, device, agent, person_id, match, started_at, queued_at, "
     "answered_at, ended_at, hold_ms, hung_up_by, offered_json, transfers_json, gap, live_json, "
-    "heard_at) "
-    "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, "
-    "$20, $21, $22, $23, $24, $25) ON CONFLICT (source_id, call) DO UPDATE SET "
-    "direction = excluded.direction, state = excluded.state, disposition = excluded.disposition, "
-    "party = excluded.party, calling = excluded.calling, calling_raw = excluded.calling_raw, "
-    "called = excluded.called, queue = excluded.queue, device = excluded.device, "
-    "agent = excluded.agent, person_id = COALESCE(excluded.person_id, call.person_id), "
-    "match = COALESCE(excluded.match, call.match), started_at = excluded.started_at, "
-    "queued_at = excluded.queued_at, answered_at = excluded.answered_at, "
-    "ended_at = excluded.ended_at, hold_ms = excluded.hold_ms, hung_up_by = excluded.hung_up_by, "
-    "offered_json = excluded.offered_json, transfers_json = excluded.transfers_json, "
-    "gap = excluded.gap, live_json = excluded.live_json, "
-    "heard_at = excluded.heard_at "
-    "WHERE $26 = 0 OR call.live_json IS NOT NULL OR call.started_at = excluded.started_at "
-    "RETURNING id, ticket_id";
+    "heard_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, "
+    "$18, $19, $20, $21, $22, $23, $24, $25) ON CONFLICT (source_id, call) DO NOTHING";
 
-static int write_once(struct db *db, const struct call_row *row, bool fresh, int64_t *id,
-                      int64_t *ticket_id)
+/* $26: only if it is the same call, not a finished one of that name. */
+static const char update_sql[] =
+    "UPDATE call SET direction = $3, state = $4, disposition = $5, party = $6, calling = $7, "
+    "calling_raw = $8, called = $9, queue = $10, device = $11, agent = $12, "
+    "person_id = COALESCE($13, person_id), match = COALESCE($14, match), started_at = $15, "
+    "queued_at = $16, answered_at = $17, ended_at = $18, hold_ms = $19, hung_up_by = $20, "
+    "offered_json = $21, transfers_json = $22, gap = $23, live_json = $24, heard_at = $25 "
+    "WHERE source_id = $1 AND call = $2 AND ($26 = 0 OR live_json IS NOT NULL OR started_at = $15)";
+
+static void bind_row(struct db_q *q, const struct call_row *row)
 {
-    struct db_q *q = db_query(db, write_sql);
     const char *texts[] = {row->call,  row->direction, row->state,       row->disposition,
                            row->party, row->calling,   row->calling_raw, row->called,
                            row->queue, row->device,    row->agent};
@@ -95,27 +90,57 @@ static int write_once(struct db *db, const struct call_row *row, bool fresh, int
     db_bind_int(q, 23, row->gap);
     db_bind_text(q, 24, row->live_json);
     db_bind_opt(q, 25, row->heard_at);
+}
+
+static int insert(struct db *db, const struct call_row *row, int64_t *id)
+{
+    struct db_q *q = db_query(db, insert_sql);
+    bind_row(q, row);
+    return db_insert(q, id);
+}
+
+/* *id stays 0 if there is no such row. */
+static int update(struct db *db, const struct call_row *row, bool fresh, int64_t *id,
+                  int64_t *ticket_id)
+{
+    struct db_q *q = db_query(db, update_sql);
+    bind_row(q, row);
     db_bind_int(q, 26, fresh);
-    *id = *ticket_id = 0;
-    while (db_row(q)) {
+    int rc = db_run(q);
+    if (rc < 0 || db_changes(db) == 0)
+        return rc;
+    q = db_query(db, "SELECT id, ticket_id FROM call WHERE source_id = $1 AND call = $2");
+    db_bind_int(q, 1, row->source_id);
+    db_bind_text(q, 2, row->call);
+    if (db_row(q)) {
         *id = db_int(q, 0);
         *ticket_id = db_int(q, 1);
     }
     return db_end(q);
 }
 
-int call_row_write(struct db *db, const struct call_row *row, bool fresh, int64_t *id,
-                   int64_t *ticket_id)
+/* The finished call of that name makes room. */
+static int rename_old(struct db *db, const struct call_row *row)
 {
-    int rc = write_once(db, row, fresh, id, ticket_id);
-    if (rc < 0 || *id)
-        return rc;
     struct db_q *q =
         db_query(db, "UPDATE call SET call = call || '#' || id WHERE source_id = $1 AND call = $2");
     db_bind_int(q, 1, row->source_id);
     db_bind_text(q, 2, row->call);
-    rc = db_run(q);
-    return rc < 0 ? rc : write_once(db, row, false, id, ticket_id);
+    return db_run(q);
+}
+
+int call_row_write(struct db *db, const struct call_row *row, bool fresh, int64_t *id,
+                   int64_t *ticket_id)
+{
+    *id = *ticket_id = 0;
+    int rc = fresh ? insert(db, row, id) : E_OK;
+    if (rc == E_OK && !*id)
+        rc = update(db, row, fresh, id, ticket_id);
+    if (rc == E_OK && !*id && fresh)
+        rc = rename_old(db, row);
+    if (rc == E_OK && !*id)
+        rc = insert(db, row, id);
+    return rc;
 }
 
 int call_row_set_ticket(struct db *db, int64_t id, int64_t ticket_id)
@@ -213,7 +238,9 @@ int call_json(struct db *db, int64_t id, struct jw *w)
 
 /* ---- lists ---- */
 
-/* One filter is chosen to walk its index; the others are tested on what it finds. */
+/* One filter is chosen to walk its index; the others are tested on what it finds. The index of
+ * parties has one part for each 1,024 calls, of which only the last one is written to: where a
+ * party stands in all of them would be a page of its own for every call that is written. */
 static struct db_q *list_query(struct db *db, const struct call_filter *f)
 {
 #define TAIL                                                                                       \
@@ -221,7 +248,10 @@ static struct db_q *list_query(struct db *db, const struct call_filter *f)
     "$3) AND ($4 IS NULL OR c.state = $4) AND c.started_at >= $5 AND ($6 = 0 OR c.person_id = "    \
     "$6) AND c.id < $7 ORDER BY c.id DESC LIMIT $8"
     if (f->party && f->party[0])
-        return db_query(db, "SELECT " COLUMNS FROM "WHERE c.party = $3 AND " TAIL);
+        return db_query(db, "WITH RECURSIVE part (n) AS (SELECT max(id) / 1024 FROM call WHERE id "
+                            "< $7 UNION ALL SELECT n - 1 FROM part WHERE n > 0) SELECT " COLUMNS
+                            " FROM part CROSS JOIN call c JOIN source s ON s.id = c.source_id "
+                            "WHERE c.id / 1024 = part.n AND c.party = $3 AND " TAIL);
     if (f->person_id)
         return db_query(db, "SELECT " COLUMNS FROM "WHERE c.person_id = $6 AND " TAIL);
     if (f->call && f->call[0] && f->source && f->source[0])

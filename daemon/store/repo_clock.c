@@ -107,7 +107,7 @@ static int insert_clock(struct db *db, struct clock_row *r)
     struct db_q *q = db_query(
         db, "INSERT INTO clock (ticket_id,callback_id,name,dispatch,cycle,state,policy_id,calendar,"
             "span,share,extra_ms,started_at,due_at,ended_at,breached,fired,next_at,done) VALUES "
-            "($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18) RETURNING id");
+            "($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18)");
     db_bind_opt(q, 1, r->ticket_id);
     db_bind_opt(q, 2, r->callback_id);
     db_bind_text(q, 3, r->name);
@@ -126,8 +126,7 @@ static int insert_clock(struct db *db, struct clock_row *r)
     db_bind_text(q, 16, r->fired);
     db_bind_opt(q, 17, r->next_at);
     db_bind_int(q, 18, r->next_at == 0);
-    r->id = db_row(q) ? db_int(q, 0) : 0;
-    return db_end(q);
+    return db_insert(q, &r->id);
 }
 
 int repo_clock_save(struct db *db, struct clock_row *r)

@@ -107,11 +107,9 @@ int repo_incident_insert(struct db *db, struct incident_row *r)
 {
     struct db_q *q =
         db_query(db, "INSERT INTO incident (" COLUMNS ") VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,"
-                     "$11,$12,$13,$14,$15,$16,$17,$18,$19,$20) ON CONFLICT DO NOTHING "
-                     "RETURNING id");
+                     "$11,$12,$13,$14,$15,$16,$17,$18,$19,$20) ON CONFLICT DO NOTHING");
     bind(q, r);
-    r->id = db_row(q) ? db_int(q, 0) : 0;
-    return db_end(q);
+    return db_insert(q, &r->id);
 }
 
 int repo_incident_update(struct db *db, const struct incident_row *r)

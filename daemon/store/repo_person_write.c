@@ -227,7 +227,7 @@ static void bind_row(struct db_q *q, const struct person_row *row, int64_t now)
 static const char insert_sql[] =
     "INSERT INTO person (name, language, segment, flags, tier, tier_since, consent_sms, "
     "consent_email, consent_call, consent_marketing, updated_at, key) VALUES ($1, $2, $3, $4, $5, "
-    "$6, $7, $8, $9, $10, $11, $12) ON CONFLICT (key) DO NOTHING RETURNING id";
+    "$6, $7, $8, $9, $10, $11, $12) ON CONFLICT (key) DO NOTHING";
 
 int person_insert(struct db *db, const struct person_edit *e, int64_t now, int64_t *id)
 {
@@ -236,8 +236,7 @@ int person_insert(struct db *db, const struct person_edit *e, int64_t now, int64
     struct db_q *q = db_query(db, insert_sql);
     bind_row(q, &row, now);
     db_bind_text(q, 12, or_null(e->key));
-    *id = db_row(q) ? db_int(q, 0) : 0;
-    int rc = db_end(q);
+    int rc = db_insert(q, id);
     if (rc == 0 && *id == 0) {
         rc = E_CONSTRAINT;
     }

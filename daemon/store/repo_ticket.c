@@ -263,7 +263,7 @@ static int insert_dispatch(struct db *db, struct dispatch_row *r)
     struct db_q *q =
         db_query(db, "INSERT INTO dispatch (ticket_id,n,department,assignee,visit_from,"
                      "visit_to,state,final,note,sent_at) "
-                     "VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10) RETURNING id");
+                     "VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10)");
     db_bind_int(q, 1, r->ticket_id);
     db_bind_int(q, 2, r->n);
     db_bind_text(q, 3, r->department);
@@ -274,7 +274,7 @@ static int insert_dispatch(struct db *db, struct dispatch_row *r)
     db_bind_int(q, 8, r->final);
     db_bind_text(q, 9, r->note);
     db_bind_int(q, 10, r->sent_at);
-    return one_int(q, &r->id);
+    return db_insert(q, &r->id);
 }
 
 int repo_dispatch_save(struct db *db, struct dispatch_row *r)
@@ -327,10 +327,10 @@ int repo_alert_add(struct db *db, int64_t at, const char *kind, const char *text
                    const char *data_json, int64_t *id)
 {
     struct db_q *q = db_query(db, "INSERT INTO alert (at,kind,text,data_json) "
-                                  "VALUES ($1,$2,$3,$4) RETURNING id");
+                                  "VALUES ($1,$2,$3,$4)");
     db_bind_int(q, 1, at);
     db_bind_text(q, 2, kind);
     db_bind_text(q, 3, text);
     db_bind_text(q, 4, data_json);
-    return one_int(q, id);
+    return db_insert(q, id);
 }

@@ -90,13 +90,12 @@ int unit_put(struct db *db, const char *estate, const char *building, const char
         return rc;
     }
     struct db_q *q = db_query(db, "INSERT INTO unit (building_id, name, area_cm2, delivered_on) "
-                                  "VALUES ($1, $2, $3, $4) RETURNING id");
+                                  "VALUES ($1, $2, $3, $4)");
     db_bind_int(q, 1, building_id);
     db_bind_text(q, 2, unit);
     db_bind_opt(q, 3, area_cm2);
     db_bind_opt(q, 4, delivered_on);
-    *id = db_row(q) ? db_int(q, 0) : 0;
-    return db_end(q);
+    return db_insert(q, id);
 }
 
 static int building_exists(struct db *db, const char *estate, const char *building, bool *there)

@@ -204,6 +204,32 @@ static void test_list(void **state)
     assert_int_equal(listed((struct call_filter){.source = "nobody", .limit = 9}, &next), 0);
 }
 
+/* The index of parties is in parts of 1,024 calls. */
+static void test_list_of_party(void **state)
+{
+    static const int places[] = {1, 1023, 1024, 1025, 5000, 5119, 5120, 30000};
+    int64_t s = source("pbx-party"), next;
+    char name[16], move[128];
+    struct errmsg why;
+    for (size_t i = 0; i < ARRAY_LEN(places); i++) {
+        snprintf(name, sizeof(name), "p%zu", i);
+        struct call_row r = base(s, name);
+        r.party = i == 3 ? "+854" : "+855";
+        r.live_json = NULL;
+        snprintf(move, sizeof(move), "UPDATE call SET id = 100000 + %d WHERE id = %d", places[i],
+                 (int)put(&r, true));
+        assert_int_equal(db_exec(db, move, &why), E_OK);
+    }
+    assert_int_equal(listed((struct call_filter){.party = "+855", .limit = 50}, &next), 7);
+    assert_int_equal(next, 0);
+    assert_int_equal(listed((struct call_filter){.party = "+855", .limit = 3}, &next), 3);
+    assert_int_equal(next, 105119); /* the last one shown: newest come first */
+    assert_int_equal(
+        listed((struct call_filter){.party = "+855", .limit = 50, .before_id = next}, &next), 4);
+    assert_int_equal(listed((struct call_filter){.party = "+854", .limit = 50}, &next), 1);
+    assert_int_equal(listed((struct call_filter){.party = "+8", .limit = 50}, &next), 0);
+}
+
 static void count_call(void *ctx, const struct call_row *row)
 {
     assert_non_null(row->live_json);
@@ -257,6 +283,7 @@ int main(void)
         cmocka_unit_test(test_keeps_what_others_know),
         cmocka_unit_test(test_name_used_again),
         cmocka_unit_test(test_list),
+        cmocka_unit_test(test_list_of_party),
         cmocka_unit_test(test_at_start),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -84,8 +84,8 @@ CREATE TABLE device_state (                    -- the last agent state of each d
     source_id INTEGER NOT NULL REFERENCES source(id), device TEXT NOT NULL, state TEXT NOT NULL, reason TEXT,
     since INTEGER NOT NULL, PRIMARY KEY (source_id, device)) STRICT;
 CREATE INDEX call_live ON call (source_id) WHERE live_json IS NOT NULL;
-CREATE INDEX call_party ON call (party, started_at);
-CREATE INDEX call_person ON call (person_id, started_at);
+CREATE INDEX call_party ON call ((id / 1024), party); -- in parts: call_list_json()
+CREATE INDEX call_person ON call (person_id);
 CREATE TABLE callback (
     id INTEGER PRIMARY KEY, number TEXT NOT NULL, person_id INTEGER, reason TEXT NOT NULL,
     state TEXT NOT NULL, attempts INTEGER NOT NULL DEFAULT 0, calls_json TEXT NOT NULL,
