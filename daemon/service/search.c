@@ -15,7 +15,7 @@
 
 #define TEXT_MAX     ((size_t)1 << 31)
 #define QUERY_MAX    256
-#define WORDS_MAX    8
+#define WORDS_MAX    16
 #define BLANK        1
 #define TAIL_MIN     512 /* records that the tail may have whatever the block's size */
 #define PHONE_DIGITS 7   /* a word of so many digits and phone punctuation may be a number */
@@ -224,6 +224,7 @@ void search_swap(struct search *s, struct search_block *b)
 struct word {
     char text[2][QUERY_MAX];
     size_t len[2];
+    bool home; /* "3-12…": not part of "13-12…" */
 };
 
 struct query {
@@ -253,6 +254,21 @@ static void word_as_phone(struct word *w)
     }
 }
 
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+/* Digits and a dash begin it. */
+static bool is_home(const char *s, size_t len)
+{
+    size_t n = 0;
+    while (n < len && is_digit(s[n])) {
+        n++;
+    }
+    return n > 0 && n < len && s[n] == '-';
+}
+
 static void word_add(struct query *q, const char *s, size_t len)
 {
     if (q->n < WORDS_MAX && len > 0) {
@@ -260,24 +276,48 @@ static void word_add(struct query *q, const char *s, size_t len)
         *w = (struct word){0};
         memcpy(w->text[0], s, len);
         w->len[0] = len;
+        w->home = is_home(s, len);
         word_as_phone(w);
     }
 }
 
-/* False when nothing is left to look for. The longest word, most likely the rarest, comes first. */
+/* Most likely the rarer, the higher: numbers tell persons apart better than names of estates. */
+static size_t rarity(const struct word *w)
+{
+    for (size_t i = 0; i < w->len[0]; i++) {
+        if (is_digit(w->text[0][i])) {
+            return w->len[0] + QUERY_MAX;
+        }
+    }
+    return w->len[0];
+}
+
+/* The bytes of the first word: up to a blank, or to where ASCII and other characters meet
+ * ("四季花城3-1201" are two words). */
+static size_t word_len(const char *s)
+{
+    size_t n = 0;
+    while (s[n] && s[n] != ' ' && (s[n] & 0x80) == (s[0] & 0x80)) {
+        n++;
+    }
+    return n;
+}
+
+/* False when nothing is left to look for. The word that is most likely the rarest comes first. */
 static bool query_parse(struct query *q, const char *text)
 {
     struct buf b = BUF_INIT(QUERY_MAX - 1);
     search_normalise(text, &b);
     q->n = 0;
     for (const char *s = buf_str(&b); *s && !b.overflow;) {
-        size_t len = strcspn(s, " ");
+        s += strspn(s, q->n ? " -" : " "); /* "四季花城-3-1201" */
+        size_t len = word_len(s);
         word_add(q, s, len);
-        s += len + (s[len] == ' ');
+        s += len;
     }
     buf_free(&b);
     for (int i = 1; i < q->n; i++) {
-        if (q->words[i].len[0] > q->words[0].len[0]) {
+        if (rarity(&q->words[i]) > rarity(&q->words[0])) {
             struct word swap = q->words[0];
             q->words[0] = q->words[i];
             q->words[i] = swap;
@@ -286,10 +326,26 @@ static bool query_parse(struct query *q, const char *text)
     return q->n > 0;
 }
 
+/* The first place of an alternative of the word in a text; NULL if there is none. Homes begin
+ * where no digit stands before. */
+static const char *word_find(const struct word *w, int i, const char *text, size_t len)
+{
+    const char *end = text + len, *hit = text;
+    if (!w->len[i]) {
+        return NULL;
+    }
+    while ((hit = memmem(hit, (size_t)(end - hit), w->text[i], w->len[i]))) {
+        if (i > 0 || !w->home || hit == text || !is_digit(hit[-1])) {
+            return hit;
+        }
+        hit++;
+    }
+    return NULL;
+}
+
 static bool word_is_in(const struct word *w, const char *text, size_t len)
 {
-    return memmem(text, len, w->text[0], w->len[0]) ||
-           (w->len[1] && memmem(text, len, w->text[1], w->len[1]));
+    return word_find(w, 0, text, len) || word_find(w, 1, text, len);
 }
 
 static bool record_has_all(const struct query *q, const char *text, size_t len)
@@ -308,9 +364,7 @@ static size_t next_hit(const struct block *b, const struct word *w, size_t from,
 {
     for (int i = 0; i < 2; i++) {
         if (next[i] != SIZE_MAX && next[i] <= from) {
-            const char *hit =
-                w->len[i] ? memmem(b->text.data + from, b->text.len - from, w->text[i], w->len[i])
-                          : NULL;
+            const char *hit = word_find(w, i, b->text.data + from, b->text.len - from);
             next[i] = hit ? (size_t)(hit - b->text.data) : SIZE_MAX;
         }
     }

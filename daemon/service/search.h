@@ -47,6 +47,6 @@ int search_refresh(struct search *s, struct db *db, int64_t id) MUST_CHECK;
 /**
  * Text as records and queries hold it, appended to out: lower case, full-width characters
  * half-width, control characters gone, blanks single, homes in one form ("3栋1201",
- * "3号楼2单元1201室" -> "3-1201", "3-2-1201").
+ * "3号楼2单元1201室", "Building 3, unit 1201" -> "3-1201", "3-2-1201", "3-1201").
  */
 void search_normalise(const char *s, struct buf *out);

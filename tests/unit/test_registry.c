@@ -526,11 +526,32 @@ static void test_search(void **state)
                                        "3栋1201",
                                        "３栋１２０１",
                                        "3号楼1201室",
+                                       "3号1201",
+                                       "3栋 1201室",
+                                       "3栋1201号房",
+                                       "3#1201",
+                                       "3/1201",
+                                       "3—1201",
+                                       "四季花城3栋1201",
+                                       "四季花城3-1201室",
+                                       "四季花城-3-1201",
+                                       "四季花城3栋",
+                                       "3栋 王芳",
+                                       "3-1201王芳",
+                                       "王芳3-12",
+                                       "Building 3 1201",
+                                       "building 3, unit 1201",
+                                       "Bldg. 3 Apt. 1201",
+                                       "Block 3 Flat 1201",
+                                       "building 3-1201",
+                                       "tower 3",
                                        "wang@",
                                        "四季 王",
                                        "p1",
                                        "0755-28881234"};
-    static const char *const misses[] = {"王芳芳", "wfx", "3-1203", "王 李", "13800138001", "p2"};
+    static const char *const misses[] = {
+        "王芳芳",           "wfx",   "3-1203",      "5栋", "-1201王芳芳", "1-1201", "Building 1",
+        "building 31 1201", "王 李", "13800138001", "p2"};
     for (size_t i = 0; i < ARRAY_LEN(hits); i++) {
         finds(hits[i], id);
     }
