@@ -8,15 +8,10 @@
 #include <utlist.h>
 
 #include "base/clock.h"
-#include "base/hash.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "domain/number.h"
-#include "edge/edge_priv.h"
-
-#define KEY_MAX     255
-#define KEY_KEPT_MS (7 * 86400000LL)
-#define SWEEP_MS    3600000
+#include "edge/api_once.h"
 
 struct api_job *api_job(struct http_req *req, struct edge *e)
 {
@@ -36,6 +31,7 @@ void api_job_free(struct api_job *job)
 {
     if (job->free_arg)
         job->free_arg(job->arg);
+    api_once_end(job);
     site_unref(&job->site);
     buf_free(&job->out);
     free(job->key);
@@ -47,8 +43,10 @@ void api_answer(struct api_job *job, int rc, const struct errmsg *why)
 {
     if (rc == E_OK && job->out.overflow)
         rc = E_TOOBIG;
-    if (rc == E_OK && job->after && !job->replayed)
+    if (rc == E_OK && job->after)
         job->after(job);
+    if (rc == E_OK && api_once_keep(job))
+        return;
     if (rc < 0 && why && why->text[0] && !job->verb.text[0])
         rc = api_why(job, rc, why);
     if (rc == E_OK)
@@ -163,58 +161,19 @@ void api_read_persons(struct api_job *job, const char *name, api_read_fn *fn)
 
 /* ---- writing ---- */
 
-/* The answer kept under the key: 1, with job->out filled; 0 if there is none. */
-static int recall(struct db *db, struct api_job *job)
-{
-    struct db_q *q = db_query(db, "SELECT digest, status, body FROM idempotency "
-                                  "WHERE account = $1 AND route = $2 AND key = $3");
-    db_bind_text(q, 1, job->actor.name);
-    db_bind_text(q, 2, http_path(job->req));
-    db_bind_text(q, 3, job->key);
-    int found = 0;
-    bool same = true;
-    if (db_row(q)) {
-        found = 1;
-        same = text_eq(db_str(q, 0), job->digest);
-        job->status = (int)db_int(q, 1);
-        buf_adds(&job->out, db_str(q, 2));
-    }
-    int rc = db_end(q);
-    if (rc < 0)
-        return rc;
-    if (!same)
-        return api_bad(job, "Idempotency-Key", "that key was used with another body");
-    return found;
-}
-
-static int remember(struct db *db, struct api_job *job)
-{
-    struct db_q *q =
-        db_query(db, "INSERT INTO idempotency (account, route, key, digest, status, body, at) "
-                     "VALUES ($1, $2, $3, $4, $5, $6, $7)");
-    db_bind_text(q, 1, job->actor.name);
-    db_bind_text(q, 2, http_path(job->req));
-    db_bind_text(q, 3, job->key);
-    db_bind_text(q, 4, job->digest);
-    db_bind_int(q, 5, job->status);
-    db_bind_textn(q, 6, buf_str(&job->out), job->out.len);
-    db_bind_int(q, 7, job->now);
-    return db_run(q);
-}
-
 static int run_write(struct ledger_tx *tx, void *arg)
 {
     struct api_job *job = arg;
     restart(job);
     job->now = ledger_now(tx);
     if (job->key) {
-        int rc = recall(ledger_db(tx), job);
+        int rc = api_once_recall(ledger_db(tx), job);
         job->replayed = rc == 1;
         if (rc != 0)
             return rc < 0 ? rc : E_OK;
     }
     int rc = job->write(tx, job);
-    return rc == E_OK && job->key ? remember(ledger_db(tx), job) : rc;
+    return rc == E_OK && job->key ? api_once_remember(ledger_db(tx), job) : rc;
 }
 
 static void write_done(void *arg, int rc, const struct errmsg *why)
@@ -226,75 +185,15 @@ static void write_done(void *arg, int rc, const struct errmsg *why)
         api_answer(job, rc, why);
 }
 
-static int run_forget(struct ledger_tx *tx, void *arg)
-{
-    struct api_job *job = arg;
-    struct db_q *q = db_query(ledger_db(tx), "DELETE FROM idempotency "
-                                             "WHERE account = $1 AND route = $2 AND key = $3");
-    db_bind_text(q, 1, job->actor.name);
-    db_bind_text(q, 2, http_path(job->req));
-    db_bind_text(q, 3, job->key);
-    return db_run(q);
-}
-
-bool api_forget_key(struct api_job *job, void (*done)(void *job, int rc, const struct errmsg *why))
-{
-    struct ledger_cmd cmd = {.name = "forget_key", .run = run_forget, .done = done, .arg = job};
-    return job->key && ledger_submit(job->e->o.ledger, &cmd) == E_OK;
-}
-
-/* The path is part of the row's key; the digest covers the body. */
-static bool take_key(struct api_job *job)
-{
-    const char *key = http_header(job->req, "Idempotency-Key");
-    if (!key || !(http_route(job->req)->flags & HTTP_ONCE))
-        return true;
-    size_t len;
-    const char *body = http_body_text(job->req, &len);
-    if (!*key || strlen(key) > KEY_MAX)
-        return false;
-    uint8_t hash[SHA256_LEN];
-    sha256(body, len, hash);
-    hex_encode(hash, sizeof(hash), job->digest);
-    job->key = xstrdup(key);
-    return true;
-}
-
 void api_write(struct api_job *job, const char *name, api_write_fn *fn)
 {
     struct ledger_cmd cmd = {.name = name, .run = run_write, .done = write_done, .arg = job};
     job->write = fn;
-    int rc = E_OK;
-    if (!take_key(job))
-        rc = api_bad(job, "Idempotency-Key", "the key must have 1 to %d bytes", KEY_MAX);
-    else
+    int rc = api_once_key(job);
+    if (rc == E_OK)
         rc = ledger_submit(job->e->o.ledger, &cmd);
     if (rc < 0)
         api_answer(job, rc, NULL);
-}
-
-/* ---- keys that are forgotten ---- */
-
-static int run_sweep(struct ledger_tx *tx, void *arg)
-{
-    struct db_q *q = db_query(ledger_db(tx), "DELETE FROM idempotency WHERE at < $1");
-    db_bind_int(q, 1, ledger_now(tx) - KEY_KEPT_MS);
-    return db_run(q);
-}
-
-static void sweep(void *arg)
-{
-    struct edge *e = arg;
-    struct ledger_cmd cmd = {.name = "sweep_keys", .run = run_sweep};
-    loop_timer_arm(e->sweep, SWEEP_MS);
-    if (ledger_submit(e->o.ledger, &cmd) < 0)
-        log_debug(&e->log, "old keys are forgotten an hour later");
-}
-
-void api_keys_start(struct edge *e)
-{
-    e->sweep = loop_timer_new(e->o.loop, sweep, e);
-    loop_timer_arm(e->sweep, SWEEP_MS);
 }
 
 /* ---- chores ---- */

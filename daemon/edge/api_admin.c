@@ -58,9 +58,8 @@ static int run_backup(struct api_job *job, struct errmsg *why)
 }
 
 /* The file is written by the daemon, so its path is the daemon's: absolute. */
-static void backup(struct http_req *req, void *ctx)
+static void start_backup(struct api_job *job)
 {
-    struct api_job *job = api_job(req, ctx);
     job->word = api_text(job, "file", 4000);
     int rc = job->word ? E_OK : E_INVALID;
     if (job->word && job->word[0] != '/')
@@ -69,6 +68,11 @@ static void backup(struct http_req *req, void *ctx)
         api_chore(job, run_backup);
     else
         api_answer(job, rc, NULL);
+}
+
+static void backup(struct http_req *req, void *ctx)
+{
+    api_once(api_job(req, ctx), http_body(req), start_backup);
 }
 
 /* ---- the audit log ---- */
@@ -250,7 +254,8 @@ static void set_clock(struct http_req *req, void *ctx)
 
 const struct http_route api_admin_routes[] = {
     ROUTE(POST, "/api/v1/reload", MAY_ADMIN, reload,
-          "Read the configuration again; a bad one changes nothing", .answer = "Object"),
+          "Read the configuration again; a bad one changes nothing", .answer = "Object",
+          .flags = HTTP_REPEAT),
     ROUTE(POST, "/api/v1/backup", MAY_ADMIN, backup, "Copy the live database to a file",
           .body = "file!", .answer = "Object"),
     ROUTE(GET, "/api/v1/doctor", MAY_ADMIN, doctor, "What is wrong here", .answer = "Object"),
@@ -261,6 +266,6 @@ const struct http_route api_admin_routes[] = {
           "Read the history again: whether it is what was written, and where it is not first",
           .answer = "Object"),
     ROUTE(POST, "/api/v1/test/clock", MAY_ADMIN, set_clock, "Move the frozen clock of a test",
-          .body = "set:int!", .flags = HTTP_HIDDEN),
+          .body = "set:int!", .flags = HTTP_HIDDEN | HTTP_REPEAT),
     {.path = NULL},
 };

@@ -327,15 +327,14 @@ static void list_sources(struct http_req *req, void *ctx)
 
 #define WHO (MAY_STAFF | MAY_INTEGRATION)
 #define ACTION(verb, says, ...)                                                                    \
-    ROUTE(POST, "/api/v1/calls/{id}/" verb, WHO, act_on_call, says, .answer = "Done",              \
-          .flags = HTTP_ONCE, __VA_ARGS__)
+    ROUTE(POST, "/api/v1/calls/{id}/" verb, WHO, act_on_call, says, .answer = "Done", __VA_ARGS__)
 
 const struct http_route api_call_routes[] = {
     ROUTE(GET, "/api/v1/calls", MAY_READ, list_calls, "Calls, newest first",
           .query = "source call party since state person:int limit:int cursor", .answer = "[Call]"),
     ROUTE(POST, "/api/v1/calls", WHO, dial,
           "Dial: the asker's phone rings first, then the number is called",
-          .body = "number! device", .answer = "Done", .flags = HTTP_ONCE),
+          .body = "number! device", .answer = "Done"),
     ROUTE(GET, "/api/v1/calls/{id}", MAY_READ, get_call, "One call", .answer = "Call"),
     ACTION("answer", "Answer it at a device", .body = "device"),
     ACTION("hangup", "Hang up", .body = "device"),
@@ -345,10 +344,10 @@ const struct http_route api_call_routes[] = {
     ACTION("park", "Park it", .body = "device to"),
     ROUTE(GET, "/api/v1/agents", MAY_READ, list_agents, "Who works here, where, and how they are",
           .query = "limit:int cursor", .answer = "[Agent]"),
-    ROUTE(POST, "/api/v1/agents/{user}/ready", WHO, set_agent, "Take calls again", .answer = "Done",
-          .flags = HTTP_ONCE),
+    ROUTE(POST, "/api/v1/agents/{user}/ready", WHO, set_agent, "Take calls again",
+          .answer = "Done"),
     ROUTE(POST, "/api/v1/agents/{user}/not_ready", WHO, set_agent, "Take no calls",
-          .body = "reason", .answer = "Done", .flags = HTTP_ONCE),
+          .body = "reason", .answer = "Done"),
     ROUTE(GET, "/api/v1/sources", MAY_READ, list_sources, "The PBXs, and what each can do",
           .query = "limit:int cursor", .answer = "[Source]"),
     {.path = NULL},

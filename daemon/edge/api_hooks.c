@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <utlist.h>
 
 #include "base/mem.h"
 #include "base/text.h"
@@ -87,18 +88,26 @@ static void on_hook(struct http_req *req, void *ctx)
 
 #define BATCH_MAX 1000
 
-struct push {
-    struct http_req *req;
-    size_t events;
-};
+static void end_push(struct api_job *job, int rc)
+{
+    DL_DELETE(job->e->pushes, job);
+    api_answer(job, rc, NULL);
+}
 
 static void stored(void *ctx)
 {
-    struct push *push = ctx;
-    char out[64];
-    int n = snprintf(out, sizeof(out), "{\"ok\":true,\"events\":%zu}", push->events);
-    http_reply_json(push->req, 200, out, (size_t)n);
-    free(push);
+    struct api_job *job = ctx;
+    jw_obj(&job->w);
+    jw_kbool(&job->w, "ok", true);
+    jw_kint(&job->w, "events", job->rows);
+    jw_end_obj(&job->w);
+    end_push(job, E_OK);
+}
+
+void api_pushes_end(struct edge *e)
+{
+    while (e->pushes)
+        end_push(e->pushes, E_CANCELLED);
 }
 
 /* A pbx pushes under its own name, integrations and dev under any; without a token the instance of
@@ -183,24 +192,37 @@ static size_t collect(json_t *body, json_t **events)
     return n;
 }
 
-static void push_events(struct http_req *req, struct edge *e, json_t *body)
+/* Sets job->rows. */
+static int take_body(struct api_job *job, struct telephony_source *s)
 {
     json_t **events = xcalloc(BATCH_MAX, sizeof(json_t *));
-    size_t n = collect(body, events), bad = 0;
+    size_t n = collect(job->arg, events), bad = 0;
     struct errmsg why = {""};
-    struct telephony_source *s = open_source(e, http_param(req, "source"));
-    if (!s) {
-        http_problem(req, 404, "there can be no source of that name");
-    } else if (!n) {
-        http_invalid(req, "events", "1 to %d events at a time", BATCH_MAX);
-    } else if (take(s, events, n, &bad, &why) < 0) {
-        http_invalid(req, "event", "event %zu: %s", bad + 1, why.text);
-    } else {
-        struct push *push = xcalloc(1, sizeof(*push));
-        *push = (struct push){req, n};
-        telephony_when_durable(s, stored, push);
-    }
+    int rc = n ? take(s, events, n, &bad, &why)
+               : api_bad(job, "events", "1 to %d events at a time", BATCH_MAX);
+    if (n && rc < 0)
+        rc = api_bad(job, "event", "event %zu: %s", bad + 1, why.text);
+    job->rows = (int64_t)n;
     free(events);
+    return rc;
+}
+
+static void push_events(struct api_job *job)
+{
+    struct telephony_source *s = open_source(job->e, http_param(job->req, "source"));
+    struct errmsg why = {"there can be no source of that name"};
+    int rc = s ? take_body(job, s) : E_NOTFOUND;
+    if (rc < 0) {
+        api_answer(job, rc, s ? NULL : &why);
+        return;
+    }
+    DL_APPEND(job->e->pushes, job);
+    telephony_when_durable(s, stored, job);
+}
+
+static void free_json(void *json)
+{
+    json_decref(json);
 }
 
 static void on_cti(struct http_req *req, void *ctx)
@@ -215,19 +237,20 @@ static void on_cti(struct http_req *req, void *ctx)
         http_fail(req, rc, NULL, &whose);
         return;
     }
-    json_t *body = json_parse(text, len, &why);
-    if (body)
-        push_events(req, ctx, body);
+    struct api_job *job = api_job(req, ctx);
+    job->arg = json_parse(text, len, &why);
+    job->free_arg = free_json;
+    if (job->arg)
+        api_once(job, job->arg, push_events);
     else
-        http_problem(req, 400, "the body is not JSON: %s", why.text);
-    json_decref(body);
+        api_answer(job, api_bad(job, "body", "the body is not JSON: %s", why.text), NULL);
 }
 
 const struct http_route api_hook_routes[] = {
     ROUTE(POST, "/hooks/{gateway}/{what}", MAY_ANYONE, on_hook,
           "receipt or inbound, from a gateway; an integration token or the instance's signature "
           "proves it",
-          .flags = HTTP_RAW),
+          .flags = HTTP_RAW | HTTP_REPEAT),
     ROUTE(GET, "/hooks/{gateway}/{what}", MAY_ANYONE, on_hook,
           "The same, for providers that ask with GET", .flags = HTTP_RAW),
     ROUTE(

@@ -36,7 +36,7 @@ static void start_folder(struct api_job *job)
     struct errmsg why = {""};
     struct import_request rq = {0};
     json_t *body = json_parse(text, len, &why);
-    int rc = body ? E_OK : E_INVALID;
+    int rc = body ? E_OK : api_bad(job, "body", "the body is not JSON: %s", why.text);
     if (http_proof(job->req) != HTTP_BY_SOCKET)
         rc = errmsg_set(&why, E_DENIED, "a folder is read for the control socket alone");
     if (rc == E_OK)
@@ -52,24 +52,31 @@ static void start_folder(struct api_job *job)
     json_decref(body);
 }
 
-static void post_import(struct http_req *req, void *ctx)
+static void start_import(struct api_job *job)
 {
-    int64_t line;
-    if (!http_query_int(req, "line", 2, INT32_MAX, 2, &line))
-        return;
-    struct api_job *job = api_job(req, ctx);
-    struct import_request rq = {.file = http_query(req, "file"),
-                                .line = line,
-                                .dry_run = text_eq(http_query(req, "dry_run"), "true")};
+    struct import_request rq = {.file = http_query(job->req, "file"),
+                                .line = job->before,
+                                .dry_run = text_eq(http_query(job->req, "dry_run"), "true")};
     if (!rq.file) {
         start_folder(job);
         return;
     }
     struct buf body;
-    http_take_body(req, &body);
+    http_take_body(job->req, &body);
     rq.body = &body;
     start(job, &rq);
     buf_free(&body);
+}
+
+static void post_import(struct http_req *req, void *ctx)
+{
+    int64_t line;
+    if (!http_query_int(req, "line", 2, INT32_MAX, 2, &line) ||
+        !http_query_word(req, "dry_run", "true, false"))
+        return;
+    struct api_job *job = api_job(req, ctx);
+    job->before = line;
+    api_once(job, NULL, start_import);
 }
 
 static void get_import(struct http_req *req, void *ctx)

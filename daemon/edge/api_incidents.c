@@ -79,15 +79,14 @@ static void do_verb(struct http_req *req, void *ctx)
 
 #define VERB(name, says, ...)                                                                      \
     ROUTE(POST, "/api/v1/incidents/{id}/" name, MAY_SUPERVISE, do_verb, says,                      \
-          .answer = "Incident", .flags = HTTP_ONCE, __VA_ARGS__)
+          .answer = "Incident", __VA_ARGS__)
 
 const struct http_route api_incident_routes[] = {
     ROUTE(GET, "/api/v1/incidents", MAY_READ, list_incidents, "Incidents, newest first",
           .query = "state limit:int cursor", .answer = "[Incident]"),
     ROUTE(POST, "/api/v1/incidents", MAY_SUPERVISE, post_incident,
           "Open one; an offer of the radar for the same becomes it",
-          .body = "subject! category scope:object words join:bool", .answer = "Incident",
-          .flags = HTTP_ONCE),
+          .body = "subject! category scope:object words join:bool", .answer = "Incident"),
     ROUTE(GET, "/api/v1/incidents/{id}", MAY_READ, get_incident, "One incident and its tickets",
           .answer = "Incident"),
     VERB("open", "Take the radar's offer: the tickets of its scope join", .body = "subject words"),

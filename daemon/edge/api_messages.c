@@ -145,11 +145,11 @@ const struct http_route api_message_routes[] = {
           .body = "channel class to person_id:int account ticket template provider_template "
                   "params:object "
                   "text subject language not_before",
-          .answer = "Message", .flags = HTTP_ONCE),
+          .answer = "Message"),
     ROUTE(GET, "/api/v1/messages/{id}", MAY_READ, get_message, "One message", .answer = "Message"),
     ROUTE(POST, "/api/v1/messages/{id}/resend", WHO, resend_message,
-          "Send it once more, as a new message", .answer = "Message", .flags = HTTP_ONCE),
+          "Send it once more, as a new message", .answer = "Message"),
     ROUTE(POST, "/api/v1/messages/{id}/cancel", WHO, cancel_message, "Call it off while it waits",
-          .answer = "Message", .flags = HTTP_ONCE),
+          .answer = "Message"),
     {.path = NULL},
 };

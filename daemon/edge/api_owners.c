@@ -187,7 +187,7 @@ const struct http_route api_owner_routes[] = {
           "Owners by phone (with how sure that is), or by any word of theirs",
           .query = "phone q limit:int cursor", .answer = "Owners"),
     ROUTE(POST, "/api/v1/owners", WRITES, post_owner, "Add an owner", .body = "name! " FIELDS,
-          .answer = "Card", .flags = HTTP_ONCE),
+          .answer = "Card"),
     ROUTE(GET, "/api/v1/owners/{id}", SEES, get_owner, "One owner", .answer = "Card"),
     ROUTE(PATCH, "/api/v1/owners/{id}", WRITES, patch_owner,
           "Change an owner: fields given are set, lists as a whole", .body = "name " FIELDS,

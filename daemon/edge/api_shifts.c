@@ -171,7 +171,7 @@ const struct http_route api_shift_routes[] = {
           .query = "user from to limit:int cursor", .answer = "[Shift]"),
     ROUTE(POST, "/api/v1/shifts", MAY_SUPERVISE, add_shift,
           "Put somebody on duty (on) or on leave; the same user, from and kind is changed",
-          .body = "user! from! to! kind", .answer = "Shift", .flags = HTTP_ONCE),
+          .body = "user! from! to! kind", .answer = "Shift"),
     ROUTE(DELETE, "/api/v1/shifts/{id}", MAY_SUPERVISE, remove_shift, "Take it off the plan",
           .answer = "Done"),
     {.path = NULL},

@@ -75,6 +75,6 @@ const struct http_route api_survey_routes[] = {
     ROUTE(GET, "/api/v1/surveys/{id}", MAY_READ, get_survey, "One survey", .answer = "Survey"),
     ROUTE(POST, "/api/v1/surveys/{id}/answer", MAY_INTEGRATION, post_answer,
           "The owner's own answer: confirms the ticket via survey",
-          .body = "satisfied:bool! score:int note", .answer = "Survey", .flags = HTTP_ONCE),
+          .body = "satisfied:bool! score:int note", .answer = "Survey"),
     {.path = NULL},
 };

@@ -202,8 +202,7 @@ static void do_callback(struct http_req *req, void *ctx)
 
 #define WHO (MAY_STAFF | MAY_INTEGRATION)
 #define VERB(path, says, ...)                                                                      \
-    ROUTE(POST, PREFIX "{id}/" path, WHO, do_verb, says, .answer = "Ticket", .flags = HTTP_ONCE,   \
-          __VA_ARGS__)
+    ROUTE(POST, PREFIX "{id}/" path, WHO, do_verb, says, .answer = "Ticket", __VA_ARGS__)
 
 const struct http_route api_ticket_routes[] = {
     ROUTE(GET, "/api/v1/tickets", MAY_READ, list_tickets, "Tickets, newest first",
@@ -213,7 +212,7 @@ const struct http_route api_ticket_routes[] = {
           "Open a ticket; with take the asker is its first responder",
           .body = "subject! kind category priority:int channel person_id:int unit_id:int caller "
                   "call_id:int note take:bool about",
-          .answer = "Ticket", .flags = HTTP_ONCE),
+          .answer = "Ticket"),
     ROUTE(GET, PREFIX "{id}", MAY_READ, get_ticket, "One ticket, with what the asker may do",
           .answer = "Ticket"),
     ROUTE(PATCH, PREFIX "{id}", WHO, do_verb, "Change what a ticket is about",
@@ -254,10 +253,8 @@ const struct http_route api_ticket_routes[] = {
     ROUTE(GET, "/api/v1/callbacks/{id}", MAY_READ, get_callback, "One callback",
           .answer = "Callback"),
     ROUTE(POST, "/api/v1/callbacks/{id}/claim", WHO, do_callback,
-          "Take it: opens the ticket with the asker as responder", .answer = "Callback",
-          .flags = HTTP_ONCE),
+          "Take it: opens the ticket with the asker as responder", .answer = "Callback"),
     ROUTE(POST, "/api/v1/callbacks/{id}/done", WHO, do_callback, "It is done",
-          .body = "outcome note satisfied:bool score:int", .answer = "Callback",
-          .flags = HTTP_ONCE),
+          .body = "outcome note satisfied:bool score:int", .answer = "Callback"),
     {.path = NULL},
 };

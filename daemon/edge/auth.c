@@ -187,14 +187,16 @@ int auth_identify(void *ctx, struct http_req *req)
 struct sign_in {
     char user[65], device[65];
     char token[44];
+    struct staff_account who; /* as they were when the password was known */
 };
 
-static void put_session(struct api_job *job, const struct staff_account *a, const char *token)
+static void put_session(struct api_job *job, const struct staff_account *a, const char *device,
+                        const char *token)
 {
     jw_obj(&job->w);
     jw_kstr(&job->w, "user", a->name);
     jw_kstr(&job->w, "role", staff_role_name(a->role));
-    jw_kstr(&job->w, "device", a->device[0] ? a->device : NULL);
+    jw_kstr(&job->w, "device", device[0] ? device : NULL);
     jw_kstr(&job->w, "token", token);
     jw_kstr(&job->w, "name", a->display[0] ? a->display : a->name);
     jw_kstr(&job->w, "department", a->department[0] ? a->department : NULL);
@@ -209,16 +211,17 @@ static void set_cookie(struct http_req *req, const char *token, const char *seco
     http_add_header(req, "Set-Cookie", value);
 }
 
-/* Signed in and stored: stand at the device, and answer with what is so now. */
+/* Stored: stand at the device. A repeat brings its cookie back and changes nothing. */
 static void signed_in(struct api_job *job)
 {
     struct sign_in *s = job->arg;
-    struct staff *staff = job->e->o.staff;
-    if (s->device[0] && staff_sign_on(staff, s->user, s->device) < 0)
+    if (job->replayed) {
+        json_t *answer = json_loadb(buf_str(&job->out), job->out.len, 0, NULL);
+        text_copy(s->token, sizeof(s->token), json_string_value(json_object_get(answer, "token")));
+        json_decref(answer);
+    } else if (s->device[0] && staff_sign_on(job->e->o.staff, s->user, s->device) < 0) {
         log_warn(&job->e->log, "%s could not be signed on at %s", s->user, s->device);
-    const struct staff_account *a = staff_by_name(staff, s->user);
-    if (a)
-        put_session(job, a, s->token);
+    }
     set_cookie(job->req, s->token, SESSION_S);
 }
 
@@ -231,6 +234,7 @@ static int store_session(struct ledger_tx *tx, struct api_job *job)
                                                        .token = s->token,
                                                        .session = true,
                                                        .expires_at = job->now + SESSION_MS});
+    put_session(job, &s->who, s->device[0] ? s->device : s->who.device, s->token);
     return rc < 0 ? rc : api_audit(tx, s->user, "session.open", http_peer(job->req), NULL);
 }
 
@@ -247,6 +251,12 @@ static void password_known(void *ctx, bool ok, const char *hash)
         return;
     }
     forgive(a, s->user, http_peer(job->req));
+    const struct staff_account *who = staff_by_name(job->e->o.staff, s->user);
+    if (!who) { /* gone while the password was looked at */
+        api_answer(job, E_UNAUTHORIZED, NULL);
+        return;
+    }
+    s->who = *who;
     staff_token_make(s->token);
     job->after = signed_in;
     api_write(job, "session", store_session);
@@ -264,7 +274,7 @@ static void sign_on_only(struct api_job *job, const char *device)
     int rc = device ? staff_sign_on(job->e->o.staff, a->name, device) : E_OK;
     a = staff_by_name(job->e->o.staff, job->actor.name);
     if (rc == E_OK && a)
-        put_session(job, a, http_token(job->req));
+        put_session(job, a, a->device, http_token(job->req));
     api_answer(job, rc, NULL);
 }
 
@@ -350,7 +360,7 @@ static void get_session(struct http_req *req, void *ctx)
     struct api_job *job = api_job(req, e);
     const struct staff_account *a = staff_by_name(e->o.staff, job->actor.name);
     if (a) {
-        put_session(job, a, NULL);
+        put_session(job, a, a->device, NULL);
         api_answer(job, E_OK, NULL);
     } else {
         api_answer(job, E_NOTFOUND, NULL);

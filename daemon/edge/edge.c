@@ -92,6 +92,7 @@ bool edge_busy(const struct edge *e)
 
 void edge_close(struct edge *e)
 {
+    e->closed = true;
     metrics_remove(e->o.metrics, e->http);
     metrics_remove(e->o.metrics, e);
     checks_remove(e->o.checks, e);
@@ -107,6 +108,7 @@ void edge_free(struct edge **ep)
     struct edge *e = *ep;
     if (!e)
         return;
+    api_pushes_end(e);
     auth_free(&e->auth);
     site_unref(&e->o.site);
     free(e->store_path);

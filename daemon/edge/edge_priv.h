@@ -25,6 +25,9 @@ struct edge {
     struct sse *sse;
     struct worker *worker;    /* for chores: backup, import, verification, one at a time */
     struct api_job *chores;   /* not answered yet */
+    struct api_job *once;     /* begun with api_once() under a key, not answered yet */
+    struct api_job *pushes;   /* call events that are not on disk yet */
+    bool closed;              /* after edge_close(): no more commands */
     struct loop_timer *sweep; /* old Idempotency-Keys */
     int64_t started_at;
     struct log_ctx log;
@@ -59,7 +62,8 @@ struct api_job {
     /* A handler's own. */
     void *arg;
     void (*free_arg)(void *arg);
-    /** Called on the loop after success, before the answer; may be NULL. */
+    /** Called on the loop after success, before the answer, that of a repeat (replayed) too; may be
+     * NULL. */
     void (*after)(struct api_job *job);
     /** Instead of the answer after a successful api_chore(), or api_write() that was no repeat:
      * goes on with the job and answers later. */
@@ -73,9 +77,13 @@ struct api_job {
     struct errmsg why;
     struct api_job *prev, *next;
     const char *name;
-    bool audited, replayed, waiting;
-    char *key; /* Idempotency-Key */
-    char digest[65];
+    bool audited, waiting;
+    bool replayed; /* the answer is what was kept under the Idempotency-Key */
+    char *key;     /* Idempotency-Key; what it is kept as, and what it was sent with */
+    char key_name[65], digest[65];
+    const json_t *said; /* of api_once() */
+    bool once;          /* in e->once */
+    struct api_job *prev_once, *next_once;
     char number[64]; /* api_number() */
     int64_t *seen;   /* persons whose record is in the answer */
     size_t seen_n;
@@ -90,8 +98,12 @@ void api_read(struct api_job *job, const char *name, api_read_fn *fn);
 /** The same; every person in the answer gets a row in the audit log first ("owner" objects and
  * their ids are found in the JSON). */
 void api_read_persons(struct api_job *job, const char *name, api_read_fn *fn);
-/** Run as a ledger command and answer. HTTP_ONCE routes obey Idempotency-Key. Owns job. */
+/** Run as a ledger command and answer; POSTs obey Idempotency-Key. Owns job. */
 void api_write(struct api_job *job, const char *name, api_write_fn *fn);
+/** For a POST whose effect is no ledger command: fn(job) at once, or, when there is an
+ * Idempotency-Key, if no answer is kept under it. What fn answers with api_answer() is kept. said
+ * is the body as JSON, NULL if it counts byte by byte; it lives until fn. Owns job. */
+void api_once(struct api_job *job, const json_t *said, void (*fn)(struct api_job *job));
 /** Run on the chores' thread, which may take minutes and opens its own database, and answer. Owns
  * job. */
 void api_chore(struct api_job *job, api_chore_fn *fn);
@@ -100,6 +112,8 @@ void api_chore(struct api_job *job, api_chore_fn *fn);
 void api_chore_wait(struct api_job *job);
 /** The chores' thread has ended: what it did not answer is answered as cancelled. */
 void api_chores_end(struct edge *e);
+/** Answers pushed events that were never stored, as cancelled. */
+void api_pushes_end(struct edge *e);
 /** Answer what is in job->out now, on the loop. Owns job. */
 void api_answer(struct api_job *job, int rc, const struct errmsg *why);
 

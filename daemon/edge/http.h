@@ -53,7 +53,7 @@ enum http_method {
 enum http_flags {
     HTTP_RAW = 1,     /* the body is not JSON: http_body_text() */
     HTTP_BIG = 2,     /* the body may be 64 MiB instead of 1 MiB */
-    HTTP_ONCE = 4,    /* an effect: Idempotency-Key is honoured (by api_write) */
+    HTTP_REPEAT = 4,  /* a POST that is meant to be repeated: Idempotency-Key says nothing */
     HTTP_HIDDEN = 8,  /* not in the OpenAPI document */
     HTTP_CONTROL = 16 /* over the control socket, or by an admin, only */
 };
@@ -121,6 +121,8 @@ const struct http_route *const *http_routes(const struct http *h);
 enum http_method http_method(const struct http_req *req);
 /** The row that the request matched. */
 const struct http_route *http_route(const struct http_req *req);
+/** Whether Idempotency-Key counts there: on every POST but those that are meant to be repeated. */
+bool http_route_once(const struct http_route *route);
 /** The path as asked for, decoded, without query. */
 const char *http_path(const struct http_req *req);
 /** "{name}" of the route's path, decoded; never NULL for a name that the path has. */

@@ -76,6 +76,8 @@ const struct http_route *http_route_find(const struct http_route *const *tables,
 enum http_method http_method_parse(const char *name, bool *head_only);
 /** "GET, HEAD, POST" of a mask. */
 void http_method_list(unsigned mask, struct buf *out);
+/** Whether a route's words ("name! age:int") have that name. */
+bool http_words_have(const char *words, const char *name);
 /** Whether who asks may use the route: 0, E_UNAUTHORIZED or E_DENIED. */
 int http_route_may(const struct http_route *route, const struct http_req *req);
 

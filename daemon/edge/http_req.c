@@ -274,6 +274,23 @@ bool http_if_match(struct http_req *req, int64_t *version)
     return false;
 }
 
+/* Fields that nobody knows are ignored, but a PATCH of such alone would change nothing unsaid. */
+static bool says_something(struct http_req *req)
+{
+    const char *name;
+    json_t *value;
+    if (req->method != HTTP_PATCH || !req->route->body || json_object_size(req->json) == 0)
+        return true;
+    json_object_foreach(req->json, name, value)
+    {
+        if (http_words_have(req->route->body, name))
+            return true;
+    }
+    name = json_object_iter_key(json_object_iter(req->json));
+    http_invalid(req, name, "there is no %.60s that could be changed here", name);
+    return false;
+}
+
 bool http_req_parse_body(struct http_req *req)
 {
     if (req->route->flags & HTTP_RAW)
@@ -284,17 +301,17 @@ bool http_req_parse_body(struct http_req *req)
     }
     struct errmsg why = {""};
     if (!utf8_valid(req->body.data, req->body.len)) {
-        http_problem(req, 400, "the body is not UTF-8");
+        http_invalid(req, "body", "the body is not UTF-8");
         return false;
     }
     req->json = json_parse(req->body.data, req->body.len, &why);
     if (!req->json) {
-        http_problem(req, 400, "the body is not JSON: %s", why.text);
+        http_invalid(req, "body", "the body is not JSON: %s", why.text);
         return false;
     }
     if (json_is_object(req->json))
-        return true;
-    http_problem(req, 422, "the body must be a JSON object");
+        return says_something(req);
+    http_invalid(req, "body", "the body must be a JSON object");
     return false;
 }
 

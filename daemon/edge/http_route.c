@@ -118,6 +118,20 @@ const struct http_route *http_route_find(const struct http_route *const *tables,
     return NULL;
 }
 
+bool http_words_have(const char *words, const char *name)
+{
+    size_t len = strlen(name);
+    for (const char *p = words; *p; p += strcspn(p, " "), p += strspn(p, " "))
+        if (strncmp(p, name, len) == 0 && strchr(" :!", p[len]))
+            return true;
+    return false;
+}
+
+bool http_route_once(const struct http_route *route)
+{
+    return route->method == HTTP_POST && !(route->flags & HTTP_REPEAT);
+}
+
 static uint32_t bit_of(const struct http_req *req)
 {
     return req->actor.kind == STAFF_PERSON ? MAY_ROLE(req->actor.role)

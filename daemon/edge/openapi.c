@@ -174,7 +174,7 @@ static void put_parameters(struct jw *w, const struct http_route *r)
     }
     for (const char *p = r->query ? r->query : ""; (p = next_word(p, &word));)
         put_parameter(w, "query", &word);
-    if (r->flags & HTTP_ONCE) {
+    if (http_route_once(r)) {
         word = (struct word){.name = "Idempotency-Key", .type = "string"};
         put_parameter(w, "header", &word);
     }

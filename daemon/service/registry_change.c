@@ -352,10 +352,7 @@ static int take_body(struct change *c)
         while (i < ARRAY_LEN(fields) && strcmp(fields[i].field, key) != 0) {
             i++;
         }
-        if (i == ARRAY_LEN(fields)) {
-            return REFUSE(c, "%.60s: unknown field", key);
-        }
-        rc = fields[i].take(c);
+        rc = i < ARRAY_LEN(fields) ? fields[i].take(c) : 0; /* unknown ones are ignored */
         if (rc < 0) {
             return rc;
         }

@@ -5,6 +5,8 @@ import hmac
 import json
 import time
 
+import pytest
+
 import steward
 
 
@@ -77,6 +79,80 @@ def test_idempotency(site):
     other = site.request("POST", "/api/v1/tickets", {"subject": "y"}, headers={"Idempotency-Key": "k-1"})
     assert other.status == 422
     assert len(site.get("/tickets")["items"]) == 1
+
+
+def test_idempotency_on_every_post(site, tmp_path):
+    """Also where the answer is a secret, or the effect no row: accounts, tokens, sessions, events, imports, backups."""
+    def post(path, body, key, **kw):
+        return site.request("POST", path, body, headers={"Idempotency-Key": key}, **kw)
+
+    def twice(path, body, key, other, **kw):
+        first = post(path, body, key, **kw)
+        again = post(path, dict(reversed(body.items())) if isinstance(body, dict) else body, key, **kw)
+        assert first.status in (200, 201, 202) and (again.status, again.body) == (first.status, first.body), (path, first, again)
+        refused = post(path, other, key, **kw)
+        assert refused.status == 422 and refused.json["field"] == "Idempotency-Key", (path, refused)
+        return first, again
+
+    user = {"name": "li.na", "role": "agent", "password": "correct horse"}
+    twice("/api/v1/users", user, "u", dict(user, display="x"))
+    twice("/api/v1/users/li.na/password", {"password": "battery staple"}, "p", {"password": "correct horse"})
+    first, _ = twice("/api/v1/tokens", {"user": "li.na"}, "t", {"integration": "crm"})
+    who = {"user": "li.na", "password": "battery staple"}
+    signed, again = twice("/api/v1/session", who, "s", dict(who, device="1001"), token=None)
+    assert again.headers["set-cookie"] == signed.headers["set-cookie"]
+    rows = site.sql("SELECT group_concat(key || digest || body) AS kept FROM idempotency")[0]["kept"]
+    assert len(rows) > 1000
+    for secret in (first.json["token"], signed.json["token"], "battery", '"token"'):
+        assert secret not in rows
+    assert site.request("GET", "/api/v1/session", token=first.json["token"]).status == 200
+    twice("/api/v1/tokens/revoke", {"token": first.json["token"]}, "r", {"account": "li.na"})
+    assert site.request("GET", "/api/v1/session", token=first.json["token"]).status == 401
+
+    event = {"event": "delivered", "call": "h1", "direction": "inbound", "calling": "13800138000", "device": "1001"}
+    twice("/cti/cloud", event, "c", dict(event, call="h2"))
+    assert [c["call"] for c in site.get("/calls")["items"]] == ["h1"]
+    copy = tmp_path / "copy.db"
+    twice("/api/v1/backup", {"file": str(copy)}, "b", {"file": str(tmp_path / "x.db")})
+    site.restart()
+    assert post("/api/v1/backup", {"file": str(copy)}, "b").status == 200
+    assert post("/cti/cloud", event, "c").json == {"ok": True, "events": 1}
+
+    csv = "key,name\np1,王芳\n".encode()
+    head = {"Idempotency-Key": "i"}
+    started = site.request("POST", "/api/v1/import?file=persons.csv", raw=csv, headers=head)
+    done = steward.eventually(lambda: (s := site.get("/import/" + started.json["id"]))["state"] == "done" and s, "the import is done")
+    assert [f["added"] for f in done["files"] if f["file"] == "persons.csv"] == [1]
+    again = site.request("POST", "/api/v1/import?file=persons.csv", raw=csv, headers=head)
+    assert (again.status, again.json["id"]) == (202, started.json["id"])
+    assert site.request("POST", "/api/v1/import?file=units.csv", raw=csv, headers=head).status == 422
+    assert site.request("POST", "/api/v1/import?file=persons.csv", raw=csv + b"p2,x\n", headers=head).status == 422
+    assert site.get("/import")["id"] == started.json["id"]
+    assert site.request("POST", "/api/v1/reload", {}, headers={"Idempotency-Key": "b"}).status == 200
+
+
+@pytest.mark.parametrize("body", [b"{", b"nonsense", b"[]", b'"x"', b"{\"a\":1}{", b"{\"a\":\"\xff\"}", b"{\"a\":\"\\u0000\"}",
+                                  b'{"a":1,"a":2}', b"[" * 100 + b"]" * 100])
+def test_a_body_that_is_no_json_object(site, body):
+    ticket = site.post("/tickets", {"subject": "x"})["id"]
+    for method, path in (("POST", "/api/v1/tickets"), ("PATCH", f"/api/v1/tickets/{ticket}"), ("POST", "/api/v1/owners"),
+                         ("POST", f"/api/v1/tickets/{ticket}/note"), ("POST", "/api/v1/session"), ("POST", "/api/v1/users")):
+        r = site.request(method, path, raw=body)
+        assert r.status == 422 and r.json["field"] and r.headers["content-type"] == "application/problem+json", (path, r)
+    r = site.request("POST", "/cti/cloud", raw=body)
+    assert r.status == 422 and r.json["field"], r
+
+
+def test_unknown_fields_are_ignored_but_not_alone(site):
+    ticket = site.post("/tickets", {"subject": "x", "colour": "red"})
+    owner = site.post("/owners", {"name": "王芳", "colour": "red"})
+    assert "colour" not in owner
+    for path, field in ((f"/api/v1/tickets/{ticket['id']}", "subject"), (f"/api/v1/owners/{owner['id']}", "name")):
+        assert site.request("PATCH", path, {field: "y", "colour": "red"}).json[field] == "y"
+        refused = site.request("PATCH", path, {"colour": "red", "state": "closed"})
+        assert refused.status == 422 and refused.json["field"] == "colour", refused
+        assert site.request("PATCH", path, {}).status == 200
+    assert site.get(f"/tickets/{ticket['id']}")["state"] == "new"
 
 
 def test_if_match(site):

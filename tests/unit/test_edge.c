@@ -57,7 +57,7 @@ static void get_big(struct http_req *req, void *ctx)
 }
 
 static const struct http_route own_routes[] = {
-    ROUTE(POST, "/effect", MAY_STAFF | MAY_INTEGRATION, post_effect, "", .flags = HTTP_ONCE),
+    ROUTE(POST, "/effect", MAY_STAFF | MAY_INTEGRATION, post_effect, ""),
     ROUTE(GET, "/person", MAY_READ, get_person, ""),
     ROUTE(GET, "/audit", MAY_ADMIN, get_audit, ""),
     ROUTE(GET, "/supervise", MAY_SUPERVISE, get_big, ""),
@@ -163,6 +163,11 @@ static void test_idempotency(void **state)
     assert_true(says("{\"n\":1}"));
     assert_int_equal(effects, 1);
     assert_int_equal(ask("POST /effect", AS("li.na") "Idempotency-Key: k1\r\n", "{\"a\":2}"), 422);
+    assert_int_equal(ask("POST /effect", AS("li.na") "Idempotency-Key: k1\r\n", " { \"a\" : 1 } "),
+                     201);
+    assert_int_equal(effects, 1);
+    assert_int_equal(ask("POST /effect?b=1", AS("li.na") "Idempotency-Key: k1\r\n", "{\"a\":1}"),
+                     422);
     assert_int_equal(ask("POST /effect", AS("sun.li") "Idempotency-Key: k1\r\n", "{\"a\":1}"), 201);
     assert_int_equal(effects, 2);
     assert_int_equal(ask("POST /effect", AS("li.na") "Idempotency-Key:\r\n", "{\"a\":1}"), 422);

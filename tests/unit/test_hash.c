@@ -8,6 +8,7 @@
 
 #include "base/hash.h"
 #include "base/mem.h"
+#include "base/seal.h"
 
 static void test_sha256(void **state)
 {
@@ -19,6 +20,29 @@ static void test_sha256(void **state)
     sha256("", 0, out);
     assert_string_equal(hex_encode(out, SHA256_LEN, hex),
                         "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+}
+
+static void test_seal(void **state)
+{
+    static const uint8_t key[SEAL_KEY_LEN] = "the key", other[SEAL_KEY_LEN] = "another";
+    static const char *const texts[] = {"", "a", "{\"token\":\"abc\",\"name\":\"王芳\"}"};
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        struct buf one = BUF_INIT(1000), two = BUF_INIT(1000), out = BUF_INIT(1000);
+        seal(key, texts[i], strlen(texts[i]), &one);
+        seal(key, texts[i], strlen(texts[i]), &two);
+        assert_string_not_equal(buf_str(&one), buf_str(&two)); /* a nonce of its own */
+        assert_int_equal(unseal(key, buf_str(&one), &out), E_OK);
+        assert_string_equal(buf_str(&out), texts[i]);
+        assert_int_equal(unseal(other, buf_str(&one), &out), E_INVALID);
+        one.data[20] = one.data[20] == 'A' ? 'B' : 'A';
+        assert_int_equal(unseal(key, buf_str(&one), &out), E_INVALID);
+        assert_int_equal(unseal(key, "", &out), E_INVALID);
+        assert_int_equal(unseal(key, "YWJj", &out), E_INVALID);
+        assert_int_equal(unseal(key, "???", &out), E_INVALID);
+        buf_free(&one);
+        buf_free(&two);
+        buf_free(&out);
+    }
 }
 
 static void test_hmac(void **state)
@@ -64,6 +88,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sha256),
+        cmocka_unit_test(test_seal),
         cmocka_unit_test(test_hmac),
         cmocka_unit_test(test_base64),
     };

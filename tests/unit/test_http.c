@@ -338,10 +338,10 @@ static void test_json_bodies(void **state)
     expect("POST /json HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n", 200, false, "\r\n\r\n{}");
     expect("POST /json HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n{\"a\": 1 }", 200, false,
            "{\"a\":1}");
-    expect("POST /json HTTP/1.1\r\nHost: a\r\nContent-Length: 7\r\n\r\n{\"a\": 1", 400, false,
+    expect("POST /json HTTP/1.1\r\nHost: a\r\nContent-Length: 7\r\n\r\n{\"a\": 1", 422, false,
            "line 1 column");
     expect("POST /json HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n[]", 422, false, NULL);
-    expect("POST /json HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n{\"a\":\"\xff\"}", 400,
+    expect("POST /json HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n{\"a\":\"\xff\"}", 422,
            false, "UTF-8");
 }
 
