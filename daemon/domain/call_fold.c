@@ -274,7 +274,10 @@ static void on_transferred(struct call *c, const struct call_event *ev)
 static void on_conferenced(struct call *c, const struct call_event *ev)
 {
     const char *joins = ev->joined_device ? ev->joined_device : ev->to_outside ? NULL : ev->to;
+    struct call_offer *rang = joins ? open_offer(c, joins) : NULL;
     end_hold(c, ev->at);
+    if (rang)
+        close_offer(c, rang, ev->at, OFFER_ANSWERED, CALL_END_CLEARED);
     if (joins)
         set_party(c, joins, true);
     if (!c->f.holder && ev->device && !is_far(c, ev)) {

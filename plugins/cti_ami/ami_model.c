@@ -397,9 +397,15 @@ static void on_blind_transfer(struct ami *a, const struct ami_msg *msg)
 static void on_attended_transfer(struct ami *a, const struct ami_msg *msg)
 {
     struct track_leg *who = leg_of(a, msg, "OrigTransferer");
-    if (who && succeeded(msg))
-        track_transfer_attended(a->track, who, leg_of(a, msg, "SecondTransferer"),
-                                leg_of(a, msg, "TransferTarget"));
+    if (!who || !succeeded(msg))
+        return;
+    struct track_leg *second = leg_of(a, msg, "SecondTransferer");
+    struct track_leg *target = leg_of(a, msg, "TransferTarget");
+    const char *kind = ami_get(msg, "DestType");
+    if (kind && strcasecmp(kind, "Threeway") == 0) /* all three talk from now on */
+        track_conference(a->track, who, second, target);
+    else
+        track_transfer_attended(a->track, who, second, target);
 }
 
 static void on_pickup(struct ami *a, const struct ami_msg *msg)

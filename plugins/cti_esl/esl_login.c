@@ -18,7 +18,7 @@
     "CHANNEL_CREATE CHANNEL_PROGRESS CHANNEL_PROGRESS_MEDIA CHANNEL_ANSWER CHANNEL_BRIDGE "        \
     "CHANNEL_UNBRIDGE CHANNEL_HOLD CHANNEL_UNHOLD CHANNEL_UUID CHANNEL_HANGUP "                    \
     "CHANNEL_HANGUP_COMPLETE CHANNEL_DESTROY BACKGROUND_JOB HEARTBEAT SHUTDOWN "                   \
-    "CUSTOM callcenter::info fifo::info"
+    "CUSTOM callcenter::info fifo::info conference::maintenance"
 
 void esl_set_state(struct esl *e, enum steward_source_state state, const char *error)
 {

@@ -401,6 +401,21 @@ static void on_fifo(struct esl *e, const struct esl_event *ev)
         track_unqueued(e->track, leg);
 }
 
+/* Who is in one room talks with everybody there. */
+static void on_conference(struct esl *e, const struct esl_event *ev)
+{
+    struct track_leg *leg = known(e, ev);
+    const char *name = get(ev, ESL_ROOM_NAME);
+    char room[TRACK_ID_MAX] = "room:";
+    if (!leg || !name)
+        return;
+    track_text(room + 5, sizeof room - 5, name, strlen(name));
+    if (is(ev, ESL_ROOM_ACTION, "add-member"))
+        track_join_room(e->track, leg, room);
+    else if (is(ev, ESL_ROOM_ACTION, "del-member"))
+        leave_pair(e, leg, room);
+}
+
 static const struct {
     const char *name;
     handler *fn;
@@ -421,6 +436,7 @@ static const struct {
     {"SHUTDOWN", on_shutdown},
     {"callcenter::info", on_callcenter},
     {"fifo::info", on_fifo},
+    {"conference::maintenance", on_conference},
 };
 
 bool esl_event_wanted(const char *name, size_t len)

@@ -55,6 +55,8 @@
     X(CC_SESSION, "CC-Member-Session-UUID")                                                        \
     X(FIFO_ACTION, "FIFO-Action")                                                                  \
     X(FIFO_NAME, "FIFO-Name")                                                                      \
+    X(ROOM_ACTION, "Action")                                                                       \
+    X(ROOM_NAME, "Conference-Name")                                                                \
     X(ROW_UUID, "uuid")                                                                            \
     X(ROW_DIRECTION, "direction")                                                                  \
     X(ROW_CREATED, "created_epoch")                                                                \

@@ -135,7 +135,7 @@ static struct steward_handle *stream_open(const struct steward_host *self,
 static bool stream_write(struct steward_handle *stream, const void *data, size_t len)
 {
     struct replay *r = (struct replay *)stream;
-    if (!r->open)
+    if (!r->open || r->full)
         return false;
     r->written = realloc(r->written, r->written_len + len + 1);
     memcpy(r->written + r->written_len, data, len);

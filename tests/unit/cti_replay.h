@@ -34,6 +34,7 @@ struct replay {
     steward_stream_cb *stream_cb;
     void *stream_ctx;
     bool open, refuse; /* refuse: connections fail */
+    bool full;         /* the peer reads nothing: writes are refused */
     unsigned opened;   /* connections so far */
     char *unread;
     size_t unread_len;

@@ -224,7 +224,43 @@ static const struct {
             "+1 HangupRequest @A6\nBridgeLeave @A6 BridgeUniqueid=c1\nHangup @A6\n"
             "+1 HangupRequest @T6\nBridgeLeave @T6 BridgeUniqueid=c1\nHangup @T6\n"
             "BridgeLeave @P6/1.1 BridgeUniqueid=c1\nHangup @P6/1.1\n",
-     TOLD_TALK_A "1.1 established 1003\n1.1 left 1001\n1.1 cleared caller\n"},
+     TOLD_TALK_A "1.1 conferenced 1003 1003\n1.1 left 1001\n1.1 cleared caller\n"},
+    {"three ways: the consultation is joined into the call, and the transferer stays",
+     TALK_A "Hold @A6\nNewchannel @D4\nNewchannel @E0\nDialBegin @D4 Dest@E0\nNewstate @E5\n"
+            "Newstate @E6\nDialEnd @D4 Dest@E6 DialStatus=ANSWER\n"
+            "BridgeEnter @E6 BridgeUniqueid=b2\nBridgeEnter @D6 BridgeUniqueid=b2\n"
+            "+2 Unhold @A6\n"
+            "AttendedTransfer Result=Success OrigTransferer@A6 SecondTransferer@D6 Transferee@T6 "
+            "TransferTarget@E6/1.1 DestType=Threeway DestBridgeUniqueid=b1\n"
+            "BridgeLeave @E6/1.1 BridgeUniqueid=b2\nBridgeEnter @E6/1.1 BridgeUniqueid=b1\n"
+            "BridgeLeave @D6/1.1 BridgeUniqueid=b2\nHangup @D6\n"
+            "+5 HangupRequest @A6\nBridgeLeave @A6 BridgeUniqueid=b1\nHangup @A6\n"
+            "+2 HangupRequest @T6\nHangup @T6\nHangup @E6/1.1\n",
+     TOLD_TALK_A "1.1 held 1001\n3.1 originated 1001\n3.1 delivered 1002\n3.1 established 1002\n"
+                 "1.1 retrieved 1001\n1.1 conferenced 1001 1002 3.1\n1.1 left 1001\n"
+                 "1.1 cleared caller\n"},
+    {"three ways by the feature code, on one channel of the transferer",
+     TALK_A "Hold @A6\nNewchannel @M0\nNewchannel @N4\nLocalBridge LocalOne@M0 LocalTwo@N4\n"
+            "BridgeLeave @A6 BridgeUniqueid=b1\nBridgeEnter @A6 BridgeUniqueid=b5\n"
+            "BridgeEnter @M6 BridgeUniqueid=b5\nNewchannel @B0\nDialBegin @N4 Dest@B0\n"
+            "Newstate @B5\nNewstate @B6\nDialEnd @N4 Dest@B6 DialStatus=ANSWER\n"
+            "BridgeEnter @B6 BridgeUniqueid=b6\nBridgeEnter @N6 BridgeUniqueid=b6\n"
+            "+2 Unhold @A6\nBridgeLeave @T6 BridgeUniqueid=b1\nBridgeEnter @T6 BridgeUniqueid=b5\n"
+            "AttendedTransfer Result=Success OrigTransferer@A6 SecondTransferer@A6 Transferee@T6 "
+            "TransferTarget@M6 DestType=Threeway DestBridgeUniqueid=b5\n"
+            "+5 HangupRequest @T6\nBridgeLeave @T6 BridgeUniqueid=b5\nHangup @T6\nHangup @A6\n"
+            "Hangup @M6\nHangup @N6\nHangup @B6\n",
+     TOLD_TALK_A "1.1 held 1001\n5.3 originated 1001\n5.3 delivered 1002\n5.3 established 1002\n"
+                 "1.1 retrieved 1001\n1.1 conferenced 1001 1002 5.3\n1.1 cleared caller\n"},
+    {"a room: the caller waits in it alone, then two phones dial in",
+     "Newchannel @T4\nNewstate @T6\nBridgeEnter @T6 BridgeUniqueid=c1 BridgeTechnology=softmix\n"
+     "+3 Newchannel @D4\nNewstate @D6\nBridgeEnter @D6/1.1 BridgeUniqueid=c1\n"
+     "+3 Newchannel @P4\nNewstate @P6\nBridgeEnter @P6/1.1 BridgeUniqueid=c1\n"
+     "+1 HangupRequest @P6\nBridgeLeave @P6/1.1 BridgeUniqueid=c1\nHangup @P6/1.1\n"
+     "+1 HangupRequest @T6\nBridgeLeave @T6 BridgeUniqueid=c1\nHangup @T6\n"
+     "BridgeLeave @D6/1.1 BridgeUniqueid=c1\nHangup @D6/1.1\n",
+     "1.1 originated\n1.1 established 1001\n1.1 conferenced 1003 1003\n1.1 left 1003\n"
+     "1.1 cleared caller\n"},
     {"the consulted phone does not answer: the first call is taken back",
      TALK_A "Hold @A6\nNewchannel @D4\nNewchannel @E0\nDialBegin @D4 Dest@E0\nNewstate @E5\n"
             "+3 DialEnd @D4 Dest@E5 DialStatus=NOANSWER\nHangup @E5 Cause=0\nHangup @D4 Cause=16\n"
@@ -253,8 +289,8 @@ static const struct {
             "BridgeEnter @U6 BridgeUniqueid=b4\n+1 BridgeEnter @F6 BridgeUniqueid=b1\n"
             "BridgeEnter @U6/1.1 BridgeUniqueid=b1\n+1 HangupRequest @F6/1.1\nHangup @F6/1.1\n"
             "HangupRequest @U6/1.1\nHangup @U6/1.1\n" END_BY_CALLER,
-     TOLD_TALK_A "2.1 originated\n2.1 delivered 1003\n2.1 established 1003\n1.1 conferenced 2.1\n"
-                 "1.1 established 1003\n1.1 left 1003\n1.1 cleared caller\n"},
+     TOLD_TALK_A "2.1 originated\n2.1 delivered 1003\n2.1 established 1003\n1.1 conferenced 1003 "
+                 "2.1\n1.1 left 1003\n1.1 cleared caller\n"},
     {"an outbound call from the phone, busy",
      "Newchannel @D4\nNewchannel @V0\nNewCallerid @V0 CallerIDNum=13900139000 Exten=13900139000\n"
      "DialBegin @D4 Dest@V0\nHangupRequest @V0 Cause=17\nDialEnd @D4 Dest@V0 DialStatus=BUSY\n"

@@ -742,6 +742,24 @@ static void test_link_down_ends_actions(void **state)
     assert_string_equal(R->done_code, "source_down");
 }
 
+/* A PBX that reads nothing of ours is no use: closed, said, and tried again. */
+static void test_peer_reads_not(void **state)
+{
+    (void)state;
+    log_in();
+    empty_lists();
+    act(STEWARD_CAN_DIAL, NULL, "1002", "13800138000"); /* waits for its answer */
+    R->full = true;
+    assert_true(act(STEWARD_CAN_DIAL, NULL, "1001", "13800138000") < 0);
+    replay_until(R, R->now + 10);
+    assert_int_equal(R->state, STEWARD_SOURCE_DOWN);
+    assert_non_null(strstr(R->error, "the PBX does not read our actions"));
+    assert_string_equal(R->done_code, "source_down");
+    R->full = false;
+    replay_until(R, R->now + 1500);
+    assert_int_equal(R->opened, 2);
+}
+
 #define LINK(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -774,6 +792,7 @@ int main(void)
         LINK(test_in_call),
         LINK(test_agent_state),
         LINK(test_link_down_ends_actions),
+        LINK(test_peer_reads_not),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

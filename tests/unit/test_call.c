@@ -307,6 +307,11 @@ static const struct row rows[] = {
      "jd=1002;2000 left d=1001;3000 cleared by=caller",
      "cleared answered d=1002 wait=500 talk=2500 by=caller 1001:answered",
      "+1001 -1001:cleared +1002 -1002:cleared"},
+    {"a phone that rings is taken into the conference",
+     "0 delivered dir=in d=1001;500 established d=1001;900 delivered d=1002;1500 conferenced "
+     "d=1001 to=1002;2000 left d=1002;3000 cleared by=caller",
+     "cleared answered d=1001 wait=500 talk=2500 by=caller 1001:answered 1002:answered",
+     "+1001 +1002 -1002:cleared -1001:cleared"},
     {"an outbound call pops at who dials",
      "0 originated dir=out d=1001 dialled=139;1500 established d=139 outside;3500 cleared "
      "by=caller",

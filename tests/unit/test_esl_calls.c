@@ -37,8 +37,12 @@ static const struct channel {
     {'P', "Unique-ID: p\nCall-Direction: inbound\nChannel-Name: sofia/internal/1003@x\n"
           "Caller-Context: default\nvariable_user_name: 1003\nCaller-Caller-ID-Number: 1003\n"
           "Caller-Destination-Number: **1001\n"},
+    {'O', "Unique-ID: o\nCall-Direction: inbound\nChannel-Name: sofia/internal/1002@x\n"
+          "Caller-Context: default\nvariable_user_name: 1002\nCaller-Caller-ID-Number: 1002\n"
+          "Caller-Destination-Number: 3000\n"},
     {'S', "Event-Subclass: callcenter%3A%3Ainfo\nCC-Queue: support@default\n"
           "CC-Member-Session-UUID: a\n"},
+    {'R', "Event-Subclass: conference%3A%3Amaintenance\nConference-Name: 3000-fs.local\n"},
     {'T', "Event-Subclass: fifo%3A%3Ainfo\nFIFO-Name: sales@default\nUnique-ID: a\n"},
 };
 
@@ -169,6 +173,24 @@ static const struct {
             "+3 HANGUP_COMPLETE C NO_ANSWER\nHANGUP_COMPLETE A send_bye NORMAL_CLEARING\n",
      TOLD_TALK_B "a transferred 1001 1002\na delivered 1002\na diverted 1002 no_answer\n"
                  "a cleared system\n"},
+    {"a room: both sides are sent into it, and a third phone dials in",
+     TALK_B "+2 UNBRIDGE A AB Answer-State=answered "
+            "Caller-Transfer-Source=1%3Ax%3Abl_xfer%3A3000/default/XML\n"
+            "CUSTOM R A Action=add-member\nCUSTOM R B Action=add-member\n"
+            "CUSTOM R B Action=start-talking\n"
+            "+1 CREATE P\nANSWER P\nCUSTOM R P Action=add-member\n"
+            "+1 CUSTOM R B Action=del-member\nHANGUP_COMPLETE B recv_bye NORMAL_CLEARING\n"
+            "+1 CUSTOM R A Action=del-member\nHANGUP A recv_bye NORMAL_CLEARING\n"
+            "HANGUP_COMPLETE A recv_bye NORMAL_CLEARING\n"
+            "HANGUP_COMPLETE P send_bye NORMAL_CLEARING\n",
+     TOLD_TALK_B "a transferred 1001 3000\na established 1001\na conferenced 1003 1003\n"
+                 "a left 1001\na cleared caller\n"},
+    {"a room: the caller waits in it alone, then two phones dial in",
+     "CREATE A\nANSWER A\nCUSTOM R A Action=add-member\n"
+     "+1 CREATE P\nANSWER P\nCUSTOM R P Action=add-member\n"
+     "+1 CREATE O\nANSWER O\nCUSTOM R O Action=add-member\n"
+     "+1 CUSTOM R A Action=del-member\n" END_BY_CALLER,
+     "a originated\na established 1003\na conferenced 1002 1002\na cleared caller\n"},
     {"the caller's name and number bring line ends",
      "CREATE A Caller-Caller-ID-Name=x%0AEvent-Name: Caller-Privacy-Hide-Number=false\n"
      "HANGUP_COMPLETE A recv_bye ORIGINATOR_CANCEL\n",

@@ -176,7 +176,8 @@ static void test_sign_in(void **state)
     sign_in();
     assert_int_equal(R->state, STEWARD_SOURCE_SYNCING);
     assert_non_null(strstr(R->written, "auth ClueCon\n\nevent plain CHANNEL_CREATE"));
-    assert_non_null(strstr(R->written, "CUSTOM callcenter::info fifo::info\n\n"));
+    assert_non_null(
+        strstr(R->written, "CUSTOM callcenter::info fifo::info conference::maintenance\n\n"));
     api("{\"row_count\": 0}\n");
     assert_int_equal(R->state, STEWARD_SOURCE_UP);
     assert_int_equal(R->resyncs, 1);

@@ -134,6 +134,14 @@ void track_redirected(struct track *t, struct track_leg *leg, struct track_leg *
                       const char *to);
 /** The PBX joined legs of two calls: the end of a consultation; nothing if they are of one. */
 void track_joined_calls(struct track *t, struct track_leg *one, struct track_leg *two);
+/**
+ * `who` joins the call of its consultation into its own, and stays: `second` is its leg there,
+ * `target` whom it consulted; either may be NULL.
+ */
+void track_conference(struct track *t, struct track_leg *who, struct track_leg *second,
+                      struct track_leg *target);
+/** The leg is in this room now; calls that meet there become one conference. */
+void track_join_room(struct track *t, struct track_leg *leg, const char *room);
 /** `picker` takes the call that rings `target`. */
 void track_pickup(struct track *t, struct track_leg *picker, struct track_leg *target);
 /** `who` (may be NULL) parks the call of `leg` at a place. */

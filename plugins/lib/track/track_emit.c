@@ -117,3 +117,14 @@ void track_say_transferred(struct track *t, struct track_call *c, const char *de
                                    .other_call = or_null(other)};
     track_say(t, c, &ev);
 }
+
+void track_say_conferenced(struct track *t, struct track_call *c, const char *device,
+                           const char *to, const char *other)
+{
+    track_announce(t, c);
+    struct steward_cti_event ev = {.kind = STEWARD_EV_CONFERENCED,
+                                   .device = or_null(device),
+                                   .to = or_null(to),
+                                   .other_call = or_null(other)};
+    track_say(t, c, &ev);
+}

@@ -199,15 +199,7 @@ static void settle_join(struct track *t, struct track_call *c)
     c->join[0] = '\0';
     if (!to || to == c || c->cleared)
         return;
-    if (c->announced) {
-        track_announce(t, to);
-        struct steward_cti_event ev = {.kind = STEWARD_EV_CONFERENCED,
-                                       .device = c->device[0] ? c->device : NULL,
-                                       .other_call = c->name};
-        track_say(t, to, &ev);
-    }
-    track_call_merge(t, to, c);
-    track_converse(t, to);
+    track_conference_calls(t, to, c, c->device);
 }
 
 /* Legs that were silent long enough. True if some are still to wait for. */

@@ -108,6 +108,9 @@ void track_say_unreached(struct track *t, struct track_call *c, struct track_leg
 void track_say_cleared(struct track *t, struct track_call *c);
 void track_say_transferred(struct track *t, struct track_call *c, const char *device,
                            const char *to, enum steward_transfer kind, const char *other);
+/** `device` joins them; `to` comes into this call, and `other` ends in it. */
+void track_say_conferenced(struct track *t, struct track_call *c, const char *device,
+                           const char *to, const char *other);
 
 /* track.c */
 struct track_call *track_call_get(struct track *t, const char *name, bool make);
@@ -124,6 +127,8 @@ void track_bridge_drop(struct track *t, struct track_leg *leg);
 struct track_leg *track_anchor(const struct track *t, const struct track_call *c);
 /** Tell who talks with the anchor now. */
 void track_converse(struct track *t, struct track_call *c);
+/** The device talks in this call from now on, which an event has told or is about to tell. */
+void track_talks_now(struct track *t, struct track_call *c, struct track_party *p);
 /** True if both are in one conversation, through inner channels too. */
 bool track_together(struct track *t, struct track_leg *a, struct track_leg *b);
 /** Parties that left: say so, except for the one named (NULL: all). */
@@ -132,5 +137,10 @@ void track_flush_left(struct track *t, struct track_call *c, const char *but);
 void track_late_reason(struct track *t, struct track_leg *leg, enum steward_cause cause);
 /** Parties that stopped ringing for no known reason, a while ago: the call went on without them. */
 void track_flush_lost(struct track *t, struct track_call *c);
+
+/* track_conf.c */
+/** `other` ends in `keep`, and everybody in either goes on: joined by `device` ("" unknown). */
+void track_conference_calls(struct track *t, struct track_call *keep, struct track_call *other,
+                            const char *device);
 
 #endif

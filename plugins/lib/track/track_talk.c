@@ -63,8 +63,19 @@ struct track_leg *track_anchor(const struct track *t, const struct track_call *c
     return outside ? outside : c->primary ? c->primary : any;
 }
 
-/* A device is in the conversation with the other side now. */
-static void talks(struct track *t, struct track_call *c, struct track_leg *leg)
+void track_talks_now(struct track *t, struct track_call *c, struct track_party *p)
+{
+    p->talking = true;
+    p->ringing = false;
+    p->left_at = p->lost_at = p->gone_at = 0;
+    c->by = STEWARD_BY_NONE;
+    c->told_talk = true;
+    track_flush_left(t, c, p->device);
+}
+
+/* A device is in the conversation with the other side now: it has the call, or, where another one
+ * has it (company), it comes into a conference. */
+static void talks(struct track *t, struct track_call *c, struct track_leg *leg, bool company)
 {
     struct track_party *p = track_party_get(c, leg->device, true);
     if (!p || leg->transferred)
@@ -73,13 +84,34 @@ static void talks(struct track *t, struct track_call *c, struct track_leg *leg)
     p->left_at = 0;
     if (p->talking)
         return;
-    p->talking = true;
-    p->ringing = false;
-    p->lost_at = p->gone_at = 0;
-    c->by = STEWARD_BY_NONE;
-    track_flush_left(t, c, leg->device);
-    track_say_device(t, c, STEWARD_EV_ESTABLISHED, leg->device, STEWARD_CAUSE_NONE);
-    c->told_talk = true;
+    track_talks_now(t, c, p);
+    if (company)
+        track_say_conferenced(t, c, leg->device, leg->device, NULL);
+    else
+        track_say_device(t, c, STEWARD_EV_ESTABLISHED, leg->device, STEWARD_CAUSE_NONE);
+}
+
+/* One of our devices in the conversation, of this call: not the anchor's. */
+static bool is_ours(const struct track_call *c, const struct track_leg *leg,
+                    const struct track_leg *anchor)
+{
+    return leg != anchor && leg->bridge && leg->call == c && leg->device[0] &&
+           strcmp(leg->device, anchor->device) != 0;
+}
+
+/* Another device has the call already, and stays in this conversation. */
+static bool in_company(struct track_call *c, const struct walk *w, const struct track_leg *but,
+                       const struct track_leg *anchor)
+{
+    for (size_t i = 0; i < w->n; i++) {
+        const struct track_leg *leg = w->legs[i];
+        if (leg->transferred || !is_ours(c, leg, anchor) || strcmp(leg->device, but->device) == 0)
+            continue;
+        const struct track_party *p = track_party_get(c, leg->device, false);
+        if (p && p->talking && !p->left_at)
+            return true;
+    }
+    return false;
 }
 
 void track_converse(struct track *t, struct track_call *c)
@@ -89,12 +121,9 @@ void track_converse(struct track *t, struct track_call *c)
         return;
     struct walk w;
     walk(t, &w, anchor);
-    for (size_t i = 0; i < w.n; i++) {
-        struct track_leg *leg = w.legs[i];
-        if (leg != anchor && leg->bridge && leg->call == c && leg->device[0] &&
-            strcmp(leg->device, anchor->device) != 0)
-            talks(t, c, leg);
-    }
+    for (size_t i = 0; i < w.n; i++)
+        if (is_ours(c, w.legs[i], anchor))
+            talks(t, c, w.legs[i], in_company(c, &w, w.legs[i], anchor));
 }
 
 /* ---- leaving ---- */
@@ -300,9 +329,9 @@ void track_answered(struct track *t, struct track_leg *from, struct track_leg *l
     if (!from || from->half || leg->half || from->call != c)
         return; /* the conversation itself will tell */
     if (leg->outside && from->device[0] && c->direction == STEWARD_DIR_OUTBOUND)
-        talks(t, c, from);
+        talks(t, c, from, false);
     else if (leg->device[0] && from == track_anchor(t, c))
-        talks(t, c, leg);
+        talks(t, c, leg, false);
 }
 
 /* Another leg of the same device rings on in the same call. */
