@@ -169,6 +169,8 @@ void ami_agents_member(struct ami *a, const struct ami_msg *msg, bool removed);
 /** A fresh list begins: members that it does not name are gone at its end. */
 void ami_agents_list_begin(struct ami *a);
 void ami_agents_list_end(struct ami *a);
+/** Wrap-up times that are over by now. */
+void ami_agents_check(struct ami *a);
 /** True if any member of any queue is known. */
 bool ami_agents_any(const struct ami *a);
 /** True if this list item shows a known member otherwise than its last event or list did. */

@@ -17,6 +17,8 @@ struct member {
     char interface[128], device[TRACK_DEVICE_MAX], reason[64];
     bool paused, fresh;
     int status;
+    long long last_call; /* when its last call of the queue ended, by the PBX's clock */
+    int64_t wrap_until;  /* the queue offers it nothing until then; 0: it does */
     UT_hash_handle hh;
 };
 
@@ -29,6 +31,7 @@ struct said {
 struct ami_agents {
     struct member *members;
     struct said *said;
+    int64_t wrap_check; /* the first end of a wrap-up time; 0: none runs */
 };
 
 struct ami_agents *ami_agents_new(void)
@@ -70,7 +73,7 @@ static enum steward_agent_state state_of(const struct ami_agents *g, const char 
                                          const char **reason)
 {
     const struct member *m;
-    bool any = false, paused = false, away = true, busy = false;
+    bool any = false, paused = false, away = true, busy = false, wraps = false;
     *reason = NULL;
     for (m = g->members; m; m = m->hh.next) {
         if (strcmp(m->device, device) != 0)
@@ -81,10 +84,14 @@ static enum steward_agent_state state_of(const struct ami_agents *g, const char 
         if (m->paused && (!paused || !*reason))
             *reason = m->reason[0] ? m->reason : NULL;
         paused = paused || m->paused;
+        wraps = wraps || m->wrap_until != 0;
     }
     if (!any || away)
         return STEWARD_AGENT_LOGGED_OFF;
-    return paused ? STEWARD_AGENT_NOT_READY : busy ? STEWARD_AGENT_BUSY : STEWARD_AGENT_READY;
+    return paused  ? STEWARD_AGENT_NOT_READY
+           : busy  ? STEWARD_AGENT_BUSY
+           : wraps ? STEWARD_AGENT_WORKING_AFTER_CALL
+                   : STEWARD_AGENT_READY;
 }
 
 static void tell(struct ami *a, const char *device)
@@ -142,6 +149,37 @@ static const char *either(const struct ami_msg *msg, const char *one, const char
     return v ? v : ami_get(msg, two);
 }
 
+/* A call of the queue ended: for the wrap-up time of that member the next one is kept from it. */
+static void wrap_up(struct ami *a, struct member *m, const struct ami_msg *msg, bool known)
+{
+    const char *wrap = ami_get(msg, "Wrapuptime"), *last = ami_get(msg, "LastCall");
+    long long seconds = wrap ? strtoll(wrap, NULL, 10) : 0, at = last ? strtoll(last, NULL, 10) : 0;
+    if (known && at > m->last_call && seconds > 0 && seconds < 86400) {
+        m->wrap_until = a->host->now_ms(a->host) + seconds * 1000;
+        if (!a->agents->wrap_check || m->wrap_until < a->agents->wrap_check)
+            a->agents->wrap_check = m->wrap_until;
+    }
+    m->last_call = at;
+}
+
+void ami_agents_check(struct ami *a)
+{
+    struct ami_agents *g = a->agents;
+    struct member *m;
+    int64_t now = a->host->now_ms(a->host);
+    if (!g->wrap_check || now < g->wrap_check)
+        return;
+    g->wrap_check = 0;
+    for (m = g->members; m; m = m->hh.next) {
+        if (m->wrap_until && now >= m->wrap_until) {
+            m->wrap_until = 0;
+            tell(a, m->device);
+        } else if (m->wrap_until && (!g->wrap_check || m->wrap_until < g->wrap_check)) {
+            g->wrap_check = m->wrap_until;
+        }
+    }
+}
+
 static bool is_paused(const struct ami_msg *msg)
 {
     const char *paused = ami_get(msg, "Paused");
@@ -179,6 +217,7 @@ void ami_agents_member(struct ami *a, const struct ami_msg *msg, bool removed)
         HASH_DEL(a->agents->members, m);
         free(m);
     } else if (m) {
+        wrap_up(a, m, msg, m->device[0] != '\0');
         memcpy(m->device, device, sizeof device);
         m->fresh = true;
         m->paused = is_paused(msg);

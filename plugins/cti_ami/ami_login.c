@@ -421,6 +421,7 @@ void ami_on_watch(void *ctx)
     ami_actions_timeout(a, false);
     ami_resync_check(a);
     ami_rights_check(a);
+    ami_agents_check(a);
     if (ping_waits(a, now))
         ami_drop(a, false, "the PBX does not answer");
     else if (now - a->heard_at >= a->conf.ping_ms) {

@@ -120,6 +120,8 @@ void esl_agents_free(struct esl_agents **agents);
 void esl_agents_event(struct esl *e, const struct esl_event *ev);
 /** The answer to `callcenter_config agent list`. */
 void esl_agents_list(struct esl *e, char *body);
+/** Wrap-up times that are over by now. */
+void esl_agents_check(struct esl *e);
 /** The agent of mod_callcenter at that device, NULL if none. */
 const char *esl_agents_name(const struct esl *e, const char *device);
 

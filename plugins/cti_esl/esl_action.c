@@ -244,14 +244,23 @@ static int do_retrieve(struct esl *e, const struct steward_action *act)
     return on_leg(e, act, own_leg(e, act), "uuid_hold off", "");
 }
 
+/* The phone's own leg rings the other one and talks to it; hanging up hands the call over. */
+static int consult(struct esl *e, const struct steward_action *act, const char *to)
+{
+    char words[600];
+    snprintf(words, sizeof words, "att_xfer::{origination_caller_id_number=%s}user/%s%s%s aleg",
+             bare(act->device), to, e->conf.domain[0] ? "@" : "", e->conf.domain);
+    return on_leg(e, act, own_leg(e, act), "uuid_broadcast", words);
+}
+
 static int do_transfer(struct esl *e, const struct steward_action *act)
 {
     char words[300];
     const char *to = bare(act->to);
-    if (act->transfer == STEWARD_TRANSFER_ATTENDED)
-        return refuse(e, act, "not_supported", "only blind transfers can be asked for here");
-    if (!is_dialable(to))
+    if (!is_dialable(to) || !is_dialable(bare(act->device)))
         return refuse(e, act, "bad_number", "no such place to transfer to");
+    if (act->transfer == STEWARD_TRANSFER_ATTENDED)
+        return consult(e, act, to);
     if (!own_leg(e, act))
         return refuse(e, act, "no_such_call", "the device has no part in this call");
     snprintf(words, sizeof words, "%s XML %s", to, e->conf.internal);

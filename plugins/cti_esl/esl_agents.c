@@ -15,12 +15,15 @@ struct agent {
     char name[128]; /* "1001@fs.local" */
     char device[TRACK_DEVICE_MAX];
     char status[40], state[40];
+    int64_t wrap_ms;    /* time after a call in which none is offered */
+    int64_t wrap_until; /* of its last call; 0: over */
     enum steward_agent_state said;
     UT_hash_handle hh;
 };
 
 struct esl_agents {
     struct agent *agents;
+    unsigned wrapping; /* how many are in their wrap-up time */
 };
 
 struct esl_agents *esl_agents_new(void)
@@ -71,7 +74,7 @@ static enum steward_agent_state state_of(const struct agent *a)
         return STEWARD_AGENT_BUSY;
     if (strcasecmp(a->state, "Idle") == 0)
         return STEWARD_AGENT_NOT_READY;
-    return STEWARD_AGENT_READY;
+    return a->wrap_until ? STEWARD_AGENT_WORKING_AFTER_CALL : STEWARD_AGENT_READY;
 }
 
 static void tell(struct esl *e, struct agent *a)
@@ -96,6 +99,26 @@ static void keep(char *out, size_t cap, const char *text)
         track_text(out, cap, text, strlen(text));
 }
 
+/* mod_callcenter says "Waiting" at once, but offers nothing before the wrap-up time is over. */
+static void wrap_up(struct esl *e, struct agent *a, bool begins)
+{
+    e->agents->wrapping -= a->wrap_until != 0;
+    a->wrap_until = begins ? e->host->now_ms(e->host) + a->wrap_ms : 0;
+    e->agents->wrapping += a->wrap_until != 0;
+}
+
+void esl_agents_check(struct esl *e)
+{
+    struct agent *a;
+    int64_t now = e->host->now_ms(e->host);
+    for (a = e->agents->wrapping ? e->agents->agents : NULL; a; a = a->hh.next) {
+        if (!a->wrap_until || now < a->wrap_until)
+            continue;
+        wrap_up(e, a, false);
+        tell(e, a);
+    }
+}
+
 void esl_agents_event(struct esl *e, const struct esl_event *ev)
 {
     const char *action = ev->v[ESL_CC_ACTION], *name = ev->v[ESL_CC_AGENT];
@@ -107,8 +130,11 @@ void esl_agents_event(struct esl *e, const struct esl_event *ev)
     struct agent *a = agent(e->agents, name);
     if (!a)
         return;
+    bool talked = strcasecmp(a->state, "In a queue call") == 0;
     keep(status ? a->status : a->state, sizeof a->status,
          ev->v[status ? ESL_CC_STATUS : ESL_CC_STATE]);
+    if (!status)
+        wrap_up(e, a, talked && a->wrap_ms > 0 && strcasecmp(a->state, "Waiting") == 0);
     tell(e, a);
 }
 
@@ -143,11 +169,11 @@ static void field(const char *line, int index, char *out, size_t cap)
 void esl_agents_list(struct esl *e, char *body)
 {
     int name_at = column(body, "name"), status_at = column(body, "status");
-    int state_at = column(body, "state");
+    int state_at = column(body, "state"), wrap_at = column(body, "wrap_up_time");
     if (name_at < 0 || status_at < 0)
         return; /* mod_callcenter is not there */
     for (char *line = strchr(body, '\n'); line && line[1]; line = strchr(line, '\n')) {
-        char name[128];
+        char name[128], wrap[24];
         line++;
         if (strncmp(line, "+OK", 3) == 0)
             break;
@@ -157,6 +183,9 @@ void esl_agents_list(struct esl *e, char *body)
             continue;
         field(line, status_at, a->status, sizeof a->status);
         field(line, state_at, a->state, sizeof a->state);
+        field(line, wrap_at, wrap, sizeof wrap);
+        long long seconds = strtoll(wrap, NULL, 10);
+        a->wrap_ms = seconds > 0 && seconds < 86400 ? seconds * 1000 : 0;
         tell(e, a);
     }
 }

@@ -352,6 +352,7 @@ void esl_on_watch(void *ctx)
     }
     esl_jobs_timeout(e, false);
     esl_resync_check(e);
+    esl_agents_check(e);
     if (probe_waits(e, now)) {
         esl_drop(e, false, "the PBX does not answer");
     } else if (now - e->heard_at >= e->conf.ping_ms) {

@@ -730,6 +730,35 @@ static void test_agent_state(void **state)
     assert_int_equal(last_event()->agent_state, STEWARD_AGENT_LOGGED_OFF);
 }
 
+static void member_is(const char *status, const char *last)
+{
+    char text[300];
+    snprintf(text, sizeof text,
+             "Event: QueueMemberStatus\r\nQueue: a\r\nInterface: PJSIP/1001\r\nStatus: %s\r\n"
+             "Paused: 0\r\nLastCall: %s\r\nWrapuptime: 10\r\n\r\n",
+             status, last);
+    say(text);
+}
+
+static void test_wrap_up(void **state)
+{
+    (void)state;
+    log_in();
+    member_is("1", "1795310100"); /* its last call may be long ago */
+    assert_int_equal(last_event()->agent_state, STEWARD_AGENT_READY);
+    empty_lists();
+    member_is("1", "1795310100");
+    member_is("2", "1795310100");
+    assert_int_equal(last_event()->agent_state, STEWARD_AGENT_BUSY);
+    member_is("1", "1795310200");
+    assert_int_equal(last_event()->agent_state, STEWARD_AGENT_WORKING_AFTER_CALL);
+    member_is("1", "1795310200");
+    replay_until(R, R->now + 8000);
+    assert_int_equal(last_event()->agent_state, STEWARD_AGENT_WORKING_AFTER_CALL);
+    replay_until(R, R->now + 4000);
+    assert_int_equal(last_event()->agent_state, STEWARD_AGENT_READY);
+}
+
 static void test_link_down_ends_actions(void **state)
 {
     (void)state;
@@ -791,6 +820,7 @@ int main(void)
         LINK(test_dial),
         LINK(test_in_call),
         LINK(test_agent_state),
+        LINK(test_wrap_up),
         LINK(test_link_down_ends_actions),
         LINK(test_peer_reads_not),
     };

@@ -37,6 +37,8 @@ static const struct channel {
     {'P', "Unique-ID: p\nCall-Direction: inbound\nChannel-Name: sofia/internal/1003@x\n"
           "Caller-Context: default\nvariable_user_name: 1003\nCaller-Caller-ID-Number: 1003\n"
           "Caller-Destination-Number: **1001\n"},
+    {'G', "Unique-ID: g\nCall-Direction: outbound\nChannel-Name: sofia/internal/1002@x\n"
+          "variable_dialed_user: 1002\nOther-Leg-Unique-ID: b\nChannel-Call-UUID: a\n"},
     {'O', "Unique-ID: o\nCall-Direction: inbound\nChannel-Name: sofia/internal/1002@x\n"
           "Caller-Context: default\nvariable_user_name: 1002\nCaller-Caller-ID-Number: 1002\n"
           "Caller-Destination-Number: 3000\n"},
@@ -52,6 +54,8 @@ static const char *const words[][2] = {
     {"send_bye", "variable_sip_hangup_disposition: send_bye\n"},
     {"AB", "Bridge-A-Unique-ID: a\nBridge-B-Unique-ID: b\n"},
     {"AC", "Bridge-A-Unique-ID: a\nBridge-B-Unique-ID: c\n"},
+    {"BG", "Bridge-A-Unique-ID: b\nBridge-B-Unique-ID: g\n"},
+    {"AG", "Bridge-A-Unique-ID: a\nBridge-B-Unique-ID: g\n"},
     {"AQ", "Bridge-A-Unique-ID: a\nBridge-B-Unique-ID: q\n"},
     {"PA", "Bridge-A-Unique-ID: p\nBridge-B-Unique-ID: a\n"},
 };
@@ -173,6 +177,26 @@ static const struct {
             "+3 HANGUP_COMPLETE C NO_ANSWER\nHANGUP_COMPLETE A send_bye NORMAL_CLEARING\n",
      TOLD_TALK_B "a transferred 1001 1002\na delivered 1002\na diverted 1002 no_answer\n"
                  "a cleared system\n"},
+    {"att_xfer: the phone talks to another one, and hangs up",
+     TALK_B "+1 CREATE G\nPROGRESS G\n+1 ANSWER G\nBRIDGE B BG\n"
+            "+2 HANGUP B recv_bye NORMAL_CLEARING\nUNBRIDGE B BG Answer-State=hangup\n"
+            "HANGUP_COMPLETE B recv_bye NORMAL_CLEARING\n"
+            "BRIDGE A AG Caller-Transfer-Source=1%3Ax%3Auuid_br%3Ag\n"
+            "+2 HANGUP A recv_bye NORMAL_CLEARING\nHANGUP_COMPLETE A recv_bye NORMAL_CLEARING\n"
+            "HANGUP_COMPLETE G send_bye NORMAL_CLEARING\n",
+     TOLD_TALK_B "g originated 1001\ng delivered 1002\ng established 1002\n"
+                 "a transferred 1001 1002 g\na established 1002\na cleared caller\n"},
+    {"att_xfer: not answered, the phone goes on with the caller",
+     TALK_B "+1 CREATE G\nPROGRESS G\n+5 HANGUP_COMPLETE G NO_ANSWER\n"
+            "+1 UNHOLD B\n" END_BY_CALLER,
+     TOLD_TALK_B "g originated 1001\ng delivered 1002\ng diverted 1002 no_answer\n"
+                 "g cleared system\na cleared caller\n"},
+    {"att_xfer: the other one hangs up, and the phone has the caller again",
+     TALK_B "+1 CREATE G\nPROGRESS G\nANSWER G\nBRIDGE B BG\n"
+            "+2 HANGUP G recv_bye NORMAL_CLEARING\nUNBRIDGE B BG Answer-State=answered\n"
+            "HANGUP_COMPLETE G recv_bye NORMAL_CLEARING\nBRIDGE A AB\n" END_BY_CALLER,
+     TOLD_TALK_B "g originated 1001\ng delivered 1002\ng established 1002\n"
+                 "g cleared agent\na cleared caller\n"},
     {"a room: both sides are sent into it, and a third phone dials in",
      TALK_B "+2 UNBRIDGE A AB Answer-State=answered "
             "Caller-Transfer-Source=1%3Ax%3Abl_xfer%3A3000/default/XML\n"

@@ -463,6 +463,8 @@ static void test_strangers(void **state)
 
 /* ---- agents and actions ---- */
 
+static enum steward_transfer Transfer = STEWARD_TRANSFER_BLIND;
+
 static int act(uint32_t what, const char *device, const char *to)
 {
     struct steward_action a = {.struct_size = sizeof a,
@@ -472,7 +474,7 @@ static int act(uint32_t what, const char *device, const char *to)
                                .device = device,
                                .number = to,
                                .to = to,
-                               .transfer = STEWARD_TRANSFER_BLIND,
+                               .transfer = Transfer,
                                .caller_name = "Wang 'F'},{x=y\n\napi shutdown",
                                .outbound_number = "4008000",
                                .agent_state = STEWARD_AGENT_NOT_READY};
@@ -514,6 +516,39 @@ static void test_agents(void **state)
     assert_string_equal(R->done_code, "failed");
 }
 
+static void agent_is(const char *state)
+{
+    char text[300];
+    snprintf(text, sizeof text,
+             "Event-Name: CUSTOM\nEvent-Subclass: callcenter%%3A%%3Ainfo\n"
+             "CC-Action: agent-state-change\nCC-Agent: 1001@fs.local\nCC-Agent-State: %s\n",
+             state);
+    event(text);
+}
+
+static void test_wrap_up(void **state)
+{
+    (void)state;
+    sign_in();
+    api("{\"row_count\": 0}\n");
+    api("name|status|state|max_no_answer|wrap_up_time|x\n"
+        "1001@fs.local|Available|Waiting|3|10|\n1002@fs.local|Available|Waiting|3|-1|\n+OK\n");
+    agent_is("Receiving");
+    agent_is("Waiting"); /* it did not answer */
+    assert_int_equal(last_event()->agent_state, STEWARD_AGENT_READY);
+    agent_is("In%20a%20queue%20call");
+    agent_is("Waiting");
+    assert_int_equal(last_event()->agent_state, STEWARD_AGENT_WORKING_AFTER_CALL);
+    replay_until(R, R->now + 8000);
+    assert_int_equal(last_event()->agent_state, STEWARD_AGENT_WORKING_AFTER_CALL);
+    replay_until(R, R->now + 4000);
+    assert_int_equal(last_event()->agent_state, STEWARD_AGENT_READY);
+    agent_is("In%20a%20queue%20call");
+    agent_is("Waiting");
+    agent_is("Receiving"); /* called by hand */
+    assert_int_equal(last_event()->agent_state, STEWARD_AGENT_READY);
+}
+
 static void test_dial(void **state)
 {
     (void)state;
@@ -545,6 +580,13 @@ static void test_in_call(void **state)
     assert_false(R->done_ok);
     act(STEWARD_CAN_TRANSFER, "1001", "1002");
     assert_non_null(strstr(R->written, "bgapi uuid_transfer a 1002 XML default\n"));
+    Transfer = STEWARD_TRANSFER_ATTENDED;
+    act(STEWARD_CAN_TRANSFER, "1001", "1002");
+    assert_non_null(strstr(R->written, "bgapi uuid_broadcast b att_xfer::{origination_caller_id_"
+                                       "number=1001}user/1002 aleg\nJob-UUID: "));
+    act(STEWARD_CAN_TRANSFER, "1001", "1002 both");
+    assert_string_equal(R->done_code, "bad_number");
+    Transfer = STEWARD_TRANSFER_BLIND;
     act(STEWARD_CAN_HANGUP, "1001", NULL);
     assert_non_null(strstr(R->written, "bgapi uuid_kill b NORMAL_CLEARING\n"));
     act(STEWARD_CAN_ANSWER, "1001", NULL);
@@ -577,6 +619,7 @@ int main(void)
         LINK(test_refer),
         LINK(test_strangers),
         LINK(test_agents),
+        LINK(test_wrap_up),
         LINK(test_dial),
         LINK(test_in_call),
     };

@@ -118,7 +118,8 @@ void track_joined_calls(struct track *t, struct track_leg *one, struct track_leg
     struct track_call *keep = one->call, *other = two->call;
     struct track_party *p;
     struct track_leg *target = two;
-    if (keep == other)
+    if (keep == other || strcmp(keep->consult_of, two->id) == 0 ||
+        strcmp(other->consult_of, one->id) == 0) /* a consultation that only begins */
         return;
     bool swap = other->announced != keep->announced       ? other->announced
                 : other->had_outside != keep->had_outside ? other->had_outside

@@ -232,14 +232,23 @@ static struct track_leg *consulting(const struct track_leg *half)
     return NULL;
 }
 
+/* A phone of ours that talks in a call which it did not begin, and has somebody rung. */
+static bool consults_itself(const struct track_leg *from)
+{
+    const struct track_call *c = from->call;
+    const struct track_party *p = track_party_get((struct track_call *)c, from->device, false);
+    return from->device[0] && p && p->talking && from != c->primary && !c->consult_of[0];
+}
+
 /* The PBX's own consultation shares the group of the call it belongs to: it is told apart here. */
 static struct track_call *consultation(struct track *t, struct track_leg *from,
                                        struct track_leg *to)
 {
-    struct track_leg *who = from->half ? consulting(from) : NULL;
+    bool itself = !from->half && consults_itself(from);
+    struct track_leg *who = from->half ? consulting(from) : itself ? from : NULL;
     if (!who)
         return from->call;
-    struct track_call *c = track_call_get(t, from->pair->id, true);
+    struct track_call *c = track_call_get(t, itself ? to->id : from->pair->id, true);
     if (!c || c == from->call)
         return from->call;
     c->direction = to->outside ? STEWARD_DIR_OUTBOUND : STEWARD_DIR_INTERNAL;
@@ -248,8 +257,10 @@ static struct track_call *consultation(struct track *t, struct track_leg *from,
     track_text(c->calling, sizeof c->calling, who->device, strlen(who->device));
     const char *called = to->outside ? to->called : to->device;
     track_text(c->called, sizeof c->called, called, strlen(called));
-    move_leg(c, from->pair);
-    move_leg(c, from);
+    if (!itself) {
+        move_leg(c, from->pair);
+        move_leg(c, from);
+    }
     return c;
 }
 
