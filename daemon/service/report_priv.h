@@ -23,6 +23,7 @@ struct report_row {
     int64_t answers, score_sum, unsatisfied; /* answers: with a score */
     int64_t survey, sms, link, call, staff;  /* how a yes came */
     int64_t given, taken;
+    int64_t drawn, agreed, disagreed, unanswered; /* the sample that supervisors ring */
     struct report_clock clocks[REPORT_CLOCKS];
     size_t clocks_n;
     UT_hash_handle hh;

@@ -46,17 +46,21 @@
 #define EVENTS                                                                                     \
     "SELECT p.k,e.kind,e.data FROM p JOIN ticket_event e ON e.ticket_id=p.id WHERE e.kind IN "     \
     "('confirmed','handover_accepted','handover_approved')"
+#define SAMPLES                                                                                    \
+    "SELECT p.k,s.state,s.satisfied,count(*) FROM p JOIN survey s ON s.ticket_id=p.id WHERE "      \
+    "s.purpose='sample' GROUP BY 1,2,3"
 
+#define REPORT(word, by, clocks)                                                                   \
+    {                                                                                              \
+        word, by TICKETS, by clocks, by EVENTS, by SAMPLES                                         \
+    }
 static const struct {
-    const char *word, *tickets, *clocks, *events;
+    const char *word, *tickets, *clocks, *events, *samples;
 } reports[] = {
-    [REPORT_RESPONDER] = {"responder", BY_RESPONDER TICKETS, BY_RESPONDER OWN_CLOCKS,
-                          BY_RESPONDER EVENTS},
-    [REPORT_DEPARTMENT] = {"department", BY_DEPARTMENT TICKETS, BY_DEPARTMENT THEIR_CLOCKS,
-                           BY_DEPARTMENT EVENTS},
-    [REPORT_ESTATE] = {"estate", BY_ESTATE TICKETS, BY_ESTATE ALL_CLOCKS, BY_ESTATE EVENTS},
-    [REPORT_CATEGORY] = {"category", BY_CATEGORY TICKETS, BY_CATEGORY ALL_CLOCKS,
-                         BY_CATEGORY EVENTS},
+    [REPORT_RESPONDER] = REPORT("responder", BY_RESPONDER, OWN_CLOCKS),
+    [REPORT_DEPARTMENT] = REPORT("department", BY_DEPARTMENT, THEIR_CLOCKS),
+    [REPORT_ESTATE] = REPORT("estate", BY_ESTATE, ALL_CLOCKS),
+    [REPORT_CATEGORY] = REPORT("category", BY_CATEGORY, ALL_CLOCKS),
 };
 
 enum report_by report_by_parse(const char *word)
@@ -158,6 +162,17 @@ static void add_clocks(struct report_row *r, struct db_q *q)
     } else {
         c->running += n;
     }
+}
+
+static void add_samples(struct report_row *r, struct db_q *q)
+{
+    int64_t n = db_int(q, 3);
+
+    r->drawn += n;
+    if (text_eq(db_str(q, 1), "unanswered"))
+        r->unanswered += n;
+    else if (text_eq(db_str(q, 1), "answered"))
+        *(db_int(q, 2) ? &r->agreed : &r->disagreed) += n;
 }
 
 static void add_confirmed(struct report_row *r, const json_t *data)
@@ -299,6 +314,8 @@ int appraisal_read(struct db *db, const struct appraisal_query *q, struct apprai
     rc = read_groups(a, ask(db, q, reports[q->by].tickets), add_tickets);
     if (!rc)
         rc = read_groups(a, ask(db, q, reports[q->by].clocks), add_clocks);
+    if (!rc)
+        rc = read_groups(a, ask(db, q, reports[q->by].samples), add_samples);
     if (!rc)
         rc = read_events(a, ask(db, q, reports[q->by].events));
     if (!rc)

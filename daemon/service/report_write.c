@@ -26,7 +26,15 @@ static const struct number counts[] = {
     N(reopened),          N(cycles_max), N(urges),     N(unsatisfied)};
 static const struct number cancels[] = {N(wrong_number), N(no_request), N(duplicate), N(test)};
 static const struct number vias[] = {N(survey), N(sms), N(link), N(call)};
+static const struct number samples[] = {N(drawn), N(agreed), N(disagreed), N(unanswered)};
 static const struct number handovers[] = {N(given), N(taken)};
+
+#define C(member)                                                                                  \
+    {                                                                                              \
+        "_" #member, offsetof(struct report_clock, member)                                         \
+    }
+static const struct number clock_numbers[] = {C(kept), C(broken), C(late), C(running),
+                                              C(cancelled)};
 
 static const char *const csv_clocks[] = {"claim",   "first_reply", "accept",  "progress",
                                          "resolve", "feedback",    "confirm", "handover"};
@@ -68,11 +76,9 @@ static void put_clocks(struct jw *w, const struct report_row *r)
         const struct report_clock *c = &r->clocks[i];
         jw_key(w, c->name);
         jw_obj(w);
-        jw_kint(w, "kept", c->kept);
-        jw_kint(w, "broken", c->broken);
-        jw_kint(w, "late", c->late);
-        jw_kint(w, "running", c->running);
-        jw_kint(w, "cancelled", c->cancelled);
+        for (size_t j = 0; j < ARRAY_LEN(clock_numbers); j++)
+            jw_kint(w, clock_numbers[j].name + 1,
+                    *(const int64_t *)((const char *)c + clock_numbers[j].at));
         jw_end_obj(w);
     }
     jw_end_obj(w);
@@ -85,6 +91,7 @@ static void put_row(struct jw *w, const struct report_row *r)
     put_clocks(w, r);
     put_object(w, "confirmations", r, vias, ARRAY_LEN(vias));
     jw_kint(w, "staff_confirmations", r->staff);
+    put_object(w, "sample", r, samples, ARRAY_LEN(samples));
     jw_key(w, "satisfaction");
     jw_obj(w);
     jw_kint(w, "answers", r->answers);
@@ -156,9 +163,10 @@ static void csv_head(struct buf *out)
     head_of(out, "cancelled_", cancels, ARRAY_LEN(cancels));
     head_of(out, "confirmed_", vias, ARRAY_LEN(vias));
     buf_adds(out, ",confirmed_staff,answers,satisfaction");
+    head_of(out, "sample_", samples, ARRAY_LEN(samples));
     head_of(out, "handovers_", handovers, ARRAY_LEN(handovers));
     for (size_t i = 0; i < ARRAY_LEN(csv_clocks); i++)
-        buf_printf(out, ",%s_kept,%s_broken,%s_late", csv_clocks[i], csv_clocks[i], csv_clocks[i]);
+        head_of(out, csv_clocks[i], clock_numbers, ARRAY_LEN(clock_numbers));
     buf_adds(out, "\r\n");
 }
 
@@ -170,7 +178,8 @@ static void csv_clock(struct buf *out, const struct report_row *r, const char *n
     for (size_t i = 0; i < r->clocks_n; i++)
         if (text_eq(r->clocks[i].name, name))
             c = &r->clocks[i];
-    buf_printf(out, ",%" PRId64 ",%" PRId64 ",%" PRId64, c->kept, c->broken, c->late);
+    for (size_t i = 0; i < ARRAY_LEN(clock_numbers); i++)
+        buf_printf(out, ",%" PRId64, *(const int64_t *)((const char *)c + clock_numbers[i].at));
 }
 
 static void csv_row(struct buf *out, const struct report_row *r)
@@ -184,6 +193,7 @@ static void csv_row(struct buf *out, const struct report_row *r)
     buf_printf(out, ",%" PRId64 ",%" PRId64 ",", r->staff, r->answers);
     if (r->answers)
         buf_printf(out, "%" PRId64 ".%03" PRId64, average(r) / 1000, average(r) % 1000);
+    numbers_of(out, r, samples, ARRAY_LEN(samples));
     numbers_of(out, r, handovers, ARRAY_LEN(handovers));
     for (size_t i = 0; i < ARRAY_LEN(csv_clocks); i++)
         csv_clock(out, r, csv_clocks[i]);

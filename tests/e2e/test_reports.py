@@ -188,3 +188,150 @@ def test_at_the_command_line(office):
     assert office.ctl("incident", "open", "1", ok=False).returncode == 1
     office.ctl("incident", "resolve", "1", "--note", "已恢复")
     assert "resolved" in office.ctl("incident", "list").stdout
+
+
+CLOCK_NUMBERS = ("kept", "broken", "late", "running", "cancelled")
+
+
+def flat(row):
+    """A row of the JSON as the CSV names its columns."""
+    out = {"key": row["key"] or "", "name": row["name"] or ""}
+    out |= {k: v for k, v in row.items() if isinstance(v, int)}
+    out["confirmed_staff"] = out.pop("staff_confirmations")
+    for prefix, part in (("cancelled_", "cancels"), ("confirmed_", "confirmations"), ("sample_", "sample"), ("handovers_", "handovers")):
+        out |= {prefix + k: v for k, v in row[part].items()}
+    out["answers"], average = row["satisfaction"]["answers"], row["satisfaction"]["average"]
+    out["satisfaction"] = "" if average is None else f"{average:.3f}"
+    for name in ("claim", "first_reply", "accept", "progress", "resolve", "feedback", "confirm", "handover"):
+        clock = row["clocks"].get(name) or dict.fromkeys(CLOCK_NUMBERS, 0)
+        out |= {f"{name}_{k}": clock[k] for k in CLOCK_NUMBERS}
+    return {k: str(v) for k, v in out.items()}
+
+
+def recount(site, keys):
+    """The same numbers, counted from what single tickets, their histories and surveys show."""
+    c = dict.fromkeys(("confirmed", "unconfirmed", "supervisor_closed", "cancelled", "open", "unsatisfied", "staff", "self", "drawn",
+                       "agreed", "disagreed", "unanswered", "urges", "reopened", "answers", "sum", "given", "accept_kept", "accept_broken"), 0)
+    for key in keys:
+        t = site.get(f"/tickets/{key}")
+        kind = {"closed": {"supervisor": "supervisor_closed"}.get(t["close_kind"], t["close_kind"]), "cancelled": "cancelled"}
+        c[kind.get(t["state"], "open")] += 1
+        c["urges"] += t["urges"]
+        c["reopened"] += t["cycle"] - 1
+        for clock in t["clocks"]:
+            if clock["name"] == "accept":
+                c["accept_broken" if clock["breached"] else "accept_kept"] += clock["breached"] or clock["state"] == "kept"
+        for e in site.timeline(key):
+            data = e["data"]
+            if e["kind"] == "confirmed":
+                c["unsatisfied"] += not data["satisfied"]
+                c["answers"] += data["score"] is not None
+                c["sum"] += data["score"] or 0
+                c["staff"] += data["satisfied"] and data["via"] == "staff"
+                c["self"] += data["satisfied"] and data["via"] != "staff"
+            if e["kind"] in ("handover_accepted", "handover_approved"):
+                c["given"] += data["moved"]
+        for s in site.get(f"/surveys?ticket={key}")["items"]:
+            if s["purpose"] == "sample":
+                c["drawn"] += 1
+                c["unanswered"] += s["state"] == "unanswered"
+                c["agreed" if s["satisfied"] else "disagreed"] += s["state"] == "answered"
+    return c
+
+
+def test_every_number_is_what_the_tickets_say(make, sink):
+    site = make(frozen=True, start=False)
+    site.section("departments", "\n  engineering: {name: {zh: 工程部}, head: zhao.gang}\n  security: {name: {zh: 秩序部}}\n")
+    site.section("categories", CATEGORIES)
+    site.section("tickets", "\n  open_on: answered\n  policy: standard\n  sample: 100%\n")
+    site.section("policies", POLICY + "    no_answer: {tries: 1, over: 1d, by: [sms]}\n")
+    site.webhook("sms", sink.url)
+    site.start()
+    li, wang, boss = site.user("li.na"), site.user("wang.lei"), site.user("sun.li", role="supervisor")
+    zhao = site.user("zhao.gang", role="department", department="engineering")
+    steward.sample_owners(site)
+    owner = site.get("/owners?phone=13800138000")["items"][0]["owner"]["id"]
+
+    def told(who, score, **more):
+        key = take(site, who, **more)
+        verb(site, key, "resolve", who, told=True, satisfied=True, score=score)
+        return key
+
+    def rung(key, **body):
+        row = next(c for c in site.get("/callbacks?limit=500")["items"] if c["ticket"] == key and c["reason"] == "sample")
+        site.post(f"/callbacks/{row['id']}/claim", token=boss)
+        site.post(f"/callbacks/{row['id']}/done", body, token=boss)
+
+    rung(told(li, 5, person_id=owner), outcome="reached", satisfied=True, score=4)
+    rung(told(li, 4), outcome="reached", satisfied=False, note="没人问过我")  # open again
+    rung(told(wang, 3, category="noise"), outcome="no_answer")
+    told(wang, 5)  # waits to be rung
+    asked = take(site, li, person_id=owner)
+    verb(site, asked, "resolve", li)
+    verb(site, asked, "reply", li, note="好了")
+    verb(site, asked, "confirm", steward.TOKEN, satisfied=False, score=1, via="survey")
+    verb(site, asked, "resolve", li)
+    verb(site, asked, "reply", li, note="好了")
+    verb(site, asked, "confirm", steward.TOKEN, satisfied=True, score=2, via="survey")
+    silent = take(site, wang, category="noise", person_id=owner)
+    verb(site, silent, "resolve", wang)
+    verb(site, silent, "reply", wang)
+    moved = take(site, li)
+    verb(site, moved, "urge", wang)
+    verb(site, moved, "urge", li)
+    verb(site, moved, "handover", boss, to="wang.lei", ground="leave")
+    verb(site, moved, "handover/accept", wang)
+    for key, department in ((moved, "engineering"), (moved, "security"), (asked, None)):
+        if department:
+            verb(site, key, "dispatch", boss, department=department)
+    verb(site, moved, "dispatches/1/accept", zhao)
+    verb(site, take(site, wang), "close", boss, reason="业主搬走")
+    verb(site, take(site, li), "cancel", li, reason="test")
+    site.post("/tickets", {"subject": "x", "channel": "web"})  # nobody's
+    site.advance(25 * 3600)
+    steward.eventually(lambda: site.get(f"/tickets/{silent}")["state"] == "closed", "closed unconfirmed")
+    steward.eventually(lambda: not site.sql(f"SELECT 1 FROM clock WHERE done=0 AND next_at<={site.frozen} LIMIT 1"), "quiet clocks")
+
+    tickets = site.get("/tickets?limit=500")["items"]
+    places = {t["id"]: t["estate"] for t in tickets}
+    whose = {"responder": lambda t: [t["responder"]], "category": lambda t: [t["category"]], "estate": lambda t: [places[t["id"]]],
+             "department": lambda t: {d["department"] for d in t["dispatches"]}}
+    for by, keys_of in whose.items():
+        report = site.get(f"/reports/appraisal?by={by}&to=2026-11-30", token=boss)
+        text = site.request("GET", f"/api/v1/reports/appraisal?by={by}&to=2026-11-30&format=csv", token=boss).body
+        assert list(csv.DictReader(io.StringIO(text))) == [flat(r) for r in report["items"]], by
+        groups = {}
+        for t in tickets:
+            for key in keys_of(t):
+                groups.setdefault(key, []).append(t["id"])
+        assert {r["key"] for r in report["items"]} >= set(groups), by
+        for row in report["items"]:
+            c, sample = recount(site, groups.get(row["key"], [])), row["sample"]
+            assert row["tickets"] == len(groups.get(row["key"], [])), (by, row)
+            for name in ("confirmed", "unconfirmed", "supervisor_closed", "cancelled", "open", "unsatisfied", "urges", "reopened"):
+                assert row[name] == c[name], (by, row["key"], name, row[name], c)
+            assert row["staff_confirmations"] == c["staff"] and sum(row["confirmations"].values()) == c["self"], (by, row["key"])
+            assert sample == {k: c[k] for k in ("drawn", "agreed", "disagreed", "unanswered")}, (by, row["key"])
+            assert row["satisfaction"] == {"answers": c["answers"], "average": round(c["sum"] / c["answers"], 3) if c["answers"] else None}
+            if by != "responder":
+                assert row["handovers"] == {"given": c["given"], "taken": c["given"]}
+            if by in ("estate", "category"):
+                accept = row["clocks"].get("accept", {"kept": 0, "broken": 0})
+                assert (accept["kept"], accept["broken"]) == (c["accept_kept"], c["accept_broken"]), (by, row["key"])
+        assert report["total"]["tickets"] == sum(r["tickets"] for r in report["items"])
+    rows = {r["key"]: r for r in site.get("/reports/appraisal?by=responder&to=2026-11-30")["items"]}
+    assert (rows["li.na"]["handovers"], rows["wang.lei"]["handovers"]) == ({"given": 1, "taken": 0}, {"given": 0, "taken": 1})
+    total = site.get("/reports/appraisal?by=responder&to=2026-11-30")["total"]
+    assert (total["unconfirmed"], total["staff_confirmations"], total["sample"]["drawn"], total["confirmations"]["survey"]) == (1, 4, 4, 1)
+    rows = {r["key"]: r for r in site.get("/reports/appraisal?by=department&to=2026-11-30")["items"]}
+    assert (rows["engineering"]["clocks"]["accept"]["kept"], rows["security"]["clocks"]["accept"]["broken"]) == (1, 1)
+
+
+def test_a_digest_that_reaches_nobody_is_an_alert(make):
+    site = make(frozen=True)
+    site.user("qian.wei", role="director")  # neither e-mail nor telephone
+    site.post("/tickets", {"subject": "x", "kind": "complaint"})
+    site.advance(23 * 3600)
+    steward.eventually(lambda: site.sql("SELECT 1 FROM alert WHERE kind='nobody_found' AND text='the digest of complaints reached nobody'"),
+                       "the alert")
+    assert digests(site) == []
