@@ -149,6 +149,37 @@ static void holidays(void **state)
     unlink(path);
 }
 
+/* Of the State Council's notice of 4 November 2025: which days are off, and which weekend days
+ * work. Every other day is as the week says. */
+static void holidays_of_2026(void **state)
+{
+    static const struct {
+        int first, last; /* month * 100 + day */
+    } off[] = {{101, 103}, {215, 223}, {404, 406},  {501, 505},
+               {619, 621}, {925, 927}, {1001, 1007}};
+    static const int works[] = {104, 214, 228, 509, 920, 1010};
+    char path[] = TEST_DATA "/../config/holidays-cn-2026.ics", *items[1] = {path}, text[32];
+    struct site_calendar def = office("Asia/Shanghai");
+    int64_t noon = at("2026-01-01T10:00:00+08:00");
+
+    def.days[5] = def.days[6] = (struct site_day){0}; /* weekends closed */
+    def.holidays = (struct conf_texts){items, 1};
+    struct calendar *c = make(&def);
+    for (int day = 0; day < 365; day++, noon += INT64_C(86400000)) {
+        int month, date, weekday = (3 + day) % 7; /* 2026 began on a Thursday */
+        bool open = weekday < 5;
+        assert_int_equal(sscanf(clock_format(noon, text), "2026-%d-%dT", &month, &date), 2);
+        for (size_t i = 0; i < ARRAY_LEN(off); i++)
+            if (month * 100 + date >= off[i].first && month * 100 + date <= off[i].last)
+                open = false;
+        for (size_t i = 0; i < ARRAY_LEN(works); i++)
+            open |= month * 100 + date == works[i];
+        if (calendar_is_open(c, noon) != open)
+            fail_msg("%s", text);
+    }
+    calendar_free(&c);
+}
+
 static void refused(void **state)
 {
     static struct site_day closed[7];
@@ -279,8 +310,9 @@ static void property(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(spans),   cmocka_unit_test(always),   cmocka_unit_test(holidays),
-        cmocka_unit_test(refused), cmocka_unit_test(property),
+        cmocka_unit_test(spans),    cmocka_unit_test(always),
+        cmocka_unit_test(holidays), cmocka_unit_test(holidays_of_2026),
+        cmocka_unit_test(refused),  cmocka_unit_test(property),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
