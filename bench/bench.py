@@ -88,6 +88,8 @@ class World:
             began = time.monotonic()
             site.ctl("import", self.csv)
             self.import_s = time.monotonic() - began
+            while site.sql("SELECT count(*) AS n FROM card")[0]["n"] < PERSONS:  # made behind the import
+                time.sleep(0.5)
             site.stop()
             self.ready = self.folder / "owners.db"
             shutil.copy(site.folder / "steward.db", self.ready)

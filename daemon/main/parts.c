@@ -164,6 +164,12 @@ int part_registry(struct daemon *d, struct errmsg *why)
     return registry_set_timezone(d->site->site.timezone, why);
 }
 
+void part_registry_quiet(struct daemon *d)
+{
+    if (d->registry)
+        registry_quiet(d->registry);
+}
+
 void part_registry_free(struct daemon *d)
 {
     registry_free(&d->registry);
@@ -182,7 +188,11 @@ static void on_ticket(void *ctx, const struct hub_event *ev)
 
 int part_pops(struct daemon *d, struct errmsg *why)
 {
-    struct screenpop_opts o = {.loop = d->loop, .ledger = d->ledger, .hub = d->hub};
+    struct screenpop_opts o = {.loop = d->loop,
+                               .ledger = d->ledger,
+                               .hub = d->hub,
+                               .unkept = registry_keep,
+                               .unkept_ctx = d->registry};
     d->pops = screenpop_new(&o);
     registry_on_person_changed(d->registry, screenpop_touch, d->pops);
     d->card_watch = hub_subscribe(d->hub, on_ticket, d);

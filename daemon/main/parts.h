@@ -16,6 +16,7 @@ void part_ledger_quiet(struct daemon *d);
 int part_staff(struct daemon *d, struct errmsg *why);
 void part_staff_free(struct daemon *d);
 int part_registry(struct daemon *d, struct errmsg *why);
+void part_registry_quiet(struct daemon *d);
 void part_registry_free(struct daemon *d);
 int part_pops(struct daemon *d, struct errmsg *why);
 void part_pops_quiet(struct daemon *d);

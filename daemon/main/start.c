@@ -23,7 +23,7 @@ static const struct step {
     {"tls", part_tls, NULL, part_tls_free},
     {"ledger", part_ledger, part_ledger_quiet, NULL},
     {"staff", part_staff, NULL, part_staff_free},
-    {"registry", part_registry, NULL, part_registry_free},
+    {"registry", part_registry, part_registry_quiet, part_registry_free},
     {"pops", part_pops, part_pops_quiet, part_pops_free},
     {"outbox", part_outbox, part_outbox_quiet, part_outbox_free},
     {"tickets", part_tickets, NULL, part_tickets_free},

@@ -193,6 +193,7 @@ void registry_tell_everybody(struct registry *r, bool search)
     tell(r, NULL, 0);
     if (search) {
         registry_refresh(r, NULL, 0);
+        registry_keep_all(r);
     }
 }
 
@@ -201,6 +202,7 @@ static void changed_and_search_cb(void *ctx, void *arg)
     struct changed *c = arg;
     changed_cb(ctx, arg);
     registry_refresh(ctx, c->ids, c->n);
+    registry_keep(ctx, c->ids, c->n);
 }
 
 static struct changed *changed_new(const int64_t *ids, size_t n)
@@ -250,6 +252,7 @@ struct registry *registry_new(const struct registry_opts *opts)
     pthread_mutex_init(&r->mutex, NULL);
     r->search = search_new();
     registry_refresh(r, NULL, 0);
+    registry_keep_all(r);
     return r;
 }
 
@@ -259,6 +262,7 @@ void registry_free(struct registry **rp)
     if (r) {
         search_free(&r->search);
         free(r->refresh.ids);
+        free(r->keep.ids);
         pthread_mutex_destroy(&r->mutex);
         free(r);
         *rp = NULL;

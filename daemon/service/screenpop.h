@@ -44,6 +44,9 @@ struct screenpop_opts {
     struct hub *hub;
     size_t cache_entries; /* numbers kept; 0: 20,000 */
     size_t cache_bytes;   /* 0: 64 MiB */
+    /** These persons' cards were read the long way (registry_keep()); NULL: nobody cares. */
+    void (*unkept)(void *ctx, const int64_t *ids, size_t n);
+    void *unkept_ctx;
 };
 
 /** Starts nothing by itself. */

@@ -43,6 +43,7 @@ struct want {
 struct card_job {
     struct screenpop *sp;
     struct card *card;
+    bool unkept;
 };
 
 /* ---- cards ---- */
@@ -183,12 +184,8 @@ static int advice(struct db *db, const struct card *card, const struct registry_
 
 static void note_places(struct card *c, const struct registry_owner *o)
 {
-    for (size_t i = 0; i < o->homes_n && c->places_n < CARD_PLACES; i++) {
-        struct radar_scope *place = &c->places[c->places_n++];
-        place->estate_id = o->homes[i].estate_id;
-        place->building_id = o->homes[i].building_id;
-        (void)radar_riser(o->homes[i].unit, place->riser);
-    }
+    for (size_t i = 0; i < o->homes_n && c->places_n < CARD_PLACES; i++)
+        c->places[c->places_n++] = o->homes[i];
 }
 
 static void card_fill(struct card *c, struct registry_found *f)
@@ -215,6 +212,7 @@ static int read_run(struct db *db, void *arg)
     int rc = registry_cards(db, job->card->key, clock_now_ms(), &found);
     if (rc == E_OK) {
         card_fill(job->card, &found);
+        job->unkept = found.unkept;
         rc = advice(db, job->card, &found, &words);
     }
     job->card->advice = words.overflow || !words.len ? xstrdup("[]") : buf_take(&words);
@@ -274,6 +272,8 @@ static void read_done(void *arg, int rc)
     struct screenpop *sp = job->sp;
     struct card *card = job->card;
     struct want *want;
+    if (rc >= 0 && job->unkept && sp->opts.unkept)
+        sp->opts.unkept(sp->opts.unkept_ctx, card->ids, (size_t)card->n);
     free(job);
     HASH_FIND_STR(sp->wants, card->key, want);
     if (want && want->born == card->born && rc < 0) {

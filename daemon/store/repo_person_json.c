@@ -98,7 +98,7 @@ int person_recent_json(struct db *db, int64_t person_id, struct jw *w)
         db,
         "SELECT at, kind, a, b, c FROM (SELECT * FROM (SELECT started_at AS at, 'call' AS kind, "
         "direction AS a, coalesce(disposition, state) AS b, coalesce(agent, '') AS c FROM call "
-        "WHERE person_id = $1 ORDER BY started_at DESC LIMIT 5) AS calls UNION ALL SELECT * FROM "
+        "WHERE person_id = $1 ORDER BY id DESC LIMIT 5) AS calls UNION ALL SELECT * FROM "
         "(SELECT opened_at, 'ticket', CAST(id AS TEXT), subject, state FROM ticket WHERE "
         "person_id = $1 ORDER BY opened_at DESC LIMIT 5) AS tickets UNION ALL SELECT * FROM "
         "(SELECT queued_at, 'message', channel, coalesce(template, ''), state FROM message WHERE "

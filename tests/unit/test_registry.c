@@ -14,12 +14,13 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "service/registry.h"
+#include "store/repo_card.h"
 #include "store/repo_unit.h"
 
 static char dir[32], path[48];
 static struct loop *loop;
 static struct ledger *ledger;
-static struct registry *registry;
+static struct registry *registry, *second;
 static int64_t changed_ids[64];
 static int changed_n, changed_all;
 
@@ -58,6 +59,7 @@ static int teardown(void **state)
 {
     ledger_free(&ledger);
     registry_free(&registry);
+    registry_free(&second);
     loop_free(&loop);
     clock_test_set(0);
     char cmd[64];
@@ -330,6 +332,51 @@ static void test_digest(void **state)
     assert_int_not_equal(found.digest, before);
 }
 
+static int missing(void)
+{
+    int64_t ids[8];
+    return card_missing(reader(), 0, NOW / 86400000, ids, 8);
+}
+
+static void wait_until_kept(void)
+{
+    while (missing())
+        loop_turn(loop);
+    loop_turn(loop);
+}
+
+/* Cards are made for whoever is new or changed, for whoever was met without one, at the start. */
+static void test_kept(void **state)
+{
+    make_units();
+    int64_t ids[2] = {create(WANG), 0};
+    ids[1] = create("{\"name\":\"李强\",\"tenures\":[{\"unit_id\":1,\"role\":\"family\"}]}");
+    wait_until_kept();
+    struct step s = {.fn = change_fn, .id = ids[0], .json = "{\"name\":\"王方\"}"};
+    run(&s);
+    assert_int_equal(s.rc, 0);
+    json_decref(cards("+8613800138000"));
+    assert_string_equal(found.owners[0].name, "王方");
+    wait_until_kept(); /* the household's, too */
+    json_decref(cards("+8613800138000"));
+    assert_string_equal(found.owners[0].name, "王方");
+    assert_false(found.unkept);
+    struct step drop = {.fn = ticket_fn, .json = "DELETE FROM card"};
+    run(&drop);
+    json_decref(cards("+8613800138000"));
+    assert_true(found.unkept);
+    registry_keep(registry, ids, 2);
+    wait_until_kept();
+    struct step again = {.fn = ticket_fn, .json = "DELETE FROM card"};
+    run(&again);
+    struct number_rules rules;
+    number_rules_init(&rules);
+    registry_quiet(registry);
+    registry_keep(registry, ids, 2);
+    second = registry_new(&(struct registry_opts){ledger, &rules});
+    wait_until_kept();
+}
+
 static void test_change(void **state)
 {
     make_units();
@@ -600,8 +647,8 @@ static void test_timezone(void **state)
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-    const struct CMUnitTest tests[] = {T(test_card),   T(test_matches),  T(test_digest),
-                                       T(test_change), T(test_refusals), T(test_units),
-                                       T(test_search), T(test_timezone)};
+    const struct CMUnitTest tests[] = {T(test_card),  T(test_matches), T(test_digest),
+                                       T(test_kept),  T(test_change),  T(test_refusals),
+                                       T(test_units), T(test_search),  T(test_timezone)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
