@@ -261,14 +261,28 @@ static struct call_event event_of(struct telephony_source *s, const struct stewa
     return e;
 }
 
+/*
+ * Whether the PBX uses the name of a call that ended again: an event comes long after the end, or,
+ * from a source that tells all in order, a birth that is not within that call's life.
+ */
+static bool is_new_life(const struct live *l, const struct call_event *e, bool in_order)
+{
+    if (!l->ended || e->kind == STEWARD_EV_CLEARED)
+        return false;
+    int64_t began = call_started_at(l->call), ended = call_ended_at(l->call);
+    if (e->at > ended + NEW_LIFE_MS)
+        return true;
+    return in_order && e->kind == STEWARD_EV_ORIGINATED &&
+           (e->at > ended || e->at + LISTED_MS < began);
+}
+
 /* The call of that name to which an event at that moment belongs; made if new. */
 static struct live *call_of(struct telephony_source *s, const struct call_event *e,
-                            const char *name)
+                            const char *name, bool in_order)
 {
     struct live *l = live_find(s, name);
-    if (l && l->ended && e->kind != STEWARD_EV_CLEARED &&
-        e->at > call_ended_at(l->call) + NEW_LIFE_MS) {
-        live_free(l); /* the PBX uses the name again */
+    if (l && is_new_life(l, e, in_order)) {
+        live_free(l);
         l = NULL;
     }
     if (l) {
@@ -315,7 +329,8 @@ static bool is_known_better(struct telephony_source *s, const struct call_event 
     }
 }
 
-static void apply(struct telephony_source *s, const struct steward_cti_event *ev, int64_t now)
+static void apply(struct telephony_source *s, const struct steward_cti_event *ev, bool in_order,
+                  int64_t now)
 {
     struct call_event e = event_of(s, ev, moment(s, ev, now));
     if (is_known_better(s, &e, ev->call)) {
@@ -325,7 +340,7 @@ static void apply(struct telephony_source *s, const struct steward_cti_event *ev
     struct live *other = takes_over(ev) ? live_find(s, ev->other_call) : NULL;
     if (other)
         e.joined = call_joined_as(other->call, e.device, &e.joined_device);
-    struct live *l = call_of(s, &e, ev->call);
+    struct live *l = call_of(s, &e, ev->call, in_order);
     bool changed = call_apply(l->call, &e);
     live_heard(l, now);
     if (other) /* first, so that its screens are free when this call's follow */
@@ -385,7 +400,7 @@ int telephony_event(struct telephony_source *s, int64_t seq, const struct stewar
     if (ev->kind == STEWARD_EV_AGENT_STATE)
         apply_agent_state(s, ev, now);
     else
-        apply(s, ev, now);
+        apply(s, ev, !seq && ev->at, now);
     store_seq(s);
     return E_OK;
 }

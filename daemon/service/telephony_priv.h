@@ -21,6 +21,7 @@
 #define LINGER_MS      600000
 #define SWEEP_MAX_MS   1000
 #define NEW_LIFE_MS    5000 /* an event so long after the end is of another call of that name */
+#define LISTED_MS      1000 /* lists of channels tell when a call began in whole seconds */
 
 /** By which an image finds its live call; the call and its images hold it. Loop thread only. */
 struct live_ref {

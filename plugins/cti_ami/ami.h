@@ -14,6 +14,8 @@
 
 #define AMI_TEXT_MAX  256
 #define AMI_ITEMS_MAX 32 /* of one list in the configuration */
+/* By which one device is a member of queues: each is paused by itself. */
+#define AMI_INTERFACES_MAX 64
 
 enum ami_state {
     AMI_IDLE,      /* no connection; the retry timer runs, or we are stopped */
@@ -175,8 +177,9 @@ void ami_agents_check(struct ami *a);
 bool ami_agents_any(const struct ami *a);
 /** True if this list item shows a known member otherwise than its last event or list did. */
 bool ami_agents_differs(const struct ami *a, const struct ami_msg *msg);
-/** The i-th distinct interface of that device, NULL past the end. */
-const char *ami_agents_interface(const struct ami *a, const char *device, size_t i);
+/** The distinct interfaces of that device in queues: how many, and in out while no event comes. */
+size_t ami_agents_interfaces(const struct ami *a, const char *device,
+                             const char *out[AMI_INTERFACES_MAX]);
 
 /* ami_action.c */
 int ami_action(void *ctx, const struct steward_action *act);

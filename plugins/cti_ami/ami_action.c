@@ -258,28 +258,31 @@ static int do_answer(struct ami *a, const struct steward_action *act)
 static int do_agent_state(struct ami *a, const struct steward_action *act)
 {
     bool pause = act->agent_state == STEWARD_AGENT_NOT_READY;
-    const char *device = bare(act->device), *interface;
+    const char *device = bare(act->device), *interfaces[AMI_INTERFACES_MAX];
     char made[128];
-    uint64_t last = 0;
     if (!pause && act->agent_state != STEWARD_AGENT_READY)
         return refuse(a, act, "not_supported", "only ready and not_ready can be set");
-    for (size_t i = 0; (interface = ami_agents_interface(a, device, i)) != NULL || i == 0; i++) {
+    size_t n = ami_agents_interfaces(a, device, interfaces);
+    if (n == 0) {
         snprintf(made, sizeof made, "%s/%s", a->conf.technology, device);
-        const char *fields[] = {
-            "Interface", interface ? interface : made,   "Paused", pause ? "true" : "false",
-            "Reason",    act->reason ? act->reason : "", NULL};
+        interfaces[n++] = made;
+    }
+    uint64_t last = 0;
+    for (size_t i = 0; i < n; i++) {
+        const char *fields[] = {"Interface", interfaces[i],
+                                "Paused",    pause ? "true" : "false",
+                                "Reason",    act->reason ? act->reason : "",
+                                NULL};
         if (last)
             ami_pending_more(a, last);
         last = ami_send(a, ASK_ACTION, act->token, "QueuePause", fields);
         if (!last)
             return -1;
-        if (!interface)
-            break;
     }
     return 0;
 }
 
-int ami_action(void *ctx, const struct steward_action *act)
+static int carry_out(struct ami *a, const struct steward_action *act)
 {
     static const struct {
         uint32_t what;
@@ -290,9 +293,6 @@ int ami_action(void *ctx, const struct steward_action *act)
         {STEWARD_CAN_TRANSFER, true, do_transfer}, {STEWARD_CAN_PARK, true, do_park},
         {STEWARD_CAN_ANSWER, true, do_answer},     {STEWARD_CAN_AGENT_STATE, false, do_agent_state},
     };
-    struct ami *a = ctx;
-    if (!a->stream || a->state != AMI_ON)
-        return refuse(a, act, "source_down", "the link to the PBX is down");
     if (!(a->can & act->what))
         return refuse(a, act, "not_supported", "this PBX cannot do that");
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
@@ -303,4 +303,13 @@ int ami_action(void *ctx, const struct steward_action *act)
         return table[i].fn(a, act);
     }
     return refuse(a, act, "not_supported", "this PBX cannot do that");
+}
+
+int ami_action(void *ctx, const struct steward_action *act)
+{
+    struct ami *a = ctx;
+    if (!a->stream || a->state != AMI_ON)
+        return refuse(a, act, "source_down", "the link to the PBX is down");
+    int rc = a->drop[0] ? -1 : carry_out(a, act);
+    return a->drop[0] ? refuse(a, act, "source_down", a->drop) : rc;
 }

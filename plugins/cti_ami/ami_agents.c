@@ -249,17 +249,21 @@ void ami_agents_list_end(struct ami *a)
     }
 }
 
-const char *ami_agents_interface(const struct ami *a, const char *device, size_t i)
+static bool in(const char *const *list, size_t n, const char *text)
 {
-    const struct member *m, *before;
-    for (m = a->agents->members; m; m = m->hh.next) {
-        if (strcmp(m->device, device) != 0)
-            continue;
-        for (before = a->agents->members; before != m; before = before->hh.next)
-            if (strcmp(before->interface, m->interface) == 0)
-                break;
-        if (before == m && i-- == 0)
-            return m->interface;
-    }
-    return NULL;
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(list[i], text) == 0)
+            return true;
+    return false;
+}
+
+size_t ami_agents_interfaces(const struct ami *a, const char *device,
+                             const char *out[AMI_INTERFACES_MAX])
+{
+    const struct member *m;
+    size_t n = 0;
+    for (m = a->agents->members; m && n < AMI_INTERFACES_MAX; m = m->hh.next)
+        if (strcmp(m->device, device) == 0 && !in(out, n, m->interface))
+            out[n++] = m->interface;
+    return n;
 }

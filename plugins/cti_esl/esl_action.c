@@ -289,7 +289,7 @@ static int do_agent_state(struct esl *e, const struct steward_action *act)
     return run(e, j, command);
 }
 
-int esl_action(void *ctx, const struct steward_action *act)
+static int carry_out(struct esl *e, const struct steward_action *act)
 {
     static const struct {
         uint32_t what;
@@ -304,9 +304,6 @@ int esl_action(void *ctx, const struct steward_action *act)
         {STEWARD_CAN_ANSWER, true, do_answer},
         {STEWARD_CAN_AGENT_STATE, false, do_agent_state},
     };
-    struct esl *e = ctx;
-    if (!e->stream || e->state != ESL_ON)
-        return refuse(e, act, "source_down", "the link to the PBX is down");
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         if (table[i].what != act->what || !(e->can & act->what))
             continue;
@@ -315,4 +312,13 @@ int esl_action(void *ctx, const struct steward_action *act)
         return table[i].fn(e, act);
     }
     return refuse(e, act, "not_supported", "this PBX cannot do that");
+}
+
+int esl_action(void *ctx, const struct steward_action *act)
+{
+    struct esl *e = ctx;
+    if (!e->stream || e->state != ESL_ON)
+        return refuse(e, act, "source_down", "the link to the PBX is down");
+    int rc = e->drop[0] ? -1 : carry_out(e, act);
+    return e->drop[0] ? refuse(e, act, "source_down", e->drop) : rc;
 }

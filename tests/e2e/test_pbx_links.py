@@ -54,6 +54,7 @@ def test_call_lives_through(pbx):
     assert not any(c["gap"] for c in calls(site)) and gaps(site) == 0
     manager.lists["CoreShowChannels"] = call.rows()
     again(site, manager)
+    steward.eventually(lambda: calls(site)[1]["state"] == "cleared", "the end of the other")
     lives, gone = calls(site)
     assert lives["state"] == "established" and lives["gap"] and lives["device"] == "1001"
     assert gone["state"] == "cleared" and gone["gap"] and gone["disposition"] == "answered"

@@ -779,7 +779,9 @@ static void test_peer_reads_not(void **state)
     empty_lists();
     act(STEWARD_CAN_DIAL, NULL, "1002", "13800138000"); /* waits for its answer */
     R->full = true;
-    assert_true(act(STEWARD_CAN_DIAL, NULL, "1001", "13800138000") < 0);
+    assert_int_equal(act(STEWARD_CAN_DIAL, NULL, "1001", "13800138000"), 0);
+    assert_int_equal(R->done_token, 7);
+    assert_string_equal(R->done_code, "source_down");
     replay_until(R, R->now + 10);
     assert_int_equal(R->state, STEWARD_SOURCE_DOWN);
     assert_non_null(strstr(R->error, "the PBX does not read our actions"));
