@@ -138,7 +138,8 @@ static void on_found(void *ctx, const struct pop_found *found)
     l->match = found->match;
     l->person_id = found->person_id;
     l->certain = found->certain;
-    if (l->pops && (!before || news)) /* not while it is being made: that event is stored anyway */
+    /* Not while it is being made or written: what is stored then bears it anyway. */
+    if (l->pops && !l->awaited && (!before || news))
         store_call(l, false, false);
     store_card_came(l);
 }

@@ -65,7 +65,10 @@ struct seq_image {
 /** What one command writes: all that was taken in since the batch before, nothing by halves. */
 struct call_batch {
     struct telephony *t;
-    size_t work;               /* what it was charged with */
+    size_t work;       /* what it was charged with */
+    size_t awaited;    /* its calls whose card is being read */
+    int64_t sealed_us; /* since when nothing more is put in */
+    struct call_batch *prev, *next;
     struct call_image *images; /* utlist, as everything here */
     struct device_image *devices;
     struct seq_image *seqs;
@@ -93,7 +96,9 @@ struct live {
     int64_t heard;                        /* wall time of its last sign of life */
     int64_t id;                           /* of the row, once committed */
     bool dirty;                           /* the store does not have it as it is */
-    bool awaited;                         /* … and its batch waits for the card */
+    bool awaited;                         /* its card, by what is to be written of it */
+    struct call_batch *awaited_by;        /* … sealed already; NULL: to be gathered yet */
+    int sealed;                           /* images of it in batches that were not sent yet */
     bool imaged;                          /* a row of it is there, or on its way */
     uint64_t answered_turn, ended_turn;   /* as in its next image */
     struct live *prev_dirty, *next_dirty; /* telephony.unstored.dirty */
@@ -158,18 +163,17 @@ struct telephony {
     struct pending_action *actions; /* uthash by token */
     uint64_t next_action;
     struct telephony_stats stats;
-    /** Taken in since the last batch left for the ledger. */
+    /** Taken in since the last batch was sealed. */
     struct {
         struct live *dirty;
         struct telephony_source *sources;
         struct call_batch *early; /* devices, and calls that were dropped before their batch left */
         size_t work;              /* events, and what they cost the ledger */
-        size_t awaited;           /* calls in dirty whose card is being read */
-        uint64_t turn;            /* counts the answers and ends up */
-        int64_t since_us;         /* when the first of it was taken in */
-        int64_t sent_us;          /* when the last batch left */
-        int under_way;            /* batches that the ledger has */
-        bool stopping;            /* nothing waits any more */
+        struct call_batch *sealed; /* they wait for cards; sent in order */
+        uint64_t turn;             /* counts the answers and ends up */
+        int64_t sealed_us;         /* when the last batch was */
+        int under_way;             /* batches that the ledger has */
+        bool stopping;             /* nothing waits any more */
         struct complaint failed;
         struct loop_timer *timer;
     } unstored;
@@ -205,9 +209,9 @@ void store_device(struct telephony_source *s, const struct device *d);
 void store_seq(struct telephony_source *s);
 /** The call is about to be dropped: its row must not be. */
 void store_before_free(struct live *l);
-/** The call's card has come. */
+/** The call's card has come: what is gathered or sealed of it will bear it. */
 void store_card_came(struct live *l);
-/** What is gathered leaves, or waits for its cards; a timer's callback. */
+/** What is gathered is sealed and leaves, or waits for its cards; a timer's callback. */
 void store_timer(void *telephony);
 /** Forget what is gathered; the ledger is gone. */
 void store_drop(struct telephony *t);

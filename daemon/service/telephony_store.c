@@ -3,8 +3,9 @@
  *
  * What events change is gathered while the ledger writes what was gathered before: a call that
  * changed five times meanwhile is written once, and a batch grows with the load. All that was
- * taken in goes into one command, so that last_seq is true of every call. The rows wait a little
- * for cards that are being read, so that who called is written with the call.
+ * taken in goes into one command, so that last_seq is true of every call. A batch is sealed, and
+ * then waits a little for those of its calls whose cards are being read: who called is written
+ * with the call, which costs half of writing it twice. Events that come meanwhile are gathered.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +21,7 @@
 #define BATCH_WORK  512 /* events after which a batch leaves whatever the ledger does */
 #define TICKET_WORK 16  /* a ticket costs the ledger as much as so many events */
 #define APART_MS    5   /* between two batches under load: fewer commits leave more time for pops */
-#define CARDS_MS    10  /* how long a batch waits for its calls' cards */
+#define CARDS_MS    250 /* how long a sealed batch waits for its calls' cards */
 
 /* ---- images ---- */
 
@@ -216,12 +217,29 @@ static struct call_batch *early(struct telephony *t)
 /* The call's image joins the batch; the call is clean. */
 static void take_image(struct call_batch *b, struct live *l)
 {
-    struct telephony *t = b->t;
     struct call_image *image = image_new(l);
     DL_APPEND(b->images, image);
-    DL_DELETE2(t->unstored.dirty, l, prev_dirty, next_dirty);
-    t->unstored.awaited -= l->awaited;
-    l->dirty = l->awaited = false;
+    DL_DELETE2(b->t->unstored.dirty, l, prev_dirty, next_dirty);
+    l->dirty = false;
+}
+
+/* Whether it is sealed already or not, nothing waits for the call's card any more. */
+static void card_settled(struct live *l)
+{
+    if (l->awaited_by)
+        l->awaited_by->awaited--;
+    l->awaited = false;
+    l->awaited_by = NULL;
+}
+
+/* Who called, if that was not known when the image was taken. */
+static void name_party(struct call_image *image, const struct live *l)
+{
+    if (image->row.match || !l->match)
+        return;
+    image->row.match = l->match;
+    image->row.person_id = l->person_id;
+    image->certain = l->certain;
 }
 
 static void take_seqs(struct call_batch *b)
@@ -257,17 +275,48 @@ static void batch_done(void *arg, int rc, const struct errmsg *why)
         store_timer(t);
 }
 
-static void send_batch(struct telephony *t)
+/* Nothing more is put into what was gathered. */
+static void seal(struct telephony *t)
 {
     struct call_batch *b = early(t);
-    while (t->unstored.dirty)
-        take_image(b, t->unstored.dirty);
+    while (t->unstored.dirty) {
+        struct live *l = t->unstored.dirty;
+        take_image(b, l);
+        l->sealed++;
+        if (l->awaited && !l->awaited_by) {
+            l->awaited_by = b;
+            b->awaited++;
+        }
+    }
     take_seqs(b);
     b->work = t->unstored.work;
+    b->sealed_us = t->unstored.sealed_us = clock_mono_us();
     t->unstored.early = NULL;
     t->unstored.work = 0;
+    DL_APPEND(t->unstored.sealed, b);
+}
+
+/* The calls do not wait for this batch, nor it for their cards. */
+static void unseal(struct call_batch *b)
+{
+    struct call_image *image;
+    DL_DELETE(b->t->unstored.sealed, b);
+    DL_FOREACH (b->images, image) {
+        struct live *l = image->ref->live;
+        if (!l)
+            continue;
+        l->sealed--;
+        name_party(image, l);
+        if (l->awaited_by == b)
+            card_settled(l);
+    }
+}
+
+static void send_batch(struct call_batch *b)
+{
+    struct telephony *t = b->t;
+    unseal(b);
     t->unstored.under_way++;
-    t->unstored.sent_us = clock_mono_us();
     struct ledger_cmd command = {.name = "calls",
                                  .run = batch_write,
                                  .done = batch_done,
@@ -279,20 +328,36 @@ static void send_batch(struct telephony *t)
         batch_done(b, rc, &(struct errmsg){.text = "the ledger took it not"});
 }
 
+static int64_t ms_since(int64_t us)
+{
+    return (clock_mono_us() - us) / 1000;
+}
+
+/* Sends what is sealed, in order, and has its cards or has waited long enough. */
+static void send_ready(struct telephony *t)
+{
+    struct call_batch *b;
+    while ((b = t->unstored.sealed) &&
+           (!b->awaited || t->unstored.stopping || ms_since(b->sealed_us) >= CARDS_MS))
+        send_batch(b);
+}
+
 void store_timer(void *telephony)
 {
     struct telephony *t = telephony;
-    int64_t now = clock_mono_us(), waited = (now - t->unstored.since_us) / 1000;
-    int64_t apart = (now - t->unstored.sent_us) / 1000;
+    int64_t apart = ms_since(t->unstored.sealed_us);
     bool full = t->unstored.work >= BATCH_WORK || t->unstored.stopping;
-    if (!t->unstored.work || (t->unstored.under_way && !full))
-        return;
-    if (t->unstored.awaited && waited < CARDS_MS && !full)
-        loop_timer_arm(t->unstored.timer, CARDS_MS - waited);
-    else if (apart < APART_MS && !full)
-        loop_timer_arm(t->unstored.timer, APART_MS - apart);
-    else
-        send_batch(t);
+    send_ready(t);
+    if (t->unstored.work && (full || !(t->unstored.under_way || t->unstored.sealed))) {
+        if (apart < APART_MS && !full) {
+            loop_timer_arm(t->unstored.timer, APART_MS - apart);
+            return;
+        }
+        seal(t);
+        send_ready(t);
+    }
+    if (t->unstored.sealed)
+        loop_timer_arm(t->unstored.timer, CARDS_MS - ms_since(t->unstored.sealed->sealed_us));
 }
 
 /* At the end of this turn, so that what came together leaves together. */
@@ -301,10 +366,8 @@ static void gathered(struct telephony *t, size_t work)
     bool first = !t->unstored.work;
     t->unstored.work += work;
     ledger_expect(t->opts.ledger, (ptrdiff_t)work);
-    if (first)
-        t->unstored.since_us = clock_mono_us();
     if (t->unstored.stopping)
-        send_batch(t);
+        store_timer(t);
     else if (first)
         loop_timer_arm(t->unstored.timer, 0);
 }
@@ -334,6 +397,11 @@ void store_drop(struct telephony *t)
         l->dirty = false;
     if (t->unstored.early)
         batch_free(t->unstored.early);
+    while (t->unstored.sealed) {
+        struct call_batch *b = t->unstored.sealed;
+        unseal(b);
+        batch_free(b);
+    }
     t->unstored.dirty = NULL;
     t->unstored.early = NULL;
 }
@@ -346,10 +414,7 @@ void store_call(struct live *l, bool answered, bool ended)
     if (!l->dirty)
         DL_APPEND2(t->unstored.dirty, l, prev_dirty, next_dirty);
     l->dirty = true;
-    if (!l->awaited && l->pops && !l->match) {
-        l->awaited = true;
-        t->unstored.awaited++;
-    }
+    l->awaited = l->awaited || (l->pops && !l->match);
     if (answered)
         l->answered_turn = ++t->unstored.turn;
     if (ended)
@@ -377,22 +442,30 @@ void store_seq(struct telephony_source *s)
     s->unstored = true;
     gathered(t, 1);
     if (t->unstored.work >= BATCH_WORK)
-        send_batch(t);
+        store_timer(t);
 }
 
 void store_before_free(struct live *l)
 {
+    struct telephony *t = l->source->t;
+    struct call_batch *b;
+    struct call_image *image;
+    card_settled(l);
     if (l->dirty)
-        take_image(early(l->source->t), l);
+        take_image(early(t), l);
+    if (!l->sealed)
+        return;
+    DL_FOREACH (t->unstored.sealed, b)
+        DL_FOREACH (b->images, image)
+            if (image->ref == l->ref)
+                name_party(image, l);
 }
 
 void store_card_came(struct live *l)
 {
     struct telephony *t = l->source->t;
-    if (!l->awaited)
-        return;
-    l->awaited = false;
-    if (--t->unstored.awaited == 0 && !t->unstored.under_way)
+    card_settled(l);
+    if (t->unstored.sealed && !t->unstored.sealed->awaited)
         loop_timer_arm(t->unstored.timer, 0);
 }
 

@@ -44,19 +44,22 @@ static int write_image(struct ledger_tx *tx, struct call_image *image)
                           &image->row.ticket_id);
 }
 
-/* A statement that fails undoes itself, so that a row needs no savepoint. */
-static int write_calls(struct ledger_tx *tx, struct call_batch *b)
+/* The reader had not answered yet: who it is is looked up here. */
+static int identify(struct ledger_tx *tx, struct call_image *image)
 {
-    struct call_image *image;
-    DL_FOREACH (b->images, image) {
-        int rc = write_image(tx, image);
-        if (is_lost(ledger_db(tx), rc))
-            return rc < 0 ? rc : E_IO;
-        image->refused = rc < 0;
-        if (image->refused)
-            log_error(&image->source->log, "call %s: its row: %s", image->row.call, err_name(rc));
-    }
+    struct registry_caller caller;
+    int rc = registry_caller(ledger_db(tx), image->key, ledger_now(tx), &caller);
+    if (rc < 0)
+        return rc;
+    image->row.match = caller.match;
+    image->row.person_id = caller.person_id;
+    image->certain = caller.certain;
     return E_OK;
+}
+
+static bool is_unknown(const struct call_image *image)
+{
+    return !image->row.match && image->key;
 }
 
 static int write_devices(struct ledger_tx *tx, struct call_batch *b)
@@ -100,21 +103,6 @@ struct rules {
 };
 
 typedef int rule_fn(struct rules *r, struct call_image *image);
-
-/* The reader had not answered yet: who it is is looked up here. */
-static int identify(struct ledger_tx *tx, struct call_image *image)
-{
-    struct registry_caller caller;
-    if (image->row.match || !image->key)
-        return E_OK;
-    int rc = registry_caller(ledger_db(tx), image->key, ledger_now(tx), &caller);
-    if (rc < 0)
-        return rc;
-    image->row.match = caller.match;
-    image->row.person_id = caller.person_id;
-    image->certain = caller.certain;
-    return write_image(tx, image);
-}
 
 static struct answered_call answered_of(const struct call_image *image)
 {
@@ -201,7 +189,10 @@ static int apply_rule(struct rules *r, struct call_image *image, bool end)
     int rc = db_savepoint(ledger_db(r->tx));
     if (rc < 0)
         return rc;
-    rc = identify(r->tx, image);
+    if (is_unknown(image)) { /* the call before it in this batch left a callback */
+        rc = identify(r->tx, image);
+        rc = rc < 0 ? rc : write_image(r->tx, image);
+    }
     if (rc == E_OK)
         rc = rule(r, image);
     return settle(r->tx, image, end ? "its end" : "its answer", rc);
@@ -256,21 +247,52 @@ static size_t collect(const struct call_batch *b, struct due **out)
     return n;
 }
 
-static int apply_rules(struct ledger_tx *tx, struct call_batch *b)
+static int rules_init(struct rules *r, struct ledger_tx *tx, const struct call_batch *b)
+{
+    *r = (struct rules){.tx = tx, .tickets = b->t->opts.tickets};
+    if (!r->tickets)
+        return E_OK;
+    r->on_answer = tickets_open_on(r->tickets, "answered");
+    r->on_wrap_up = tickets_open_on(r->tickets, "wrap_up");
+    r->on_cleared = tickets_event_wanted(r->tickets, "call.cleared");
+    return callbacks_any(ledger_db(tx), &r->callbacks);
+}
+
+/* Whether a ticket or a callback is to know who it is. */
+static bool is_due(const struct rules *r, const struct call_image *image)
+{
+    return r->tickets && ((image->answered_turn && rule_of(r, image, false)) ||
+                          (image->ended_turn && rule_of(r, image, true)));
+}
+
+/* A statement that fails undoes itself, so that a row needs no savepoint. */
+static int write_calls(const struct rules *r, struct call_batch *b)
+{
+    struct call_image *image;
+    DL_FOREACH (b->images, image) {
+        int rc = is_unknown(image) && is_due(r, image) ? identify(r->tx, image) : E_OK;
+        if (rc == E_OK)
+            rc = write_image(r->tx, image);
+        if (is_lost(ledger_db(r->tx), rc))
+            return rc < 0 ? rc : E_IO;
+        image->refused = rc < 0;
+        if (image->refused)
+            log_error(&image->source->log, "call %s: its row: %s", image->row.call, err_name(rc));
+    }
+    return E_OK;
+}
+
+static int apply_rules(struct rules *r, struct call_batch *b)
 {
     struct due *due;
-    struct rules r = {.tx = tx, .tickets = b->t->opts.tickets};
-    if (!r.tickets)
+    int rc = E_OK;
+    if (!r->tickets)
         return E_OK;
-    r.on_answer = tickets_open_on(r.tickets, "answered");
-    r.on_wrap_up = tickets_open_on(r.tickets, "wrap_up");
-    r.on_cleared = tickets_event_wanted(r.tickets, "call.cleared");
     size_t n = collect(b, &due);
-    int rc = n ? callbacks_any(ledger_db(tx), &r.callbacks) : E_OK;
     for (size_t i = 0; i < n && rc == E_OK; i++) {
-        rc = apply_rule(&r, due[i].image, due[i].end);
-        if (rc == E_OK && due[i].end && r.on_cleared)
-            rc = tell_cleared(&r, due[i].image);
+        rc = apply_rule(r, due[i].image, due[i].end);
+        if (rc == E_OK && due[i].end && r->on_cleared)
+            rc = tell_cleared(r, due[i].image);
     }
     free(due);
     return rc;
@@ -279,12 +301,15 @@ static int apply_rules(struct ledger_tx *tx, struct call_batch *b)
 int batch_write(struct ledger_tx *tx, void *batch)
 {
     struct call_batch *b = batch;
-    int rc = write_devices(tx, b);
+    struct rules rules;
+    int rc = rules_init(&rules, tx, b);
     if (rc == E_OK)
-        rc = write_calls(tx, b);
+        rc = write_devices(tx, b);
+    if (rc == E_OK)
+        rc = write_calls(&rules, b);
     if (rc == E_OK)
         rc = write_seqs(tx, b);
     if (rc == E_OK)
         ledger_effect(tx, batch_publish, b->t, b, NULL); /* b lives until its command is done */
-    return rc == E_OK ? apply_rules(tx, b) : rc;
+    return rc == E_OK ? apply_rules(&rules, b) : rc;
 }

@@ -100,6 +100,32 @@ static void test_statements(void **state)
     assert_null(db);
 }
 
+static int insert_estate(struct db *db, const char *sql, const char *name, int64_t *id)
+{
+    struct db_q *q = db_query(db, sql);
+    db_bind_text(q, 1, name);
+    return db_insert(q, id);
+}
+
+static void test_insert(void **state)
+{
+    static const char plain[] = "INSERT INTO estate (name) VALUES ($1)";
+    static const char once[] = "INSERT INTO estate (name) VALUES ($1) ON CONFLICT DO NOTHING";
+    struct db *db = open_db(DB_WRITER);
+    int64_t id = 9;
+    assert_int_equal(insert_estate(db, plain, "a", &id), 0);
+    assert_int_equal(id, 1);
+    assert_int_equal(insert_estate(db, plain, "b", &id), 0);
+    assert_int_equal(id, 2);
+    assert_int_equal(insert_estate(db, once, "a", &id), 0);
+    assert_int_equal(id, 0);
+    assert_int_equal(insert_estate(db, once, "c", &id), 0);
+    assert_int_equal(id, 3);
+    assert_int_equal(insert_estate(db, plain, "a", &id), E_CONSTRAINT);
+    assert_int_equal(id, 0);
+    db_close(&db);
+}
+
 static void test_errors_stick(void **state)
 {
     struct db *db = open_db(DB_WRITER);
@@ -349,6 +375,7 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
         T(test_statements),      T(test_errors_stick),     T(test_savepoints),
+        T(test_insert),          T(test_errors_stick),     T(test_savepoints),
         T(test_full_disk),       T(test_injection),        T(test_reader),
         T(test_refused_newer),   T(test_refused_changed),  T(test_refused_foreign),
         T(test_reader_of_empty), T(test_broken_migration), T(test_backup)};

@@ -4,10 +4,12 @@
  */
 #include "tele_rig.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -91,6 +93,75 @@ static void test_batch(void **state)
                                 "disposition = 'answered'"),
                         "200");
     assert_string_equal(rig_ask("SELECT last_seq FROM source"), "600");
+}
+
+/* ---- cards that come late ---- */
+
+static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+
+static int wait_at_gate(struct db *db, void *arg)
+{
+    pthread_mutex_lock(&gate);
+    pthread_mutex_unlock(&gate);
+    return E_OK;
+}
+
+/* No reader answers until the gate is opened. */
+static void shut_gate(void)
+{
+    pthread_mutex_lock(&gate);
+    for (int i = 0; i < 4; i++) {
+        struct ledger_read read = {.name = "gate", .run = wait_at_gate};
+        assert_int_equal(ledger_read(rig.ledger, &read, true), E_OK);
+    }
+}
+
+static void until_acked(int64_t seq)
+{
+    for (int i = 0; i < 20000 && rig.acked < seq; i++) {
+        loop_turn(rig.loop);
+        usleep(200);
+    }
+    assert_int_equal(rig.acked, seq);
+}
+
+/* A call does not wait for its card for ever; what was written without is written again. */
+static void test_late_card(void **state)
+{
+    rig_sql(people);
+    shut_gate();
+    assert_int_equal(rig_event(1, "\"event\":\"delivered\",\"call\":\"l.1\",\"direction\":"
+                                  "\"inbound\",\"calling\":\"13800138000\",\"device\":\"1001\""),
+                     E_OK);
+    until_acked(1);
+    assert_string_equal(rig_ask("SELECT state || coalesce(match, '-') FROM call"), "delivered-");
+    pthread_mutex_unlock(&gate);
+    rig_settle();
+    assert_string_equal(rig_ask("SELECT state || match || person_id FROM call"), "deliveredone7");
+}
+
+/* Sealed with and without its card, changed meanwhile, forgotten meanwhile: nothing is lost. */
+static void test_call_forgotten_before_its_card(void **state)
+{
+    static const char *const events[] = {
+        "\"event\":\"delivered\",\"call\":\"l.2\"," T "00Z\",\"direction\":\"inbound\",\"calling\":"
+        "\"13800138000\",\"device\":\"1001\"",
+        "\"event\":\"cleared\",\"call\":\"l.2\"," T "01Z\"",
+        "\"event\":\"delivered\",\"call\":\"l.2\"," T "59Z\",\"direction\":\"inbound\",\"calling\":"
+        "\"13800138000\",\"device\":\"1001\""};
+    rig_sql(people);
+    shut_gate();
+    for (size_t i = 0; i < ARRAY_LEN(events); i++) {
+        assert_int_equal(rig_event((int64_t)i + 1, events[i]), E_OK);
+        for (int turn = 0; turn < 10; turn++)
+            loop_turn(rig.loop);
+    }
+    until_acked(3);
+    pthread_mutex_unlock(&gate);
+    rig_settle();
+    assert_string_equal(rig_ask("SELECT group_concat(call || ' ' || state || coalesce(match, '-'), "
+                                "',') FROM (SELECT * FROM call ORDER BY id)"),
+                        "l.2#1 cleared-,l.2 deliveredone");
 }
 
 /* ---- seq ---- */
@@ -680,13 +751,29 @@ static void test_anything(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_one_call),     TEST(test_batch),           TEST(test_seq),
-        TEST(test_when_durable), TEST(test_ring_all),        TEST(test_attended),
-        TEST(test_matches),      TEST(test_outbound),        TEST(test_updates),
-        TEST(test_standing),     TEST(test_restart),         TEST(test_forget),
-        TEST(test_resync),       TEST(test_cut_off),         TEST(test_snapshot_dates),
-        TEST(test_name_again),   TEST(test_agent_state),     TEST(test_sources),
-        TEST(test_fields),       TEST(test_actions_refused), TEST(test_actions),
+        TEST(test_one_call),
+        TEST(test_batch),
+        TEST(test_late_card),
+        TEST(test_call_forgotten_before_its_card),
+        TEST(test_seq),
+        TEST(test_when_durable),
+        TEST(test_ring_all),
+        TEST(test_attended),
+        TEST(test_matches),
+        TEST(test_outbound),
+        TEST(test_updates),
+        TEST(test_standing),
+        TEST(test_restart),
+        TEST(test_forget),
+        TEST(test_resync),
+        TEST(test_cut_off),
+        TEST(test_snapshot_dates),
+        TEST(test_name_again),
+        TEST(test_agent_state),
+        TEST(test_sources),
+        TEST(test_fields),
+        TEST(test_actions_refused),
+        TEST(test_actions),
         TEST(test_anything),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
