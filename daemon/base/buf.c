@@ -23,6 +23,21 @@ void buf_reset(struct buf *b)
         b->data[0] = '\0';
 }
 
+struct buf buf_lend(struct buf *home)
+{
+    struct buf b = *home;
+    buf_init(home, b.max);
+    buf_reset(&b);
+    return b;
+}
+
+void buf_give_back(struct buf *home, struct buf *b)
+{
+    free(home->data);
+    *home = *b;
+    buf_init(b, b->max);
+}
+
 void buf_free(struct buf *b)
 {
     size_t max = b->max;

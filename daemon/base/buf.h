@@ -24,6 +24,10 @@ struct buf {
 
 /** Make an empty buffer that never holds more than max bytes. */
 void buf_init(struct buf *b, size_t max);
+/** A buffer to build in, empty, with the memory that `home` keeps for this; given back after. What
+ * is built within what is being built gets memory of its own. */
+struct buf buf_lend(struct buf *home);
+void buf_give_back(struct buf *home, struct buf *b);
 /** Forget the content, keep the memory. */
 void buf_reset(struct buf *b);
 void buf_free(struct buf *b);

@@ -48,19 +48,39 @@ bool utf8_valid(const char *s, size_t n)
     return true;
 }
 
-/* How many bytes of ASCII from s on stand for themselves within quotes; looked at eight at a time.
- */
-static size_t plain_ascii(const char *s, size_t n)
+/* Eight bytes that are ASCII and stand for themselves within quotes. */
+static bool plain_eight(uint64_t v)
 {
     const uint64_t ones = UINT64_C(0x0101010101010101), high = ones * 0x80;
+    uint64_t quote = v ^ ones * '"', slash = v ^ ones * '\\', del = v ^ ones * 0x7f;
+    /* a byte less than what is subtracted borrows from its high bit */
+    return !((v | (v - ones * 0x20) | (quote - ones) | (slash - ones) | (del - ones)) & high);
+}
+
+static bool plain_at(const char *s)
+{
+    uint64_t v;
+    memcpy(&v, s, sizeof(v));
+    return plain_eight(v);
+}
+
+/* Four to eight bytes: the first four and the last four. */
+static bool plain_short(const char *s, size_t n)
+{
+    uint32_t v[2];
+    memcpy(v, s, 4);
+    memcpy(v + 1, s + n - 4, 4);
+    return plain_eight(v[0] | (uint64_t)v[1] << 32);
+}
+
+/* How many bytes of ASCII from s on stand for themselves within quotes. */
+static size_t plain_ascii(const char *s, size_t n)
+{
     size_t i = 0;
-    for (; i + 8 <= n; i += 8) {
-        uint64_t v;
-        memcpy(&v, s + i, 8); /* a byte less than what is subtracted borrows from its high bit */
-        uint64_t quote = v ^ ones * '"', slash = v ^ ones * '\\', del = v ^ ones * 0x7f;
-        if ((v | (v - ones * 0x20) | (quote - ones) | (slash - ones) | (del - ones)) & high)
-            break;
-    }
+    while (i + 8 <= n && plain_at(s + i))
+        i += 8;
+    if (i + 8 > n && (n >= 8 ? plain_at(s + n - 8) : n >= 4 && plain_short(s, n)))
+        return n; /* some were looked at twice */
     while (i < n && s[i] >= 0x20 && s[i] < 0x7f && s[i] != '"' && s[i] != '\\')
         i++;
     return i;

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { SMALL = 1032 }; /* what that cache holds */
+
 static void *must(void *p)
 {
     if (!p) {
@@ -22,9 +24,13 @@ void *xmalloc(size_t size)
     return must(malloc(size ? size : 1));
 }
 
+/* Small ones come from malloc(), whose cache for each thread glibc's calloc() does not use. */
 void *xcalloc(size_t n, size_t size)
 {
-    return must(calloc(n ? n : 1, size ? size : 1));
+    size_t bytes;
+    if (__builtin_mul_overflow(n, size, &bytes) || bytes > SMALL)
+        return must(calloc(n ? n : 1, size ? size : 1));
+    return memset(xmalloc(bytes), 0, bytes);
 }
 
 void *xrealloc(void *p, size_t size)

@@ -358,7 +358,8 @@ void number_normalise(const struct number_rules *rules, const char *raw, struct 
     if (text_eq(rules->country, "CN") && rules->outside[0] != '1' && raw[0] == '1' &&
         plan_cn_mobile(raw, strnlen(raw, 12))) {
         out->kind = NUMBER_E164;
-        snprintf(out->value, sizeof(out->value), "+86%.11s", raw);
+        memcpy(out->value, "+86", 3);
+        text_copyn(out->value + 3, sizeof(out->value) - 3, raw, 11);
         return;
     }
     if (!clean(raw, r.text) || read_word(r.text, out) || unwrap(&r, out))

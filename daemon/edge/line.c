@@ -126,6 +126,7 @@ static void forget(struct link *k, const char *why)
         pbx_close(k, why);
     if (k->role == LINE_AGENT)
         agent_close(k);
+    l->qualified -= k->by_device.group && strchr(k->device, '/');
     line_leave(&l->devices, &k->by_device);
     line_leave(&l->accounts, &k->by_account);
     line_leave(k->role == LINE_PBX ? &l->pbxs : &l->roles, &k->by_role);

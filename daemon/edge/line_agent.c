@@ -55,8 +55,10 @@ static void welcome(struct link *k)
 void agent_open(struct link *k)
 {
     struct line *l = k->line;
-    if (k->role == LINE_AGENT)
+    if (k->role == LINE_AGENT) {
         line_join(&l->devices, &k->by_device, k, k->device);
+        l->qualified += strchr(k->device, '/') != NULL;
+    }
     if (k->person)
         line_join(&l->accounts, &k->by_account, k, k->account);
     line_join(&l->roles, &k->by_role, k, k->role == LINE_AGENT ? "agent" : "monitor");

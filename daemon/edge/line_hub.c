@@ -61,7 +61,7 @@ static void tell_device(struct round *r, const char *source, const char *device)
     if (!device || !device[0] || !r->line->devices)
         return;
     tell_group(r, line_group(r->line->devices, device));
-    if (!source || strchr(device, '/'))
+    if (!source || !r->line->qualified || strchr(device, '/'))
         return;
     snprintf(qualified, sizeof(qualified), "%.64s/%.64s", source, device);
     tell_group(r, line_group(r->line->devices, qualified));

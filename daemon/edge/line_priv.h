@@ -85,6 +85,7 @@ struct line {
     struct hub_sub *sub;
     struct link *links;
     struct line_group *devices;  /* agents by "1001" or "pbx-a/1001" */
+    size_t qualified;            /* those of the second form */
     struct line_group *accounts; /* agents and monitors of persons by account */
     struct line_group *pbxs;     /* the live link of each PBX name */
     struct line_group *roles;    /* "agent", "monitor": all of them */

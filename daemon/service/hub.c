@@ -27,6 +27,7 @@ struct hub {
     size_t cap, head, n; /* the oldest is ring[head] */
     size_t bytes, bytes_max;
     uint64_t last;
+    bool asked; /* somebody knows an event's id and may come back with it */
     char run[RUN_LEN + 1];
     struct hub_sub *subs;
     int publishing; /* depth: subscriptions are not unlinked meanwhile */
@@ -192,7 +193,8 @@ void hub_publish(struct hub *h, const struct hub_event *event)
     struct hub_event ev = *event;
     struct hub_sub *s;
     ev.id = ++h->last;
-    keep(h, &ev);
+    if (h->asked)
+        keep(h, &ev);
     h->publishing++;
     DL_FOREACH (h->subs, s) {
         if (s->cb)
@@ -227,8 +229,9 @@ void hub_unsubscribe(struct hub_sub **sub)
     }
 }
 
-void hub_event_id(const struct hub *h, uint64_t id, char out[48])
+void hub_event_id(struct hub *h, uint64_t id, char out[48])
 {
+    h->asked = true;
     snprintf(out, 48, "%s-%" PRIu64, h->run, id);
 }
 

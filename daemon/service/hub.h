@@ -53,8 +53,9 @@ void hub_publish(struct hub *h, const struct hub_event *ev);
 struct hub_sub *hub_subscribe(struct hub *h, hub_cb *cb, void *ctx);
 void hub_unsubscribe(struct hub_sub **sub);
 
-/** "k3x9f2-4411": run of the daemon and event. out holds 48 bytes. */
-void hub_event_id(const struct hub *h, uint64_t id, char out[48]);
+/** "k3x9f2-4411": run of the daemon and event. out holds 48 bytes. From the first time that an id
+ * is told, events are kept. */
+void hub_event_id(struct hub *h, uint64_t id, char out[48]);
 /**
  * Replay what came after `last` (such text) through cb; false if it is unknown or too old: the
  * client must be sent `reset`.

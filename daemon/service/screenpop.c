@@ -110,7 +110,7 @@ static void publish(const struct pop_call *p, const struct shown *s, enum hub_ki
 
 static void send_pop(struct pop_call *p, struct shown *s)
 {
-    struct buf b = BUF_INIT(POP_MAX);
+    struct buf b = buf_lend(&p->sp->out);
     bool update = s->sent;
     pop_json(p, s, update, &b);
     s->sent = true;
@@ -120,12 +120,12 @@ static void send_pop(struct pop_call *p, struct shown *s)
     else
         p->sp->stats.pops++;
     publish(p, s, HUB_POP, &b);
-    buf_free(&b);
+    buf_give_back(&p->sp->out, &b);
 }
 
 static void send_end(struct pop_call *p, const struct shown *s, enum pop_end reason)
 {
-    struct buf b = BUF_INIT(2048);
+    struct buf b = buf_lend(&p->sp->out);
     struct jw w;
     jw_init(&w, &b);
     jw_obj(&w);
@@ -137,7 +137,7 @@ static void send_end(struct pop_call *p, const struct shown *s, enum pop_end rea
     jw_end_obj(&w);
     p->sp->stats.ends++;
     publish(p, s, HUB_POP_END, &b);
-    buf_free(&b);
+    buf_give_back(&p->sp->out, &b);
 }
 
 /* ---- looking up ---- */
@@ -239,6 +239,15 @@ static void keep_about(struct pop_call *p, const struct pop_about *about)
     p->about = a;
 }
 
+static bool same_about(const struct pop_about *a, const struct pop_about *b)
+{
+    return a->withheld == b->withheld && text_eq(a->source, b->source) &&
+           text_eq(a->call, b->call) && text_eq(a->direction, b->direction) &&
+           text_eq(a->key, b->key) && text_eq(a->party, b->party) &&
+           text_eq(a->calling, b->calling) && text_eq(a->calling_raw, b->calling_raw) &&
+           text_eq(a->called, b->called) && text_eq(a->queue, b->queue);
+}
+
 struct pop_call *pop_call_new(struct screenpop *sp, const struct pop_about *about,
                               pop_found_cb *found, void *ctx)
 {
@@ -254,6 +263,8 @@ struct pop_call *pop_call_new(struct screenpop *sp, const struct pop_about *abou
 
 void pop_call_about(struct pop_call *p, const struct pop_about *about)
 {
+    if (same_about(&p->about, about))
+        return;
     bool same = text_eq(p->about.key, about->key) && p->about.withheld == about->withheld;
     if (!same && p->waiting) {
         card_unwait(p->sp, p->about.key, &p->waiter);
@@ -425,6 +436,7 @@ struct screenpop *screenpop_new(const struct screenpop_opts *opts)
 {
     struct screenpop *sp = xcalloc(1, sizeof(*sp));
     sp->opts = *opts;
+    buf_init(&sp->out, POP_MAX);
     sp->refresh = loop_timer_new(sp->opts.loop, refresh, sp);
     cards_init(sp);
     return sp;
@@ -448,6 +460,7 @@ void screenpop_free(struct screenpop **pp)
     card_unref(&nobody);
     cards_deinit(sp);
     loop_timer_free(&sp->refresh);
+    buf_free(&sp->out);
     free(sp);
     *pp = NULL;
 }

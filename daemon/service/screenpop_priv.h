@@ -92,6 +92,7 @@ struct screenpop {
     struct loop_timer *retry, *refresh;
     void (*advise)(void *ctx, const struct radar_scope *places, size_t n, struct jw *w);
     void *advise_ctx;
+    struct buf out; /* for the pops that are written */
     struct screenpop_stats stats;
 };
 

@@ -481,7 +481,7 @@ struct telephony *telephony_new(const struct telephony_opts *opts)
     t->opts = *opts;
     t->sweep = loop_timer_new(opts->loop, live_sweep, t);
     t->acks = loop_timer_new(opts->loop, tell_acks, t);
-    t->unstored.timer = loop_timer_new(opts->loop, store_timer, t);
+    store_init(t);
     telephony_reload(t, &opts->conf);
     return t;
 }
@@ -556,7 +556,7 @@ void telephony_free(struct telephony **tp)
     }
     loop_timer_free(&t->sweep);
     loop_timer_free(&t->acks);
-    loop_timer_free(&t->unstored.timer);
+    store_deinit(t);
     numbers_free(&t->numbers);
     free(t);
 }

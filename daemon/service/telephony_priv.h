@@ -177,6 +177,9 @@ struct telephony {
         struct complaint failed;
         struct loop_timer *timer;
     } unstored;
+    struct {
+        struct buf offered, transfers, live, call;
+    } out; /* for the JSON that is written */
 };
 
 /* telephony_live.c: live calls */
@@ -198,6 +201,8 @@ void live_sweep(void *telephony);
 void live_free(struct live *l);
 
 /* telephony_store.c: gathering what the ledger is to write */
+void store_init(struct telephony *t);
+void store_deinit(struct telephony *t);
 /** Make the source's row. */
 void store_source(struct telephony_source *s);
 /** Write the call with the next batch; answered, ended: tickets and callbacks are to hear of it. */

@@ -25,6 +25,24 @@
 
 /* ---- images ---- */
 
+void store_init(struct telephony *t)
+{
+    t->unstored.timer = loop_timer_new(t->opts.loop, store_timer, t);
+    buf_init(&t->out.offered, JSON_MAX);
+    buf_init(&t->out.transfers, JSON_MAX);
+    buf_init(&t->out.live, JSON_MAX);
+    buf_init(&t->out.call, JSON_MAX);
+}
+
+void store_deinit(struct telephony *t)
+{
+    loop_timer_free(&t->unstored.timer);
+    buf_free(&t->out.offered);
+    buf_free(&t->out.transfers);
+    buf_free(&t->out.live);
+    buf_free(&t->out.call);
+}
+
 struct live_ref *live_ref_new(struct live *l)
 {
     struct live_ref *ref = xcalloc(1, sizeof(*ref));
@@ -150,17 +168,19 @@ static struct call_image *image_copy(const struct call_image *from)
 static struct call_image *image_new(struct live *l)
 {
     struct call_image image = {.source = l->source, .ref = l->ref};
-    struct buf offered = BUF_INIT(JSON_MAX), transfers = BUF_INIT(JSON_MAX);
-    struct buf live = BUF_INIT(JSON_MAX);
+    struct telephony *t = l->source->t;
     struct concerned ctx = {.live = l, .image = &image};
     fill_row(l, &image.row);
-    call_offered_json(l->call, &offered);
-    call_transfers_json(l->call, &transfers);
-    image.row.offered_json = buf_str(&offered);
-    image.row.transfers_json = buf_str(&transfers);
+    buf_reset(&t->out.offered);
+    call_offered_json(l->call, &t->out.offered);
+    image.row.offered_json = buf_str(&t->out.offered);
+    buf_reset(&t->out.transfers);
+    call_transfers_json(l->call, &t->out.transfers);
+    image.row.transfers_json = buf_str(&t->out.transfers);
     if (!call_ended_at(l->call)) {
-        call_live_json(l->call, &live);
-        image.row.live_json = buf_str(&live);
+        buf_reset(&t->out.live);
+        call_live_json(l->call, &t->out.live);
+        image.row.live_json = buf_str(&t->out.live);
     }
     image.key = some(l->key);
     image.number = some(l->party);
@@ -178,9 +198,6 @@ static struct call_image *image_new(struct live *l)
     l->ref->refs++;
     l->imaged = true;
     l->answered_turn = l->ended_turn = 0;
-    buf_free(&offered);
-    buf_free(&transfers);
-    buf_free(&live);
     return copy;
 }
 
@@ -473,7 +490,7 @@ void store_card_came(struct live *l)
 
 static void publish(struct telephony *t, const struct call_image *image)
 {
-    struct buf b = BUF_INIT(JSON_MAX);
+    struct buf b = buf_lend(&t->out.call);
     struct jw w;
     jw_init(&w, &b);
     call_row_json(&image->row, &w);
@@ -485,7 +502,7 @@ static void publish(struct telephony *t, const struct call_image *image)
                            .devices = image->devices[0] ? image->devices + 1 : NULL,
                            .users = image->users[0] ? image->users : NULL};
     hub_publish(t->opts.hub, &ev);
-    buf_free(&b);
+    buf_give_back(&t->out.call, &b);
 }
 
 void batch_publish(void *telephony, void *batch)

@@ -71,12 +71,38 @@ static void test_binary(void **state)
     buf_free(&b);
 }
 
+/* What is built within what is being built has memory of its own. */
+static void test_lend(void **state)
+{
+    struct buf home = BUF_INIT(100);
+    struct buf outer = buf_lend(&home);
+    buf_adds(&outer, "outer");
+    struct buf inner = buf_lend(&home);
+    buf_adds(&inner, "inner");
+    assert_string_equal(buf_str(&outer), "outer");
+    buf_give_back(&home, &inner);
+    buf_give_back(&home, &outer);
+    char *memory = home.data;
+    outer = buf_lend(&home);
+    assert_int_equal(outer.len, 0);
+    assert_string_equal(buf_str(&outer), "");
+    assert_ptr_equal(outer.data, memory);
+    for (int i = 0; i < 101; i++)
+        buf_addc(&outer, 'x');
+    assert_true(outer.overflow);
+    buf_give_back(&home, &outer);
+    outer = buf_lend(&home);
+    assert_false(outer.overflow);
+    buf_give_back(&home, &outer);
+    buf_free(&home);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_empty),         cmocka_unit_test(test_grow),
         cmocka_unit_test(test_exact_maximum), cmocka_unit_test(test_shift),
-        cmocka_unit_test(test_binary),
+        cmocka_unit_test(test_binary),        cmocka_unit_test(test_lend),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -77,13 +77,13 @@ static void replay_knows_how_far_back_it_reaches(void **state)
 {
     struct hub *h = *state;
     char id[7][48];
+    for (int i = 0; i <= 6; i++)
+        hub_event_id(h, (uint64_t)i, id[i]);
     for (int i = 1; i <= 6; i++) {
         char text[16];
         snprintf(text, sizeof(text), "%d", i);
         publish(h, HUB_TICKET, text);
     }
-    for (int i = 0; i <= 6; i++)
-        hub_event_id(h, (uint64_t)i, id[i]);
     static const struct {
         int last;
         bool ok;
@@ -108,6 +108,22 @@ static void replay_knows_how_far_back_it_reaches(void **state)
         assert_false(hub_replay(h, bad[i], remember, NULL));
     snprintf(strange, sizeof(strange), "%.8s-x", id[5]);
     assert_false(hub_replay(h, strange, remember, NULL));
+}
+
+/* Before somebody was told an id nobody can come back with one. */
+static void events_are_kept_for_those_who_know_an_id(void **state)
+{
+    struct hub *h = *state;
+    char first[48], second[48];
+    publish(h, HUB_TICKET, "1");
+    publish(h, HUB_TICKET, "2");
+    hub_event_id(h, 1, first);
+    hub_event_id(h, 2, second);
+    assert_false(hub_replay(h, first, remember, NULL));
+    assert_true(hub_replay(h, second, remember, NULL));
+    publish(h, HUB_TICKET, "3");
+    assert_true(hub_replay(h, second, remember, NULL));
+    assert_string_equal(buf_str(&seen), "ticket:3|");
 }
 
 static const struct hub_event *last_event;
@@ -155,6 +171,7 @@ static void bytes_bound_the_ring_too(void **state)
     char kilo[1025], id[48];
     memset(kilo, 'k', 1024);
     kilo[1024] = '\0';
+    hub_event_id(h, 0, id);
     for (int i = 0; i < 100; i++)
         publish(h, HUB_ALERT, kilo);
     hub_event_id(h, 97, id);
@@ -171,6 +188,7 @@ int main(void)
         T(everybody_is_told_in_order),
         T(unsubscribing_while_told_is_safe),
         T(replay_knows_how_far_back_it_reaches),
+        T(events_are_kept_for_those_who_know_an_id),
         T(a_replayed_event_is_whole),
         T(bytes_bound_the_ring_too),
     };
