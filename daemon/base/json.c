@@ -74,7 +74,7 @@ static bool plain_short(const char *s, size_t n)
 }
 
 /* How many bytes of ASCII from s on stand for themselves within quotes. */
-static size_t plain_ascii(const char *s, size_t n)
+static inline size_t plain_ascii(const char *s, size_t n)
 {
     size_t i = 0;
     while (i + 8 <= n && plain_at(s + i))
@@ -108,7 +108,7 @@ void jw_init(struct jw *w, struct buf *out)
 
 /* Room for a value of n bytes, behind the comma that parts it from the one before. NULL: past the
  * maximum. */
-static char *value(struct jw *w, size_t n)
+static inline char *value(struct jw *w, size_t n)
 {
     uint32_t bit = 1u << (w->depth & 31);
     bool comma = w->depth > 0 && (w->comma & bit);
@@ -165,7 +165,7 @@ void jw_end_arr(struct jw *w)
 }
 
 /* Text of n bytes that needs no escapes, in its quotes. */
-static char *put_plain(char *at, const char *s, size_t n)
+static inline char *put_plain(char *at, const char *s, size_t n)
 {
     *at++ = '"';
     if (n) /* s may be NULL then */
@@ -174,19 +174,29 @@ static char *put_plain(char *at, const char *s, size_t n)
     return at + n + 1;
 }
 
-void jw_key(struct jw *w, const char *key)
+/* The value that follows a key takes no comma, what comes next does. */
+static void after_key(struct jw *w)
 {
-    size_t n = strlen(key);
-    char *at;
-    if (json_plain(key, n) < n) { /* one of the outside's */
-        jw_strn(w, key, n);
-        buf_addc(w->out, ':');
-    } else if ((at = value(w, n + 3))) {
-        at = put_plain(at, key, n);
-        *at = ':';
-        buf_end(w->out, at + 1);
-    }
-    w->comma &= ~(1u << w->depth); /* the value that follows takes no comma, what comes next does */
+    w->comma &= ~(1u << w->depth);
+}
+
+void jw_word(struct jw *w, const char *key, size_t n)
+{
+    char *at = value(w, n + 3);
+    assert(json_plain(key, n) == n);
+    if (!at)
+        return;
+    at = put_plain(at, key, n);
+    *at = ':';
+    buf_end(w->out, at + 1);
+    after_key(w);
+}
+
+void jw_text_key(struct jw *w, const char *key)
+{
+    jw_str(w, key);
+    buf_addc(w->out, ':');
+    after_key(w);
 }
 
 void jw_strn(struct jw *w, const char *s, size_t n)
@@ -255,7 +265,14 @@ void jw_null(struct jw *w)
 void jw_time(struct jw *w, int64_t ms)
 {
     char text[CLOCK_TEXT_MAX];
-    jw_str(w, ms ? clock_format(ms, text) : NULL);
+    if (!ms) {
+        jw_null(w);
+        return;
+    }
+    size_t n = strlen(clock_format(ms, text));
+    char *at = value(w, n + 2);
+    if (at)
+        buf_end(w->out, put_plain(at, text, n));
 }
 
 void jw_raw(struct jw *w, const char *json, size_t len)
@@ -281,51 +298,6 @@ void jw_json(struct jw *w, const json_t *v)
     }
     put(w, "", 0);
     json_dump_callback(v, dump_cb, w->out, JSON_COMPACT | JSON_ENCODE_ANY);
-}
-
-void jw_kstr(struct jw *w, const char *key, const char *s)
-{
-    jw_key(w, key);
-    jw_str(w, s);
-}
-
-void jw_kint(struct jw *w, const char *key, int64_t v)
-{
-    jw_key(w, key);
-    jw_int(w, v);
-}
-
-void jw_kbool(struct jw *w, const char *key, bool v)
-{
-    jw_key(w, key);
-    jw_bool(w, v);
-}
-
-void jw_ktime(struct jw *w, const char *key, int64_t ms)
-{
-    jw_key(w, key);
-    jw_time(w, ms);
-}
-
-void jw_knull(struct jw *w, const char *key)
-{
-    jw_key(w, key);
-    jw_null(w);
-}
-
-void jw_kid(struct jw *w, const char *key, int64_t id)
-{
-    jw_key(w, key);
-    if (id)
-        jw_int(w, id);
-    else
-        jw_null(w);
-}
-
-void jw_kraw(struct jw *w, const char *key, const char *json)
-{
-    jw_key(w, key);
-    jw_raw(w, json, json ? strlen(json) : 0);
 }
 
 static void quote_ascii(struct buf *out, unsigned char c)

@@ -8,6 +8,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 #include "base/buf.h"
 
 /** A writer; depth up to 32, more is an assertion failure (ours, never from outside). */
@@ -23,7 +24,6 @@ void jw_obj(struct jw *w);
 void jw_end_obj(struct jw *w);
 void jw_arr(struct jw *w);
 void jw_end_arr(struct jw *w);
-void jw_key(struct jw *w, const char *key);
 void jw_str(struct jw *w, const char *s); /* NULL writes null */
 /** n bytes of text. */
 void jw_strn(struct jw *w, const char *s, size_t n);
@@ -39,15 +39,41 @@ void jw_raw(struct jw *w, const char *json, size_t len);
 /** A jansson value (compact). */
 void jw_json(struct jw *w, const json_t *v);
 
+/** A key of n bytes that needs no escapes. */
+void jw_word(struct jw *w, const char *key, size_t n);
+/** Any other key. */
+void jw_text_key(struct jw *w, const char *key);
+
+/** A literal is a plain word; its length is known when this is compiled. */
+static inline __attribute__((always_inline)) void jw_key(struct jw *w, const char *key)
+{
+    if (__builtin_constant_p(__builtin_strlen(key)))
+        jw_word(w, key, __builtin_strlen(key));
+    else
+        jw_text_key(w, key);
+}
+
 /* Key and value in one line. */
-void jw_kstr(struct jw *w, const char *key, const char *s);
-void jw_kint(struct jw *w, const char *key, int64_t v);
-void jw_kbool(struct jw *w, const char *key, bool v);
-void jw_ktime(struct jw *w, const char *key, int64_t ms);
-void jw_knull(struct jw *w, const char *key);
+#define JW_KEYED(name, type, write)                                                                \
+    static inline __attribute__((always_inline)) void name(struct jw *w, const char *key, type v)  \
+    {                                                                                              \
+        jw_key(w, key);                                                                            \
+        write;                                                                                     \
+    }
+JW_KEYED(jw_kstr, const char *, jw_str(w, v))
+JW_KEYED(jw_kint, int64_t, jw_int(w, v))
+JW_KEYED(jw_kbool, bool, jw_bool(w, v))
+JW_KEYED(jw_ktime, int64_t, jw_time(w, v))
 /** Writes null for 0: ids start at 1. */
-void jw_kid(struct jw *w, const char *key, int64_t id);
-void jw_kraw(struct jw *w, const char *key, const char *json);
+JW_KEYED(jw_kid, int64_t, v ? jw_int(w, v) : jw_null(w))
+JW_KEYED(jw_kraw, const char *, jw_raw(w, v, v ? strlen(v) : 0))
+#undef JW_KEYED
+
+static inline __attribute__((always_inline)) void jw_knull(struct jw *w, const char *key)
+{
+    jw_key(w, key);
+    jw_null(w);
+}
 
 /** Append s as a JSON string with its quotes. */
 void json_quote(struct buf *out, const char *s, size_t n);
