@@ -67,6 +67,7 @@ struct site_address {
 struct site_tls {
     char *certificate, *key; /* PEM files, absolute paths; NULL: no TLS */
     struct conf_texts ports; /* where it is spoken: "line", "http" */
+    int line, column;        /* of the certificate in the file; 0: not written */
 };
 
 /* ---- messages ---- */

@@ -11,9 +11,8 @@
 #include "domain/policy_table.h"
 #include "domain/site_priv.h"
 
-/* The node at a path of keys, or the deepest one on the way there. */
-static const struct conf_node *at(const struct conf_node *n, const char *a, const char *b,
-                                  const char *c)
+const struct conf_node *site_node_at(const struct conf_node *n, const char *a, const char *b,
+                                     const char *c)
 {
     const char *const path[] = {a, b, c};
     for (size_t i = 0; i < 3 && path[i]; i++) {
@@ -54,9 +53,9 @@ static void check_categories(const struct site *s, const struct conf_node *root,
     char hint[128];
     for (size_t i = 0; i < s->categories_n; i++) {
         const struct site_category *c = &s->categories[i];
-        need_policy(s, at(root, "categories", c->name, "policy"), c->policy, f);
+        need_policy(s, site_node_at(root, "categories", c->name, "policy"), c->policy, f);
         if (c->department && !site_department(s, c->department))
-            conf_fault_at(f, at(root, "categories", c->name, "department"),
+            conf_fault_at(f, site_node_at(root, "categories", c->name, "department"),
                           "department: there is no department '%s'%s", c->department,
                           NEAR(departments, c->department, hint));
     }
@@ -73,7 +72,7 @@ static void check_numbering(const struct site *s, const struct conf_node *root,
     if (number_rules_check(&rules, &why) == E_OK)
         return;
     text_copyn(key, sizeof(key), why.text, strcspn(why.text, ":"));
-    conf_fault_at(f, at(root, "numbering", key, NULL), "%s", why.text);
+    conf_fault_at(f, site_node_at(root, "numbering", key, NULL), "%s", why.text);
 }
 
 /* ---- calendars ---- */
@@ -97,7 +96,7 @@ static void check_calendar(const struct site_calendar *c, const struct conf_node
                       "%s: a calendar without working time never ends a clock", c->name);
     for (size_t i = 0; i < c->holidays.n; i++)
         if (access(c->holidays.items[i], R_OK) != 0)
-            conf_warn_at(f, at(n, "holidays", NULL, NULL),
+            conf_warn_at(f, site_node_at(n, "holidays", NULL, NULL),
                          "holidays: %s cannot be read: no day off is known of it",
                          c->holidays.items[i]);
 }
@@ -140,10 +139,10 @@ static void check_milestones(const struct policy *p, const struct conf_node *n,
     char hint[128];
     for (size_t i = 0; i < p->milestones_n; i++) {
         const struct policy_milestone *m = &p->milestones[i];
-        const struct conf_node *place = at(n, "milestones", m->name, "from");
+        const struct conf_node *place = site_node_at(n, "milestones", m->name, "from");
         if (policy_clock(p, m->name))
             conf_fault_at(f, place, "%s: a milestone cannot bear the name of a clock", m->name);
-        check_ladder(&m->escalate, at(n, "milestones", m->name, "escalate"), f);
+        check_ladder(&m->escalate, site_node_at(n, "milestones", m->name, "escalate"), f);
         for (size_t steps = 0; m && !text_eq(m->from, "opened"); steps++) {
             const char *from = m->from;
             m = from ? policy_milestone(p, from) : NULL;
@@ -182,9 +181,9 @@ static void check_reopen(const struct policy *p, const struct conf_node *n, stru
     for (size_t i = 0; i < p->reopen.tell_n; i++) {
         const struct policy_reopen_tell *t = &p->reopen.tell[i];
         if (text_int(t->cycle, 2, 1000, &cycle) < 0)
-            conf_fault_at(f, at(n, t->cycle, NULL, NULL), "tell: '%s' is no cycle (2, 3, …)",
-                          t->cycle);
-        check_tell(&t->tell, at(n, t->cycle, NULL, NULL), f);
+            conf_fault_at(f, site_node_at(n, t->cycle, NULL, NULL),
+                          "tell: '%s' is no cycle (2, 3, …)", t->cycle);
+        check_tell(&t->tell, site_node_at(n, t->cycle, NULL, NULL), f);
     }
 }
 
@@ -197,8 +196,8 @@ static void check_pause(const struct policy *p, const struct conf_node *n, struc
         for (const char *const *w = policy_clock_names; *w; w++)
             known |= text_eq(*w, name);
         if (!known)
-            conf_fault_at(f, at(n, name, NULL, NULL), "pause: there is no clock '%s'%s", name,
-                          conf_did_you_mean(name, policy_clock_names, hint, sizeof(hint)));
+            conf_fault_at(f, site_node_at(n, name, NULL, NULL), "pause: there is no clock '%s'%s",
+                          name, conf_did_you_mean(name, policy_clock_names, hint, sizeof(hint)));
     }
 }
 
@@ -207,31 +206,21 @@ static void check_policy(const struct site *s, const struct policy *p, const str
 {
     char hint[128];
     if (p->calendar && !site_calendar(s, p->calendar))
-        conf_fault_at(f, at(n, "calendar", NULL, NULL), "calendar: there is no calendar '%s'%s",
-                      p->calendar, NEAR(calendars, p->calendar, hint));
-    check_ladder(&p->escalate, at(n, "escalate", NULL, NULL), f);
+        conf_fault_at(f, site_node_at(n, "calendar", NULL, NULL),
+                      "calendar: there is no calendar '%s'%s", p->calendar,
+                      NEAR(calendars, p->calendar, hint));
+    check_ladder(&p->escalate, site_node_at(n, "escalate", NULL, NULL), f);
     for (size_t i = 0; i < p->clocks_n; i++)
-        check_ladder(&p->clocks[i].escalate, at(n, "clocks", p->clocks[i].name, "escalate"), f);
+        check_ladder(&p->clocks[i].escalate,
+                     site_node_at(n, "clocks", p->clocks[i].name, "escalate"), f);
     check_milestones(p, n, f);
-    check_when(s, p, at(n, "when", NULL, NULL), f);
-    check_reopen(p, at(n, "reopen", "tell", NULL), f);
-    check_tell(&p->urge.tell, at(n, "urge", "tell", NULL), f);
-    check_pause(p, at(n, "pause", NULL, NULL), f);
+    check_when(s, p, site_node_at(n, "when", NULL, NULL), f);
+    check_reopen(p, site_node_at(n, "reopen", "tell", NULL), f);
+    check_tell(&p->urge.tell, site_node_at(n, "urge", "tell", NULL), f);
+    check_pause(p, site_node_at(n, "pause", NULL, NULL), f);
 }
 
 /* ---- the rest ---- */
-
-static void check_tls(const struct site *s, const struct conf_node *n, struct conf_faults *f)
-{
-    const struct site_tls *t = &s->listen.tls;
-    const char *const files[][2] = {{"certificate", t->certificate}, {"key", t->key}};
-    if (!t->certificate != !t->key)
-        conf_fault_at(f, n, "tls: certificate and key belong together");
-    for (size_t i = 0; i < 2; i++)
-        if (files[i][1] && access(files[i][1], R_OK) != 0)
-            conf_fault_at(f, at(n, files[i][0], NULL, NULL), "%s: %s cannot be read", files[i][0],
-                          files[i][1]);
-}
 
 static void check_care(const struct site *s, const struct conf_node *n, struct conf_faults *f)
 {
@@ -241,7 +230,7 @@ static void check_care(const struct site *s, const struct conf_node *n, struct c
         const struct conf_node *place =
             n && n->kind == CONF_SEQUENCE && i < n->n ? n->values[i] : n;
         if (c->category && !site_category(s, c->category))
-            conf_fault_at(f, at(place, "category", NULL, NULL),
+            conf_fault_at(f, site_node_at(place, "category", NULL, NULL),
                           "category: there is no category '%s'%s", c->category,
                           NEAR(categories, c->category, hint));
         if (text_eq(c->what, "message") && !c->template)
@@ -253,16 +242,19 @@ void site_check(const struct site *s, const struct conf_node *root, struct conf_
 {
     check_numbering(s, root, faults);
     for (size_t i = 0; i < s->calendars_n; i++)
-        check_calendar(&s->calendars[i], at(root, "calendars", s->calendars[i].name, NULL), faults);
+        check_calendar(&s->calendars[i],
+                       site_node_at(root, "calendars", s->calendars[i].name, NULL), faults);
     check_categories(s, root, faults);
     for (size_t i = 0; i < s->policies_n; i++)
-        check_policy(s, &s->policies[i], at(root, "policies", s->policies[i].name, NULL), faults);
-    need_policy(s, at(root, "tickets", "policy", NULL), s->tickets.policy, faults);
-    need_policy(s, at(root, "callbacks", "policy", NULL), s->callbacks.policy, faults);
-    check_tell(&s->tickets.group_alert.tell, at(root, "tickets", "group_alert", "tell"), faults);
-    check_tell(&s->reports.digest_tell, at(root, "reports", "digest_tell", NULL), faults);
-    check_tls(s, at(root, "listen", "tls", NULL), faults);
-    check_care(s, at(root, "care", NULL, NULL), faults);
+        check_policy(s, &s->policies[i], site_node_at(root, "policies", s->policies[i].name, NULL),
+                     faults);
+    need_policy(s, site_node_at(root, "tickets", "policy", NULL), s->tickets.policy, faults);
+    need_policy(s, site_node_at(root, "callbacks", "policy", NULL), s->callbacks.policy, faults);
+    check_tell(&s->tickets.group_alert.tell, site_node_at(root, "tickets", "group_alert", "tell"),
+               faults);
+    check_tell(&s->reports.digest_tell, site_node_at(root, "reports", "digest_tell", NULL), faults);
+    site_check_tls(s, root, faults);
+    check_care(s, site_node_at(root, "care", NULL, NULL), faults);
 }
 
 void site_check_gateways(const struct site *s, const struct conf_node *root,
@@ -272,7 +264,7 @@ void site_check_gateways(const struct site *s, const struct conf_node *root,
                                     {"email", s->messages.email.gateway}};
     for (size_t i = 0; i < 2; i++)
         if (named[i][1] && !site_instance(s, named[i][1]))
-            conf_warn_at(faults, at(root, "messages", named[i][0], "gateway"),
+            conf_warn_at(faults, site_node_at(root, "messages", named[i][0], "gateway"),
                          "messages.%s.gateway: there is no instance '%s' yet; its messages wait",
                          named[i][0], named[i][1]);
 }

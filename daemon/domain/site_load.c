@@ -85,6 +85,9 @@ static struct site *site_from_tree(const char *file, struct conf_node *root,
     site_merge_packs(root, s->dir, faults);
     (void)conf_table_read(&cx, site_table, root, s);
     complete(s);
+    const struct conf_node *certificate = site_node_at(root, "listen", "tls", "certificate");
+    s->listen.tls.line = certificate->line;
+    s->listen.tls.column = certificate->column;
     if (!root->partial)
         site_check(s, root, faults);
     return s;
@@ -117,8 +120,10 @@ struct site *site_load(const char *file, struct conf_faults *faults)
     struct site *s = site_from_tree(file, root, faults);
     site_load_instances(s, faults);
     site_check_gateways(s, root, faults);
-    if (!root->partial)
+    if (!root->partial) {
+        site_check_places(s, root, faults);
         site_check_templates(s, root, faults);
+    }
     conf_node_free(&root);
     return site_or_null(s, faults);
 }

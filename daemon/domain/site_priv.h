@@ -21,6 +21,14 @@ extern const struct conf_kind site_hours_kind; /* struct site_day[7] */
 /** Cross checks: names that point nowhere, calendars without working time, and so on. root is the
  * file's tree, for places. */
 void site_check(const struct site *s, const struct conf_node *root, struct conf_faults *faults);
+/** The node at a path of keys (c, and b, may be NULL), or the deepest one on the way there. */
+const struct conf_node *site_node_at(const struct conf_node *n, const char *a, const char *b,
+                                     const char *c);
+/** Where the daemon would write and listen: folders that are there, addresses that differ. */
+void site_check_places(const struct site *s, const struct conf_node *root,
+                       struct conf_faults *faults);
+/** Certificate and key: both or neither, and readable. */
+void site_check_tls(const struct site *s, const struct conf_node *root, struct conf_faults *faults);
 /** Reads the files named by `packs` and moves what they define, and root does not, into root. dir:
  * what their names are relative to. */
 void site_merge_packs(struct conf_node *root, const char *dir, struct conf_faults *faults);

@@ -24,7 +24,8 @@ static void check_tls(const struct site *site, struct conf_faults *faults)
         return;
     tls = tls_server(site->listen.tls.certificate, site->listen.tls.key, &why);
     if (!tls)
-        conf_fault_in(faults, site->file, 0, 0, "listen.tls: %s", why.text);
+        conf_fault_in(faults, site->file, site->listen.tls.line, site->listen.tls.column,
+                      "listen.tls: %s", why.text);
     tls_free(&tls);
 }
 

@@ -1,9 +1,11 @@
 """Configuration from outside: stewardd -t shows every fault, a reload with a bad file changes nothing."""
+import os
 import pathlib
 import re
 import shutil
 import signal
 import subprocess
+import tempfile
 
 import pytest
 
@@ -59,6 +61,49 @@ def test_what_is_no_configuration(tmp_path, name, text, line):
     done = check(config)
     assert done.returncode == 1, done
     assert line in faults(done, config), done.stderr
+
+
+@pytest.mark.parametrize("section, place, says", [
+    ("store:\n  path: gone/steward.db\n", "2:9", "gone: No such file or directory"),
+    ("store: {path: steward.yaml/steward.db}\n", "1:15", "steward.yaml: Not a directory"),
+    ("store: {path: .}\n", "1:15", "path: "),
+    ("store: {path: locked/steward.db}\n", "1:15", "locked: Permission denied"),
+    ("store: {path: locked.db}\n", "1:15", "locked.db cannot be read and written: Permission denied"),
+    ("listen: {line: 127.0.0.1:7070, http: 127.0.0.1:7070}\n", "1:38", "port 7070 is that of listen.line"),
+    ("listen: {line: \"0.0.0.0:7070\", http: 127.0.0.1:7070}\n", "1:38", "port 7070 is that of listen.line"),
+    ("listen: {http: localhost:7070}\n", "1:16", "port 7070 is that of listen.line"),
+    ("listen: {control: gone/steward.sock}\n", "1:19", "gone: No such file or directory"),
+    ("listen: {control: steward.yaml}\n", "1:19", "is there and is no socket"),
+    ("listen:\n  tls: {certificate: a.pem, key: b.pem}\n", "2:22", "a.pem cannot be read: No such file or directory"),
+    ("listen:\n  tls: {certificate: locked.db, key: steward.yaml}\n", "2:22", "locked.db cannot be read: Permission denied"),
+    ("listen:\n  tls: {certificate: steward.yaml, key: steward.yaml}\n", "2:22", "certificate"),
+    ("listen:\n  tls: {certificate: steward.yaml}\n", "2:8", "belong together"),
+])
+def test_what_the_daemon_would_stumble_over(section, place, says):
+    """Also for somebody who is not root: permissions count."""
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="steward-"))
+    try:
+        config = folder / "steward.yaml"
+        config.write_text(section)
+        (folder / "locked").mkdir()
+        (folder / "locked.db").touch()
+        for path, mode in ((folder / "locked.db", 0), (folder / "locked", 0o500), (folder, 0o777)):
+            path.chmod(mode)
+        done = subprocess.run([str(steward.BIN / "stewardd"), "-t", "-c", str(config)], capture_output=True, text=True, timeout=60,
+                              **({"user": "nobody", "group": "nogroup"} if os.getuid() == 0 else {}))
+        assert done.returncode == 1, done
+        errors = [line for line in done.stderr.splitlines() if "warning:" not in line]
+        assert any(line.startswith(f"{config}:{place}: ") and says in line for line in errors), done.stderr
+    finally:
+        shutil.rmtree(folder)
+
+
+def test_two_free_ports_are_two(tmp_path):
+    config = tmp_path / "steward.yaml"
+    config.write_text("listen: {line: 127.0.0.1:0, http: 127.0.0.1:0}\n")
+    assert check(config).returncode == 0
+    config.write_text("listen: {line: none, http: 127.0.0.1:7070}\n")
+    assert check(config).returncode == 0
 
 
 def test_files_that_cannot_be_read(tmp_path):

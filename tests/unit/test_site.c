@@ -204,7 +204,7 @@ static void test_cross_checks(void **state)
          AT ":1:32: claim: '0s' is under the least, 1 ms\n"},
         {"listen: {tls: {certificate: a.pem}}\n",
          AT ":1:15: tls: certificate and key belong together\n" AT
-            ":1:29: certificate: /nowhere/a.pem cannot be read\n"},
+            ":1:29: certificate: /nowhere/a.pem cannot be read: No such file or directory\n"},
         {"listen: {dev_token: \"\"}\n", AT ":1:21: dev_token: must be 1 to 512 bytes long\n"},
         {"care: [{name: x, at: [3 moths], do: message}]\n", AT
          ":1:8: care: a message needs its 'template'\n" AT ":1:23: at: '3 moths' is no duration\n"},
