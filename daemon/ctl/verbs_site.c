@@ -11,6 +11,13 @@ static const struct ctl_column user_columns[] = {{"name", "name", AS_TEXT, 24},
                                                  {"device", "device", AS_TEXT, 16},
                                                  {"disabled", "disabled", AS_TEXT, 0},
                                                  {0}};
+static const struct ctl_column token_columns[] = {{"id", "id", AS_TEXT, 0},
+                                                  {"account", "account", AS_TEXT, 24},
+                                                  {"kind", "kind", AS_TEXT, 0},
+                                                  {"purpose", "purpose", AS_TEXT, 0},
+                                                  {"created", "created_at", AS_TIME, 0},
+                                                  {"expires", "expires_at", AS_TIME, 0},
+                                                  {0}};
 static const struct ctl_column token_column[] = {{"token", "token", AS_TEXT, 0}, {0}};
 static const struct ctl_column plugin_columns[] = {
     {"name", "name", AS_TEXT, 24},      {"plugin", "plugin", AS_TEXT, 0},
@@ -62,8 +69,11 @@ static const struct ctl_arg token_add_args[] = {
     {"--integration", "NAME", "integration", LOCAL, ARG_TEXT, false,
      "For another program: API and hooks"},
     {0}};
+static const struct ctl_arg token_list_args[] = {
+    {"--of", "NAME", "account", IN_QUERY, ARG_TEXT, false, "Of this account only"}, PAGE, {0}};
 static const struct ctl_arg token_revoke_args[] = {
     {"TOKEN", NULL, "token", IN_BODY, ARG_TEXT, false, "The token itself"},
+    {"--id", "NUMBER", "id", IN_BODY, ARG_INT, false, "Its number in token list"},
     {"--all-of", "NAME", "account", IN_BODY, ARG_TEXT, false,
      "Every token and session of an account"},
     {0}};
@@ -106,7 +116,9 @@ const struct ctl_verb ctl_site_verbs[] = {
      "  stewardctl token add --user li.na\n"
      "  stewardctl token add --pbx pbx-a       (machine accounts are made if they are not there)",
      token_add_args, "POST", "/tokens", SHOW_ONE, token_column, NULL, ctl_token_add},
-    {"token revoke", "Make a token worthless", "Give the token, or --all-of an account.",
+    GET_LIST("token list", "Live tokens and sessions: whose, and until when", token_list_args,
+             "/tokens", token_columns),
+    {"token revoke", "Make a token worthless", "Give the token, its --id, or --all-of an account.",
      token_revoke_args, "POST", "/tokens/revoke", SHOW_NOTHING, NULL, "revoked", NULL},
     GET_LIST("plugin list", "Plugin instances and how they are", page_args, "/plugins",
              plugin_columns),

@@ -300,30 +300,93 @@ static void add_token(struct http_req *req, void *ctx)
         api_answer(job, rc, NULL);
 }
 
+static int revoke(struct ledger_tx *tx, struct api_job *job, const char *account)
+{
+    struct staff *staff = job->e->o.staff;
+    if (job->id)
+        return staff_token_revoke_id(staff, tx, job->id);
+    return job->word ? staff_token_revoke(staff, tx, job->word)
+                     : staff_token_revoke_all(staff, tx, account);
+}
+
 static int run_revoke(struct ledger_tx *tx, struct api_job *job)
 {
     const char *account = json_string_value(json_object_get(http_body(job->req), "account"));
-    int rc = job->word ? staff_token_revoke(job->e->o.staff, tx, job->word)
-                       : staff_token_revoke_all(job->e->o.staff, tx, account);
+    int rc = revoke(tx, job, account);
     if (rc < 0)
         return rc;
     buf_adds(&job->out, "{\"ok\":true}");
     return api_audit(tx, job->actor.name, "token.revoke", account, NULL);
 }
 
-static void revoke_token(struct http_req *req, void *ctx)
+/* Exactly one of token, id and account says what ends. */
+static int read_revoked(struct api_job *job)
 {
-    struct api_job *job = api_job(req, ctx);
+    struct errmsg why = {""};
     const char *account;
     int rc = api_text_opt(job, "token", STAFF_TOKEN_MAX - 1, &job->word);
     if (rc == E_OK)
         rc = api_text_opt(job, "account", 64, &account);
-    if (rc == E_OK && !job->word == !account)
-        rc = api_bad(job, "token", "either token or account is needed");
+    if (rc < 0)
+        return rc;
+    rc = json_get_int(http_body(job->req), "id", 1, INT64_MAX, &job->id, &why);
+    if (rc < 0)
+        return api_bad(job, "id", "%s", why.text);
+    if ((job->word != NULL) + (account != NULL) + (job->id != 0) != 1)
+        return api_bad(job, "token", "one of token, id and account is needed");
+    return E_OK;
+}
+
+static void revoke_token(struct http_req *req, void *ctx)
+{
+    struct api_job *job = api_job(req, ctx);
+    int rc = read_revoked(job);
     if (rc == E_OK)
         api_write(job, "token_revoke", run_revoke);
     else
         api_answer(job, rc, NULL);
+}
+
+/* What is known of tokens: never they themselves. */
+static int read_tokens(struct db *db, struct api_job *job)
+{
+    struct db_q *q = db_query(
+        db, "SELECT t.id, a.name, a.kind, t.purpose, t.created_at, t.expires_at FROM token t "
+            "JOIN account a ON a.id = t.account_id WHERE t.id > $1 AND t.revoked = 0 AND "
+            "(t.expires_at IS NULL OR t.expires_at > $2) AND ($3 IS NULL OR a.name = $3) "
+            "ORDER BY t.id LIMIT $4");
+    int64_t last = 0;
+    int n = 0;
+    db_bind_int(q, 1, job->before);
+    db_bind_int(q, 2, job->now);
+    db_bind_text(q, 3, http_query(job->req, "account"));
+    db_bind_int(q, 4, job->limit + 1);
+    api_items(job);
+    while (db_row(q) && n++ < job->limit) {
+        last = db_int(q, 0);
+        jw_obj(&job->w);
+        jw_kint(&job->w, "id", last);
+        jw_kstr(&job->w, "account", db_text(q, 1));
+        jw_kstr(&job->w, "kind", db_text(q, 2));
+        jw_kstr(&job->w, "purpose", db_text(q, 3));
+        jw_ktime(&job->w, "created_at", db_int(q, 4));
+        jw_ktime(&job->w, "expires_at", db_int(q, 5));
+        jw_end_obj(&job->w);
+    }
+    api_items_end(job, n > job->limit ? last : 0);
+    return db_end(q);
+}
+
+static void list_tokens(struct http_req *req, void *ctx)
+{
+    int limit;
+    int64_t after;
+    if (!http_page_id(req, &limit, &after))
+        return;
+    struct api_job *job = api_job(req, ctx);
+    job->limit = limit;
+    job->before = after;
+    api_read(job, "tokens", read_tokens);
 }
 
 /* ---- the table ---- */
@@ -338,9 +401,13 @@ const struct http_route api_staff_routes[] = {
           "Disable an account: its tokens end, its tickets are handed over", .answer = "Account"),
     ROUTE(POST, "/api/v1/users/{name}/password", MAY_ADMIN, set_password, "Set a password",
           .body = "password!", .answer = "Account"),
+    ROUTE(GET, "/api/v1/tokens", MAY_ADMIN, list_tokens,
+          "Live tokens and sessions: whose, since when, until when",
+          .query = "account limit:int cursor", .answer = "[TokenInfo]"),
     ROUTE(POST, "/api/v1/tokens", MAY_ADMIN, add_token, "A new token; it is shown this once",
           .body = "user pbx monitor integration", .answer = "Token"),
     ROUTE(POST, "/api/v1/tokens/revoke", MAY_ADMIN, revoke_token,
-          "End one token, or all of an account", .body = "token account", .answer = "Done"),
+          "End one token (itself, or its id), or all of an account", .body = "token id:int account",
+          .answer = "Done"),
     {.path = NULL},
 };

@@ -51,6 +51,7 @@ static const struct {
     {"Account", "name! kind! role display department phone email device disabled:bool"},
     {"Session", "user! role! device token name department"},
     {"Token", "token! account! kind!"},
+    {"TokenInfo", "id:int! account! kind! purpose! created_at! expires_at"},
     {"Done", "ok:bool!"},
     {"Health", "status!"},
     {"Ready", "status! checks:object!"},

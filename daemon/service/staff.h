@@ -137,6 +137,8 @@ int staff_token_add(struct staff *s, struct ledger_tx *tx,
                     const struct staff_new_token *t) MUST_CHECK;
 /** E_NOTFOUND if it is not a live token. */
 int staff_token_revoke(struct staff *s, struct ledger_tx *tx, const char *token) MUST_CHECK;
+/** The same by the number of its row. */
+int staff_token_revoke_id(struct staff *s, struct ledger_tx *tx, int64_t id) MUST_CHECK;
 /** Every token and session of an account; E_NOTFOUND. */
 int staff_token_revoke_all(struct staff *s, struct ledger_tx *tx, const char *account) MUST_CHECK;
 

@@ -202,16 +202,28 @@ int staff_token_add(struct staff *s, struct ledger_tx *tx, const struct staff_ne
     return rc;
 }
 
-int staff_token_revoke(struct staff *s, struct ledger_tx *tx, const char *token)
+static int revoke_digest(struct staff *s, struct ledger_tx *tx, const char *digest)
 {
-    char digest[65];
-    staff_digest(token, digest);
     int rc = token_revoke(ledger_db(tx), digest);
     if (rc == E_NOTFOUND)
         return ledger_refuse(tx, E_NOTFOUND, "that is no live token");
     if (rc == 0)
         ledger_effect(tx, staff_apply_token_revoked, s, xstrdup(digest), free);
     return rc;
+}
+
+int staff_token_revoke(struct staff *s, struct ledger_tx *tx, const char *token)
+{
+    char digest[65];
+    staff_digest(token, digest);
+    return revoke_digest(s, tx, digest);
+}
+
+int staff_token_revoke_id(struct staff *s, struct ledger_tx *tx, int64_t id)
+{
+    char digest[65] = "";
+    int rc = token_digest(ledger_db(tx), id, digest);
+    return rc < 0 && rc != E_NOTFOUND ? rc : revoke_digest(s, tx, digest);
 }
 
 int staff_token_revoke_all(struct staff *s, struct ledger_tx *tx, const char *account)

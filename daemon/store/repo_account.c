@@ -139,6 +139,17 @@ int token_revoke(struct db *db, const char *digest)
     return rc < 0 ? rc : found ? 0 : E_NOTFOUND;
 }
 
+int token_digest(struct db *db, int64_t id, char digest[65])
+{
+    struct db_q *q = db_query(db, "SELECT digest FROM token WHERE id = $1 AND revoked = 0");
+    db_bind_int(q, 1, id);
+    bool found = db_row(q);
+    if (found)
+        text_copy(digest, 65, db_str(q, 0));
+    int rc = db_end(q);
+    return rc < 0 ? rc : found ? 0 : E_NOTFOUND;
+}
+
 int token_revoke_all(struct db *db, int64_t account_id)
 {
     struct db_q *q = db_query(db, "UPDATE token SET revoked = 1 WHERE account_id = $1");

@@ -45,6 +45,8 @@ struct token_row {
 int token_insert(struct db *db, const struct token_row *row) MUST_CHECK;
 /** E_NOTFOUND if it is not there or revoked already. */
 int token_revoke(struct db *db, const char *digest) MUST_CHECK;
+/** The digest of a token or session that is not revoked; E_NOTFOUND. */
+int token_digest(struct db *db, int64_t id, char digest[65]) MUST_CHECK;
 /** Every token and session of the account. */
 int token_revoke_all(struct db *db, int64_t account_id) MUST_CHECK;
 /** Forget sessions that ended before now. */

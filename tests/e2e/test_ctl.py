@@ -59,6 +59,14 @@ def test_people_and_tokens(site):
     assert site.request("GET", "/api/v1/tickets", token=token).status == 200
     site.ctl("token", "revoke", token)
     assert site.request("GET", "/api/v1/tickets", token=token).status == 401
+    lost = site.ctl("token", "add", "--user", "li.na").stdout.strip()
+    listed = json.loads(site.ctl("token", "list", "--of", "li.na", "--json").stdout)["items"]
+    assert [(t["account"], t["purpose"], t["kind"]) for t in listed] == [("li.na", "session", "person"), ("li.na", "token", "person")]
+    assert lost not in site.ctl("token", "list").stdout
+    site.ctl("token", "revoke", "--id", listed[1]["id"])
+    assert site.request("GET", "/api/v1/tickets", token=lost).status == 401
+    assert site.ctl("token", "revoke", "--id", listed[1]["id"], ok=False).returncode == 1
+    assert site.ctl("token", "revoke", ok=False).returncode == 1
     for kind in ("pbx", "monitor", "integration"):
         assert site.ctl("token", "add", f"--{kind}", f"{kind}-1").stdout.strip()
     assert site.ctl("token", "add", "--user", "nobody", ok=False).returncode == 1

@@ -102,7 +102,7 @@ def test_idempotency_on_every_post(site, tmp_path):
     signed, again = twice("/api/v1/session", who, "s", dict(who, device="1001"), token=None)
     assert again.headers["set-cookie"] == signed.headers["set-cookie"]
     rows = site.sql("SELECT group_concat(key || digest || body) AS kept FROM idempotency")[0]["kept"]
-    assert len(rows) > 1000
+    assert len(rows) > 500
     for secret in (first.json["token"], signed.json["token"], "battery", '"token"'):
         assert secret not in rows
     assert site.request("GET", "/api/v1/session", token=first.json["token"]).status == 200
