@@ -137,6 +137,7 @@ static void errors_are_retried(void **state)
     clock_test_advance(60000);
     for (int i = 0; i < 3000 && w->judged < 2; i++)
         turn(w);
+    expect_state(w, s.id, "queued"); /* stored: the wait for the third begins */
     w->server.answer = 0;
     clock_test_advance(60000);
     expect_state(w, s.id, "sent");
