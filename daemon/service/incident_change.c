@@ -129,6 +129,24 @@ int incident_alert(struct incidents *in, struct ledger_tx *tx, const char *kind,
     return rc;
 }
 
+/* Desks hear of every change by an alert, gateways that asked by an event. The row is written. */
+static int tell_all(struct incidents *in, struct ledger_tx *tx, const struct incident_row *r,
+                    const char *alert, const char *event)
+{
+    struct buf json = BUF_INIT(64 * 1024);
+    struct jw w;
+    int rc = incident_alert(in, tx, alert, r, r->subject);
+
+    if (!rc && event && tickets_event_wanted(in->t, event)) {
+        jw_init(&w, &json);
+        rc = incident_json(ledger_db(tx), r->id, &w);
+        if (!rc)
+            rc = tickets_event(in->t, tx, event, ledger_now(tx), buf_str(&json), 0);
+    }
+    buf_free(&json);
+    return rc;
+}
+
 /* ---- the radar's offer ---- */
 
 static int tell_staff(struct incidents *in, struct ledger_tx *tx, const struct incident_row *r,
@@ -179,7 +197,7 @@ int incidents_propose(struct incidents *in, struct ledger_tx *tx, const struct i
     if (!rc)
         rc = repo_incident_insert(ledger_db(tx), &r);
     if (!rc && r.id) {
-        rc = incident_alert(in, tx, "group_alert", &r, r.subject);
+        rc = tell_all(in, tx, &r, "group_alert", "incident.proposed");
         if (!rc)
             rc = tell_staff(in, tx, &r, o->unit_id);
         if (!rc)
@@ -284,8 +302,6 @@ static int begin(struct incidents *in, struct ledger_tx *tx, struct incident_row
         r->joining = 0;
         rc = incident_join_some(in, tx, r);
     }
-    if (!rc)
-        rc = incident_alert(in, tx, "incident_opened", r, r->subject);
     return rc;
 }
 
@@ -354,6 +370,8 @@ static int create(struct incidents *in, struct ledger_tx *tx, const json_t *body
         rc = begin(in, tx, r, actor->name);
     if (!rc)
         rc = repo_incident_update(db, r);
+    if (!rc)
+        rc = tell_all(in, tx, r, "incident_opened", "incident.opened");
     return rc ? rc : incident_tell_loop(in, tx, r);
 }
 
@@ -420,8 +438,7 @@ static int do_resolve(struct incident_req *q)
     q->r->resolved_at = q->r->closed_at = ledger_now(q->tx);
     q->r->joining = -1;
     q->r->telling = 0;
-    rc = incident_tell_some(q->in, q->tx, q->r);
-    return rc ? rc : incident_alert(q->in, q->tx, "incident_resolved", q->r, q->r->subject);
+    return incident_tell_some(q->in, q->tx, q->r);
 }
 
 static int do_close(struct incident_req *q)
@@ -438,15 +455,16 @@ static int do_close(struct incident_req *q)
     return 0;
 }
 
-/* Every way between the states; `words` leaves it as it is. */
+/* Every way between the states, and what is told of it; `words` leaves the state as it is. */
 static const struct {
     const char *verb, *from, *or_from;
     int (*fn)(struct incident_req *q);
+    const char *alert, *event;
 } verbs[] = {
-    {"open", "proposed", NULL, do_open},
-    {"words", "proposed", "open", do_words},
-    {"resolve", "open", NULL, do_resolve},
-    {"close", "proposed", "open", do_close},
+    {"open", "proposed", NULL, do_open, "incident_opened", "incident.opened"},
+    {"words", "proposed", "open", do_words, "incident_words", NULL},
+    {"resolve", "open", NULL, do_resolve, "incident_resolved", "incident.resolved"},
+    {"close", "proposed", "open", do_close, "incident_closed", "incident.closed"},
 };
 
 static bool verb_allowed(size_t i, const char *state)
@@ -479,10 +497,19 @@ static int forbidden(struct incident_req *q, const char *verb)
 
 static int run_verb(struct incident_req *q, const char *verb)
 {
-    for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
-        if (text_eq(verbs[i].verb, verb))
-            return verb_allowed(i, q->r->state) ? verbs[i].fn(q) : forbidden(q, verb);
-    return E_NOTFOUND;
+    size_t i = 0;
+    int rc;
+
+    while (i < ARRAY_LEN(verbs) && !text_eq(verbs[i].verb, verb))
+        i++;
+    if (i == ARRAY_LEN(verbs))
+        return E_NOTFOUND;
+    if (!verb_allowed(i, q->r->state))
+        return forbidden(q, verb);
+    rc = verbs[i].fn(q);
+    if (!rc)
+        rc = repo_incident_update(ledger_db(q->tx), q->r);
+    return rc ? rc : tell_all(q->in, q->tx, q->r, verbs[i].alert, verbs[i].event);
 }
 
 int incidents_verb(struct incidents *in, struct ledger_tx *tx, int64_t id, const char *verb,
@@ -496,8 +523,6 @@ int incidents_verb(struct incidents *in, struct ledger_tx *tx, int64_t id, const
     rc = repo_incident_load(ledger_db(tx), id, &r);
     if (!rc)
         rc = run_verb(&q, verb);
-    if (!rc)
-        rc = repo_incident_update(ledger_db(tx), &r);
     if (!rc)
         rc = incident_tell_loop(in, tx, &r);
     incident_row_clear(&r);

@@ -276,3 +276,28 @@ def test_killed_in_the_midst_nobody_is_forgotten_or_told_twice(town):
     assert len(told) == len(set(told)) == n
     assert town.sql("SELECT telling FROM incident") == [{"telling": None}]
     assert town.ctl("audit", "verify").returncode == 0
+
+
+def test_every_change_is_told_live(make, sink):
+    site = make(frozen=True, start=False)
+    site.section("categories", CATEGORIES)
+    site.section("departments", "\n  engineering: {name: {zh: 工程部, en: Engineering}}\n")
+    site.webhook("crm", sink.url, "events: [incident.*]\n")
+    site.start()
+    boss, events = site.user("sun.li", role="supervisor"), site.events()
+    i = site.post("/incidents", {"subject": "停水", "category": "leak", "words": "抢修中"}, token=boss)["id"]
+    for verb, body in (("words", {"words": "18点恢复"}), ("resolve", {"note": "已恢复"})):
+        site.post(f"/incidents/{i}/{verb}", body, token=boss)
+    other = site.post("/incidents", {"subject": "停电", "category": "noise"}, token=boss)["id"]
+    site.post(f"/incidents/{other}/close", {"reason": "误报"}, token=boss)
+    for kind, number, state in (("incident_opened", i, "open"), ("incident_words", i, "open"), ("incident_resolved", i, "resolved"),
+                                ("incident_opened", other, "open"), ("incident_closed", other, "closed")):
+        _, alert = events.next("alert")
+        assert (alert["kind"], alert["data"]["incident"], alert["data"]["state"]) == (kind, number, state)
+    posted = {}
+    while len(posted) < 4:
+        request = sink.requests.get(timeout=steward.TIMEOUT)["json"]
+        posted[request["type"], request["data"]["id"]] = request["data"]
+    assert set(posted) == {("incident.opened", i), ("incident.resolved", i), ("incident.opened", other), ("incident.closed", other)}
+    solved = posted["incident.resolved", i]
+    assert (solved["state"], solved["reason"], solved["words"]) == ("resolved", "已恢复", "18点恢复")
