@@ -241,7 +241,7 @@ static const struct conf_key reopen_table[] = {
     {0}};
 
 static const struct conf_key urge_table[] = {
-    {"tell", &conf_texts_kind, P(urge.tell), "[responder]", .max = 32,
+    {"tell", &conf_texts_kind, P(urge.tell), "[responder, department_head]", .max = 32,
      .help = "Who is told that the owner urges."},
     {"step", &conf_int, P(urge.step), "1", .min = 0, .max = 10,
      .help = "Rungs of the ladder that an urge climbs."},

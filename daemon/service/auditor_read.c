@@ -428,6 +428,28 @@ static int read_heads(struct db *db, int64_t after, int max, struct head *out, i
     return db_end(q);
 }
 
+/* Histories and clocks without their ticket: a row of it was taken away. */
+static int check_gap(struct reading *r, int64_t after, int64_t before)
+{
+    static const char *const sql[] = {
+        "SELECT min(ticket_id) FROM ticket_event WHERE ticket_id>$1 AND ticket_id<$2",
+        "SELECT min(ticket_id) FROM clock WHERE ticket_id>$1 AND ticket_id<$2"};
+    int rc = 0;
+
+    for (size_t i = 0; !rc && before - after > 1 && i < ARRAY_LEN(sql); i++) {
+        struct db_q *q = db_query(r->db, sql[i]);
+        db_bind_int(q, 1, after);
+        db_bind_int(q, 2, before);
+        int64_t id = db_row(q) ? db_int(q, 0) : 0;
+        rc = db_end(q);
+        if (rc || !id || r->report->broken)
+            continue;
+        fault(r, &r->report->broken, 1, "the ticket is gone, and what belongs to it is not");
+        r->report->ticket_id = id;
+    }
+    return rc;
+}
+
 int audit_tickets(struct db *db, struct tickets *t, int64_t now, int64_t after, int max,
                   int64_t *last, struct audit_report *report)
 {
@@ -440,9 +462,13 @@ int audit_tickets(struct db *db, struct tickets *t, int64_t now, int64_t after, 
     r.clocks = xcalloc(CLOCKS_MAX, sizeof(*r.clocks));
     *last = 0;
     for (int i = 0; !rc && i < n && !report->broken && !report->missing; i++) {
-        rc = audit_one(&r, heads[i].id, heads[i].last_seq, heads[i].last_hash);
+        rc = check_gap(&r, i ? heads[i - 1].id : after, heads[i].id);
+        if (!rc && !report->broken)
+            rc = audit_one(&r, heads[i].id, heads[i].last_seq, heads[i].last_hash);
         *last = heads[i].id;
     }
+    if (!rc && n < max && !report->broken && !report->missing)
+        rc = check_gap(&r, n ? heads[n - 1].id : after, INT64_MAX);
     history_hasher_free(&r.hasher);
     free(r.clocks);
     free(heads);

@@ -156,7 +156,7 @@ static int tell_staff(struct incidents *in, struct ledger_tx *tx, const struct i
     const struct site_category *c =
         *r->scope.category ? site_category(site, r->scope.category) : NULL;
     struct tell_scope scope = {
-        .t = in->t, .tx = tx, .department = c ? c->department : NULL, .unit_id = unit_id};
+        .t = in->t, .tx = tx, .departments = {c ? c->department : NULL}, .unit_id = unit_id};
     char number[24];
     struct outbox_param params[] = {{"text", r->subject, 0}, {"incident", number, 0}};
     struct tell_message m = {

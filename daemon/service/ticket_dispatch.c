@@ -2,6 +2,7 @@
  * ticket_dispatch.c - work orders to departments: sent, accepted, reported on. They move the work,
  * never the accountability.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -100,11 +101,23 @@ static struct dispatch_row *add_order(struct ticket *k, const struct order *o)
     return d;
 }
 
-/* The colleague named, else the department's head. */
+/* Nobody to tell: that somebody does the work is for a person to see to. */
+static void nobody_told(struct ticket *k, const struct dispatch_row *d)
+{
+    char text[200], id[TICKET_ID_TEXT];
+
+    snprintf(text, sizeof(text), "%s: nobody of '%s' can be told of its dispatch",
+             ticket_id_format(k->row.id, id), d->department);
+    if (!k->rc)
+        k->rc = tickets_alert_some(k->t, k->tx, "nobody_found", k->row.id, text);
+}
+
+/* The colleague named, else the department's head, else its people. */
 static void tell_department(struct ticket *k, const struct dispatch_row *d, struct told *told)
 {
     char *word = *d->assignee ? (char *)d->assignee : (char *)"department_head";
-    struct conf_texts words = {.items = &word, .n = 1};
+    char *people = (char *)TELL_DEPARTMENT_PEOPLE;
+    struct conf_texts words = {.items = &word, .n = 1}, all = {.items = &people, .n = 1};
     struct clock_row *accept = ticket_clock(k, "accept", d->n);
     struct outbox_param params[] = {{"note", d->note ? d->note : "", 0},
                                     {"department", d->department, 0},
@@ -114,6 +127,10 @@ static void tell_department(struct ticket *k, const struct dispatch_row *d, stru
                              .n_params = accept && accept->due_at ? 3 : 2};
 
     ticket_tell(k, &words, d->n, &m, told);
+    if (told->n == 0)
+        ticket_tell(k, &all, d->n, &m, told);
+    if (told->n == 0)
+        nobody_told(k, d);
 }
 
 /* An appointment is told to the owner, and his clock waits for it. */

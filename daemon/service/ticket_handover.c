@@ -267,8 +267,8 @@ int verb_handover_refuse(struct verb_req *r)
     say_answer(k, &h, false, "handover_refused");
     ticket_concerns(k, h.asked_by);
     ticket_concerns(k, h.to);
-    /* Who left cannot go on: the next one is looked for. */
-    if (text_eq(h.ground, "left_company") || text_eq(h.ground, "conflict_of_interest")) {
+    /* Who left, or must not have it, cannot go on: the next one is looked for. */
+    if (!ticket_may_own(k, k->row.responder)) {
         ask_another(k, &h);
     } else {
         ticket_clock_cancel(k, ticket_clock(k, "handover", 0));

@@ -16,6 +16,7 @@ struct patch {
     struct verb_req *r;
     struct jw *w;
     bool any;
+    bool facts; /* one of those by which the policy is chosen */
     bool again; /* some field was set before */
 };
 
@@ -24,6 +25,7 @@ static void note_set(struct patch *p, unsigned bit)
     struct ticket_row *row = &p->r->k->row;
 
     p->any = true;
+    p->facts = p->facts || bit != SET_ABOUT;
     p->again = p->again || (row->was_set & bit);
     row->was_set |= bit;
 }
@@ -233,7 +235,7 @@ int verb_patch(struct verb_req *r)
     if (rc || !p.any)
         return rc;
     ticket_said(k, "changed");
-    if (follow_policy(k) && p.again && !actor_is_supervisor(r->actor))
+    if (p.facts && follow_policy(k) && p.again && !actor_is_supervisor(r->actor))
         return verb_refuse(r->out, E_DENIED, NULL,
                            "a change that makes a promise later needs a supervisor");
     if (!k->rc && *k->row.about && text_eq(k->row.about, k->row.responder) && !k->row.handover_json)

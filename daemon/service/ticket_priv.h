@@ -203,7 +203,8 @@ void clock_row_arm(struct clock_row *c, const struct policy *p, const struct pro
 
 /* ---- telling (ticket_tell.c) ---- */
 
-#define TOLD_MAX 64
+#define TOLD_MAX         64
+#define TELL_DEPARTMENTS 8
 /** Who was told, and by which messages. */
 struct told {
     char names[TOLD_MAX][NAME_MAX_TEXT];
@@ -217,10 +218,13 @@ void told_json(const struct told *told, struct jw *w);
 struct tell_scope {
     struct tickets *t;
     struct ledger_tx *tx;
-    const char *responder, *department; /* department: whose head is meant */
+    const char *responder;
+    const char *departments[TELL_DEPARTMENTS]; /* whose heads are meant; NULL: no more */
     int64_t unit_id;
     const char *except; /* never told: the employee whom a complaint is about */
 };
+/** A word beside those of the configuration: everybody of the departments. */
+#define TELL_DEPARTMENT_PEOPLE "department's people"
 /** The accounts behind role words and account names, each once, in order. */
 int tell_resolve(const struct tell_scope *scope, const struct conf_texts *words,
                  struct told *out) MUST_CHECK;

@@ -69,11 +69,30 @@ static int responder(const struct tell_scope *s, const char *word, struct told *
 
 static int department_head(const struct tell_scope *s, const char *word, struct told *out)
 {
-    const struct site_department *d =
-        s->department && *s->department ? site_department(s->t->site, s->department) : NULL;
+    int rc = 0;
 
     (void)word;
-    return d && d->head ? by_name(s, d->head, out) : 0;
+    for (size_t i = 0; !rc && i < TELL_DEPARTMENTS && s->departments[i]; i++) {
+        const struct site_department *d = site_department(s->t->site, s->departments[i]);
+        if (d && d->head)
+            rc = by_name(s, d->head, out);
+    }
+    return rc;
+}
+
+static int department_people(const struct tell_scope *s, const char *word, struct told *out)
+{
+    int rc = 0;
+
+    (void)word;
+    for (size_t i = 0; !rc && i < TELL_DEPARTMENTS && s->departments[i]; i++) {
+        struct db_q *q =
+            db_query(ledger_db(s->tx), "SELECT name FROM account WHERE department=$1 AND "
+                                       "kind='person' AND disabled=0 ORDER BY name");
+        db_bind_text(q, 1, s->departments[i]);
+        rc = add_rows(s, q, out);
+    }
+    return rc;
 }
 
 static int on_shift(const struct tell_scope *s, const char *word, struct told *out)
@@ -109,6 +128,7 @@ static const struct {
     {"manager", by_role},
     {"director", by_role},
     {"department_head", department_head},
+    {TELL_DEPARTMENT_PEOPLE, department_people},
     {"on_shift", on_shift},
     {"building_steward", building_steward},
 };
@@ -183,21 +203,21 @@ int tell_send(struct tickets *t, struct ledger_tx *tx, const struct tell_message
     return rc;
 }
 
-/* The department whose head is meant: the dispatch's, else the category's, else the newest open
- * dispatch's. */
-static const char *department_of(struct ticket *k, int64_t dispatch)
+/* The departments whose heads are meant: the dispatch's, else those that work on it now, else the
+ * category's. */
+static void departments_of(struct ticket *k, int64_t dispatch, const char *out[TELL_DEPARTMENTS])
 {
-    const struct site_category *c;
-    const char *open = NULL;
+    const struct site_category *c =
+        *k->row.category ? site_category(k->t->site, k->row.category) : NULL;
+    size_t n = 0;
 
-    for (size_t i = 0; i < k->dispatches_n; i++) {
-        if (dispatch && k->dispatches[i].n == dispatch)
-            return k->dispatches[i].department;
-        if (!k->dispatches[i].ended_at)
-            open = k->dispatches[i].department;
+    for (size_t i = 0; i < k->dispatches_n && n < TELL_DEPARTMENTS; i++) {
+        const struct dispatch_row *d = &k->dispatches[i];
+        if (dispatch ? d->n == dispatch : !d->ended_at)
+            out[n++] = d->department;
     }
-    c = *k->row.category ? site_category(k->t->site, k->row.category) : NULL;
-    return c && c->department ? c->department : open;
+    if (n == 0 && c)
+        out[0] = c->department;
 }
 
 void ticket_tell(struct ticket *k, const struct conf_texts *words, int64_t dispatch,
@@ -206,13 +226,13 @@ void ticket_tell(struct ticket *k, const struct conf_texts *words, int64_t dispa
     struct tell_scope scope = {.t = k->t,
                                .tx = k->tx,
                                .responder = k->row.responder,
-                               .department = department_of(k, dispatch),
                                .unit_id = k->row.unit_id,
                                .except = *k->row.about ? k->row.about : NULL};
     struct tell_message msg = *m;
 
     if (k->rc)
         return;
+    departments_of(k, dispatch, scope.departments);
     if (words)
         k->rc = tell_resolve(&scope, words, out);
     if (!k->rc && out->n && k->t->outbox)

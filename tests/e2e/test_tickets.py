@@ -177,6 +177,21 @@ def test_history_changed_is_found(desk):
     assert desk.request("GET", "/readyz").json["status"] == "degraded"
 
 
+@pytest.mark.parametrize("gone", ["id = 2", "id = 3", "id >= 2"])
+def test_a_ticket_that_is_taken_away_is_found_by_what_it_left(desk, gone):
+    desk.allow_log.append("auditor: T-")
+    for n in range(3):
+        desk.post("/tickets", {"subject": f"t{n}"})
+    assert desk.get("/audit/verify")["ok"]
+    desk.sql(f"PRAGMA busy_timeout=5000; DELETE FROM ticket WHERE {gone}")
+    report = desk.get("/audit/verify")
+    first = int(gone[-1])
+    assert not report["ok"] and report["broken"]["ticket"] == f"T-{first:06d}" and report["broken"]["kind"] == "changed", report
+    done = desk.ctl("audit", "verify", ok=False)
+    assert done.returncode == 1 and f"T-{first:06d}" in done.stdout + done.stderr
+    assert desk.request("GET", "/readyz").json["status"] == "degraded"
+
+
 def test_the_history_verifies_while_it_grows(desk):
     tokens = desk.user("wu.lan"), desk.user("he.lan")
     ids = [desk.post("/tickets", {"subject": f"t{n}"})["id"] for n in range(100)]
