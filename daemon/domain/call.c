@@ -408,6 +408,16 @@ bool call_busies(const struct call *c, const char *device)
     return dials_it || text_eq(c->f.holder, device) || rings(c, device);
 }
 
+bool call_has_part(const struct call *c, const char *device)
+{
+    if (call_busies(c, device))
+        return true;
+    for (size_t i = 0; device && !c->f.ended_at && i < c->parties.n; i++)
+        if (c->parties.items[i].in && text_eq(c->parties.items[i].device, device))
+            return true;
+    return false;
+}
+
 void call_each_shown(const struct call *c, void (*fn)(void *ctx, const char *device), void *ctx)
 {
     const char *holder = c->f.holder;

@@ -146,6 +146,8 @@ bool call_shows(const struct call *c, const char *device);
 void call_each_shown(const struct call *c, void (*fn)(void *ctx, const char *device), void *ctx);
 /** The device rings for the call, dials it or talks on it now, whatever its direction. */
 bool call_busies(const struct call *c, const char *device);
+/** The same, or it is one of those who talk (a conference has several). */
+bool call_has_part(const struct call *c, const char *device);
 /** Why a device that bore it bears it no longer. */
 enum call_end call_end_reason(const struct call *c, const char *device);
 /** What another call that takes this one over is told of it (call_event.joined…). */

@@ -78,14 +78,15 @@ static void get_call(struct http_req *req, void *ctx)
 struct act {
     struct telephony_request request;
     char device[65], number[64], to[64], kind[16], reason[64], action[16];
+    char code[32], text[256]; /* of an action that failed */
 };
 
 static const struct {
     const char *code;
     int status;
 } outcomes[] = {
-    {"not_supported", 501}, {"no_such_call", 404}, {"bad_number", 422}, {"bad_request", 422},
-    {"source_down", 503},   {"failed", 502},       {"timeout", 504},
+    {"not_supported", 501}, {"no_such_call", 404}, {"forbidden", 403}, {"bad_number", 422},
+    {"bad_request", 422},   {"source_down", 503},  {"failed", 502},    {"timeout", 504},
 };
 
 static void answer_outcome(struct api_job *job, bool ok, const char *code, const char *message)
@@ -109,7 +110,7 @@ static void forget_done(void *arg, int rc, const struct errmsg *why)
 {
     struct api_job *job = arg;
     struct act *a = job->arg;
-    answer_outcome(job, false, a->kind, a->reason); /* kept there by acted() */
+    answer_outcome(job, false, a->code, a->text);
 }
 
 static void acted(void *ctx, bool ok, const char *code, const char *message)
@@ -120,8 +121,8 @@ static void acted(void *ctx, bool ok, const char *code, const char *message)
         answer_outcome(job, ok, code, message);
         return;
     }
-    text_copy(a->kind, sizeof(a->kind), code);
-    text_copy(a->reason, sizeof(a->reason), message);
+    text_copy(a->code, sizeof(a->code), code);
+    text_copy(a->text, sizeof(a->text), message);
 }
 
 static void act_now(struct api_job *job)
@@ -130,20 +131,43 @@ static void act_now(struct api_job *job)
     (void)telephony_act(job->e->o.telephony, &a->request, acted, job);
 }
 
+/* A call that is over is no call that is not there. */
+static int check_lives(struct db *db, struct api_job *job, int64_t id)
+{
+    struct verb_out *v = &job->verb;
+    int rc = call_state_get(db, id, v->state, sizeof(v->state));
+    if (rc < 0 || !text_eq(v->state, "cleared")) {
+        v->state[0] = '\0';
+        return rc;
+    }
+    struct errmsg why;
+    text_copy(v->allowed, sizeof(v->allowed), "[]");
+    return api_why(job, errmsg_set(&why, E_CONFLICT, "the call is over"), &why);
+}
+
 static int note_action(struct ledger_tx *tx, struct api_job *job)
 {
     struct act *a = job->arg;
     char what[32];
+    int rc = a->request.call_id ? check_lives(ledger_db(tx), job, a->request.call_id) : E_OK;
+    if (rc < 0)
+        return rc;
     snprintf(what, sizeof(what), "call.%s", a->action);
     buf_adds(&job->out, "{\"ok\":true}");
     return api_audit(tx, job->actor.name, what, a->device[0] ? a->device : NULL, NULL);
 }
 
-/* Whether the asker may act for that device: their own, or any for those who supervise. */
-static bool may_act_at(const struct api_job *job, const char *own, const char *device)
+/* Machines and those who supervise act at any device and on any call, others on their own. */
+static bool may_act_for_others(const struct api_job *job)
 {
-    return job->actor.kind != STAFF_PERSON || text_eq(own, device) ||
-           (MAY_SUPERVISE & MAY_ROLE(job->actor.role));
+    return job->actor.kind != STAFF_PERSON || (MAY_SUPERVISE & MAY_ROLE(job->actor.role));
+}
+
+/* Whoever stands at 1001 stands at pbx-a/1001 too. */
+static bool is_own(const char *own, const char *device)
+{
+    return own && (text_eq(own, device) ||
+                   (text_after_slash(own) == own && text_eq(own, text_after_slash(device))));
 }
 
 /* The body's texts into the request; E_INVALID or E_DENIED. */
@@ -170,7 +194,8 @@ static int read_request(struct api_job *job, struct act *a)
     }
     const struct staff_account *who = staff_by_name(job->e->o.staff, job->actor.name);
     const char *own = who && who->device[0] ? who->device : NULL;
-    if (a->request.device && !may_act_at(job, own, a->request.device))
+    a->request.own = !may_act_for_others(job);
+    if (a->request.device && a->request.own && !is_own(own, a->request.device))
         return E_DENIED;
     if (!a->request.device && own) {
         text_copy(a->device, sizeof(a->device), own);

@@ -145,7 +145,7 @@ static char *echo_of(const struct json_obj *o)
 
 void agent_action(struct link *k, const struct json_obj *o)
 {
-    struct telephony_request r = {.device = k->device};
+    struct telephony_request r = {.device = k->device, .own = k->person};
     struct errmsg why = {{0}};
     char *echo = echo_of(o);
     if (!echo) {

@@ -28,7 +28,7 @@ int callbacks_on_answered(struct tickets *t, struct ledger_tx *tx, int64_t perso
 /** Whether anybody at all waits to be rung back: else an answer ends nobody's callback. */
 int callbacks_any(struct db *db, bool *any) MUST_CHECK;
 
-/** An outbound call of ours ended. */
+/** An outbound call of ours was answered, or ended without an answer. */
 struct outbound_call {
     int64_t call_id;
     int64_t person_id;  /* whom it reached for certain, 0 if unknown */

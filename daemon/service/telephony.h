@@ -169,10 +169,11 @@ struct telephony_request {
     const char *to;     /* transfer */
     const char *kind;   /* transfer: "blind" (default) or "attended" */
     const char *reason; /* not_ready */
+    bool own;           /* only a call in which the device has a part; else `forbidden` */
 };
 
-/** ok, or a code (`not_supported`, `no_such_call`, `bad_number`, `bad_request`, `source_down`,
- * `failed`, `timeout`) and text for a person. Live during the call. */
+/** ok, or a code (`not_supported`, `no_such_call`, `forbidden`, `bad_number`, `bad_request`,
+ * `source_down`, `failed`, `timeout`) and text for a person. Live during the call. */
 typedef void telephony_result_cb(void *ctx, bool ok, const char *code, const char *message);
 
 /** Carry out; cb exactly once, never before this returns, after 15 s at the latest (`timeout`).

@@ -305,6 +305,9 @@ static const char *find_target(struct pending_action *a, const struct telephony_
         *text = "there is no such live call";
         if (!l)
             return "no_such_call";
+        *text = "the call is not at your device";
+        if (req->own && !call_has_part(l->call, a->device))
+            return "forbidden";
         a->source = l->source;
         text_copy(a->call, sizeof(a->call), l->name);
     } else if (!a->source) {

@@ -155,14 +155,15 @@ static int on_unanswered(struct rules *r, struct call_image *image)
     return callbacks_on_unanswered(r->tickets, r->tx, &call, &id);
 }
 
-static int on_outbound_end(struct rules *r, struct call_image *image)
+static int on_outbound(struct rules *r, struct call_image *image)
 {
+    int64_t answered_at = image->row.answered_at;
     struct outbound_call call = {.call_id = image->row.id,
                                  .person_id = image->certain ? image->row.person_id : 0,
                                  .number = image->number,
                                  .agent = image->first_agent,
-                                 .answered = image->row.answered_at != 0,
-                                 .at = image->row.ended_at};
+                                 .answered = answered_at != 0,
+                                 .at = answered_at ? answered_at : image->row.ended_at};
     return callbacks_on_outbound(r->tickets, r->tx, &call);
 }
 
@@ -170,8 +171,8 @@ static int on_outbound_end(struct rules *r, struct call_image *image)
 static rule_fn *rule_of(const struct rules *r, const struct call_image *image, bool end)
 {
     bool inbound = text_eq(image->row.direction, "inbound");
-    if (text_eq(image->row.direction, "outbound"))
-        return end && r->callbacks && image->number ? on_outbound_end : NULL;
+    if (text_eq(image->row.direction, "outbound")) /* its answer counts, or its end without one */
+        return r->callbacks && image->number && end == !image->row.answered_at ? on_outbound : NULL;
     if (!inbound)
         return NULL;
     if (!end)

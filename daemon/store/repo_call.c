@@ -236,6 +236,17 @@ int call_json(struct db *db, int64_t id, struct jw *w)
     return rc < 0 ? rc : found ? E_OK : E_NOTFOUND;
 }
 
+int call_state_get(struct db *db, int64_t id, char *out, size_t cap)
+{
+    bool found = false;
+    struct db_q *q = db_query(db, "SELECT state FROM call WHERE id = $1");
+    db_bind_int(q, 1, id);
+    while (db_row(q))
+        found = text_copy(out, cap, db_text(q, 0));
+    int rc = db_end(q);
+    return rc < 0 ? rc : found ? E_OK : E_NOTFOUND;
+}
+
 /* ---- lists ---- */
 
 /* One filter is chosen to walk its index; the others are tested on what it finds. The index of

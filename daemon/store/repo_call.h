@@ -42,6 +42,8 @@ int call_rows_live(struct db *db, void (*fn)(void *ctx, const struct call_row *r
 /** CALL, as `GET /calls/{id}` and the `call` event show it. */
 void call_row_json(const struct call_row *row, struct jw *w);
 
+/** The state of that call into out; E_NOTFOUND if there is none. */
+int call_state_get(struct db *db, int64_t id, char *out, size_t cap) MUST_CHECK;
 /** Append CALL of that id to w; E_NOTFOUND if there is none (nothing is written then). */
 int call_json(struct db *db, int64_t id, struct jw *w) MUST_CHECK;
 

@@ -57,6 +57,9 @@ class Pbx:
         self.link = None  # the one that signed in last
         self.attempts, self.signed_in = 0, 0
         self.asked = queue.Queue()
+        # What is not answered as usual. Asterisk: action to a function of its fields, Freeswitch: first word of a job to
+        # a function of its words; each gives the answer, or None: there is none.
+        self.replies = {}
         self.deaf = threading.Event()  # we stop reading
         self.up()
 
@@ -117,7 +120,6 @@ class Asterisk(Pbx):
     def __init__(self, secret="s3cret", lacks=(), **kw):
         self.secret, self.lacks = secret, lacks
         self.channels, self.members = [], []  # what its lists show: dicts
-        self.replies = {}  # action: function of its fields; None: no answer
         self.skew = None  # seconds that its clock is ahead, if it stamps its events
         self.legs = {}
         self.started = "10:00:00"
@@ -285,7 +287,6 @@ class Freeswitch(Pbx):
     def __init__(self, password="ClueCon", **kw):
         self.password = password
         self.rows, self.agents = [], []  # what its lists show
-        self.jobs = {}  # first word of a job: function of its words, giving its result; None: no result
         self.skew = 0
         self.core = "11111111-0000-4000-8000-000000000000"
         self.legs = {}
@@ -334,8 +335,8 @@ class Freeswitch(Pbx):
         command, more = text.split("\n", 1)
         uuid, words = more.split(": ")[1], command.split()[1:]
         self.answer_command(link, f"+OK Job-UUID: {uuid}\nJob-UUID: {uuid}")
-        result = self.jobs[words[0]](words) if words[0] in self.jobs else "+OK"
-        if words[0] == "originate" and words[0] not in self.jobs:
+        result = self.replies[words[0]](words) if words[0] in self.replies else "+OK"
+        if words[0] == "originate":
             self.dial_job = uuid
         elif result:
             self.job_done(uuid, result)
