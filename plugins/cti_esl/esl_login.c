@@ -183,7 +183,7 @@ static void event(struct esl *e, struct esl_msg *msg)
         return;
     if (msg->type == ESL_EVENT_PLAIN)
         esl_event_plain(msg->body, msg->body_len, &ev);
-    else if (!esl_event_json(msg->body, &ev))
+    else if (!esl_event_json(msg->body, msg->body_len, &ev))
         return;
     e->host->count(e->host, "events", 1);
     esl_event(e, &ev);

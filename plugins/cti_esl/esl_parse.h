@@ -1,6 +1,7 @@
 /*
- * esl_parse.h - the event socket's framing: headers up to an empty line, then Content-Length bytes;
- * and the two forms of an event within such a body, as values of the keys that the model reads.
+ * esl_parse.h - the event socket's framing (esl_parse.c): headers up to an empty line, then
+ * Content-Length bytes; and the two forms of an event within such a body (esl_event.c), as values
+ * of the keys that the model reads.
  */
 #ifndef STEWARD_ESL_PARSE_H
 #define STEWARD_ESL_PARSE_H
@@ -123,8 +124,10 @@ void esl_parser_reset(struct esl_parser *p);
 
 /** "Name: percent-encoded" lines, an own body behind them; written into in place. */
 void esl_event_plain(char *text, size_t len, struct esl_event *out);
-/** One flat JSON object, read leniently (repeated keys, broken UTF-8); written into in place.
- * Returns the place behind it, or NULL when it is none. */
-char *esl_event_json(char *text, struct esl_event *out);
+/**
+ * One flat JSON object at the start of len bytes, read leniently (repeated keys, broken UTF-8);
+ * written into in place. Returns the place behind it, or NULL when it is none.
+ */
+char *esl_event_json(char *text, size_t len, struct esl_event *out);
 
 #endif

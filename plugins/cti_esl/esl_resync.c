@@ -135,9 +135,9 @@ static size_t walk(struct esl *e, char *rows, enum pass pass)
 {
     struct esl_event row;
     size_t n = 0;
-    char *p = rows;
+    char *p = rows, *end = rows + strlen(rows);
     while ((p = strchr(p, '{')) != NULL && n < TRACK_LEGS_MAX) {
-        p = esl_event_json(p, &row);
+        p = esl_event_json(p, (size_t)(end - p), &row);
         if (!p)
             break;
         const char *dir = row.v[ESL_ROW_DIRECTION];

@@ -28,6 +28,9 @@ struct side {
     int lines;
     bool pause_after_line, free_on_line, finish_on_line, echo;
     size_t eat; /* raw mode: bytes used of each offer */
+    size_t got, offers;
+    unsigned char next; /* raw mode: bytes count up, if check_count */
+    bool check_count;
 };
 
 struct bench {
@@ -70,6 +73,12 @@ static size_t on_side(struct conn *c, enum conn_event ev, const char *data, size
     }
     if (ev == CONN_DOWN)
         assert_true(len == strlen(data) && len > 0);
+    if (ev == CONN_DATA && s->check_count) {
+        for (size_t i = 0; i < len; i++)
+            assert_int_equal((unsigned char)data[i], s->next++);
+        s->got += len;
+        s->offers++;
+    }
     return ev == CONN_DATA ? (s->eat < len ? s->eat : len) : 0;
 }
 
@@ -318,6 +327,27 @@ static void raw_bytes_are_offered_until_used(void **state)
     expect(&b->server, "DATA:8|LONG|");
 }
 
+static void a_busy_stream_is_read_in_large_pieces(void **state)
+{
+    enum { BYTES = 800000 };
+    struct bench *b = *state;
+    char *data = xmalloc(BYTES);
+    b->server_opts.raw = true;
+    b->server.eat = SIZE_MAX;
+    b->server.check_count = true;
+    for (size_t i = 0; i < BYTES; i++)
+        data[i] = (char)i;
+    connect_client(b);
+    conn_write(b->client.conn, data, BYTES);
+    loop_timer_arm(b->patience, 5000);
+    while (b->server.got < BYTES && !b->late)
+        loop_turn(b->loop);
+    loop_timer_disarm(b->patience);
+    assert_int_equal(b->server.got, BYTES);
+    assert_true(b->server.offers < BYTES / 4096); /* what libevent itself reads in a turn */
+    free(data);
+}
+
 static void refused_and_unknown_hosts_go_down_later(void **state)
 {
     struct bench *b = *state;
@@ -523,6 +553,7 @@ int main(void)
         T(a_peer_that_never_reads_costs_out_max),
         T(silence_is_reported),
         T(raw_bytes_are_offered_until_used),
+        T(a_busy_stream_is_read_in_large_pieces),
         T(refused_and_unknown_hosts_go_down_later),
         T(dead_unix_sockets_are_replaced_and_live_ones_are_not),
         T(bad_addresses_are_refused),

@@ -153,7 +153,7 @@ static void test_event_forms(void **state)
         " {\"Event-Name\":\"X\",\"variable_transfer_history\":[\"a\",[\"b,}\"],{}],\"n\":-1.5,"
         "\"Unique-ID\":\"q\\\"\\u00e9\\n\\/\",\"Unique-ID\":\"r\",\"bad\":\"\xff\","
         "\"_body\":\"+OK\"}rest";
-    char *end = esl_event_json(json, &ev);
+    char *end = esl_event_json(json, strlen(json), &ev);
     assert_non_null(end);
     assert_string_equal(end, "rest");
     assert_string_equal(ev.v[ESL_UNIQUE_ID], "q\"\xC3\xA9\n/");
@@ -164,7 +164,7 @@ static void test_event_forms(void **state)
     for (size_t i = 0; i < sizeof broken / sizeof *broken; i++) {
         char text[32];
         snprintf(text, sizeof text, "%s", broken[i]);
-        assert_null(esl_event_json(text, &ev));
+        assert_null(esl_event_json(text, strlen(text), &ev));
     }
 }
 

@@ -1,0 +1,2 @@
+target_sources(test_esl_event PRIVATE ${CMAKE_SOURCE_DIR}/plugins/cti_esl/esl_event.c)
+target_include_directories(test_esl_event PRIVATE plugins/cti_esl)
