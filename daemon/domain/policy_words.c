@@ -59,6 +59,29 @@ const char *clock_words(const char *name, enum lang lang)
     return name;
 }
 
+void rung_words(const struct rung_place *r, enum lang lang, struct buf *out)
+{
+    struct span late;
+
+    if (r->urged) {
+        buf_adds(out, pick(lang, "经催办，提前督办", "經催辦，提前督辦", "is pressed for"));
+    } else if (*r->at == '+' && span_parse(r->at + 1, &late) == 0 && late.n > 0) {
+        buf_adds(out, pick(lang, "已超时", "已超時", "is late by "));
+        span_words(&late, lang, out);
+    } else if (*r->at == '+' || text_eq(r->at, "100%")) {
+        buf_adds(out, pick(lang, "已到期", "已到期", "is due now"));
+    } else {
+        buf_adds(out, pick(lang, "已过", "已過", "has used "));
+        buf_adds(out, r->at);
+        buf_adds(out, pick(lang, "", "", " of its time"));
+    }
+    if (r->turn) {
+        buf_adds(out, pick(lang, "（第", "（第", " (notice "));
+        buf_adds(out, r->turn);
+        buf_adds(out, pick(lang, "次督办）", "次督辦）", ")"));
+    }
+}
+
 void promise_words(const char *name, const struct span *within, enum lang lang, struct buf *out)
 {
     if (lang == LANG_EN)

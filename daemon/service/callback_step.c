@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "base/mem.h"
 #include "base/text.h"
 #include "service/callback_priv.h"
 #include "service/outbox.h"
@@ -27,14 +28,42 @@ static int note(struct ledger_tx *tx, const char *what, int64_t id, const char *
     return db_run(q);
 }
 
+/* Whose ticket it is about; "" if it has none yet. */
+static int responder_of(struct ledger_tx *tx, int64_t ticket_id, char out[NAME_MAX_TEXT])
+{
+    struct db_q *q;
+
+    if (!ticket_id)
+        return 0;
+    q = db_query(ledger_db(tx), "SELECT responder FROM ticket WHERE id=$1");
+    db_bind_int(q, 1, ticket_id);
+    if (db_row(q))
+        text_copy(out, NAME_MAX_TEXT, db_str(q, 0));
+    return db_end(q);
+}
+
+/* What the template says of it: why he is to be rung. */
+static const char *why_param(const struct callback_row *r)
+{
+    static const char *const asked[] = {"confirm", "no_answer", "sample"};
+
+    for (size_t i = 0; i < ARRAY_LEN(asked); i++)
+        if (text_eq(r->reason, asked[i]))
+            return asked[i];
+    return "missed";
+}
+
 /* Whoever the rung names, else whoever a later one does (and an alert). */
 static int find_told(struct tickets *t, struct ledger_tx *tx, const struct callback_row *r,
                      const struct policy_ladder *l, int step, struct told *told)
 {
     struct tell_scope scope = {.t = t, .tx = tx};
-    char text[160];
-    int rc = tell_resolve(&scope, &l->steps[step].tell, told);
+    char text[160], responder[NAME_MAX_TEXT] = "";
+    int rc = responder_of(tx, r->ticket_id, responder);
 
+    scope.responder = responder;
+    if (!rc)
+        rc = tell_resolve(&scope, &l->steps[step].tell, told);
     if (rc || told->n)
         return rc;
     snprintf(text, sizeof(text),
@@ -51,9 +80,13 @@ static int step(struct tickets *t, struct ledger_tx *tx, const struct callback_r
                 const struct policy_ladder *l, const struct ladder_next *next)
 {
     const struct policy_step *s = &l->steps[next->step];
-    struct outbox_param params[] = {{"number", r->number, 0}, {"due", NULL, r->due_at}};
-    struct tell_message m = {
-        .template_name = "callback", .params = params, .n_params = r->due_at ? 2 : 1, .by = &s->by};
+    struct outbox_param params[] = {
+        {"number", r->number, 0}, {why_param(r), "1", 0}, {"due", NULL, r->due_at}};
+    struct tell_message m = {.template_name = "callback",
+                             .ticket_id = r->ticket_id,
+                             .params = params,
+                             .n_params = r->due_at ? 3 : 2,
+                             .by = &s->by};
     struct told told = {.n = 0};
     char at[SPAN_TEXT_MAX + 2];
     struct buf data = BUF_INIT(16384);

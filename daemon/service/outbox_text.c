@@ -47,7 +47,7 @@ struct scene {
     const struct outbox_message *m;
     enum lang lang;
     const char *name;
-    char ticket[24], when[20];
+    char ticket[24], when[20], at[128];
     bool loaded;
     int rc;
     char *row[F_COUNT];
@@ -107,6 +107,20 @@ static const char *param(struct scene *s, const char *name)
     return NULL;
 }
 
+/* Of an escalation: where the clock stands, in words. */
+static const char *at_words(struct scene *s)
+{
+    struct buf out = BUF_INIT(sizeof(s->at) - 1);
+    struct rung_place r = {param(s, "at"), param(s, "turn"), param(s, "urged") != NULL};
+
+    if (!r.at)
+        return NULL;
+    rung_words(&r, s->lang, &out);
+    text_copy(s->at, sizeof(s->at), buf_str(&out));
+    buf_free(&out);
+    return s->at;
+}
+
 static const char *field(void *ctx, const char *name)
 {
     struct scene *s = ctx;
@@ -116,6 +130,8 @@ static const char *field(void *ctx, const char *name)
         return given;
     if (strcmp(name, "clock_name") == 0)
         return param(s, "clock") ? clock_words(param(s, "clock"), s->lang) : NULL;
+    if (strcmp(name, "at_words") == 0)
+        return at_words(s);
     if (strcmp(name, "site") == 0)
         return s->ob->rules->site->site.name;
     if (strcmp(name, "name") == 0)

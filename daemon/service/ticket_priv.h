@@ -259,8 +259,8 @@ int tickets_alert_some(struct tickets *t, struct ledger_tx *tx, const char *kind
 
 /* ---- steps (ticket_step.c) ---- */
 
-/** Carry out one rung of a live clock now. */
-void ticket_step(struct ticket *k, struct clock_row *c, int step, int turn);
+/** Carry out one rung of a live clock now; urged: before its moment. */
+void ticket_step(struct ticket *k, struct clock_row *c, int step, int turn, bool urged);
 /** Carry out everything of the clock that is due at k->now; *steps counts it. */
 void ticket_clock_run(struct ticket *k, int64_t clock_id, int *steps);
 

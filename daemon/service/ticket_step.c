@@ -58,24 +58,29 @@ static void find_others(struct ticket *k, const struct clock_row *c,
         ticket_tell(k, &ladder->steps[i].tell, c->dispatch, m, told);
 }
 
-void ticket_step(struct ticket *k, struct clock_row *c, int step, int turn)
+void ticket_step(struct ticket *k, struct clock_row *c, int step, int turn, bool urged)
 {
     const struct policy *p = tickets_frozen(k->t, k->db, c->policy_id);
     const struct policy_ladder *ladder = p ? policy_ladder_of(p, c->name) : NULL;
     struct ladder_mark mark = {0};
     struct told told = {.n = 0};
-    char at[SPAN_TEXT_MAX + 2];
+    char at[SPAN_TEXT_MAX + 2], turn_text[16];
     struct jw *w;
 
     if (k->rc || !ladder || (size_t)step >= ladder->steps_n)
         return;
     const struct policy_step *s = &ladder->steps[step];
-    struct outbox_param params[] = {
-        {"clock", c->name, 0}, {"at", ladder_at_text(s, at), 0}, {"due", NULL, c->due_at}};
-    struct tell_message m = {.template_name = "escalated",
-                             .params = params,
-                             .n_params = c->due_at ? 3 : 2,
-                             .by = &s->by};
+    struct outbox_param params[5] = {{"clock", c->name, 0}, {"at", ladder_at_text(s, at), 0}};
+    size_t n = 2;
+    if (c->due_at)
+        params[n++] = (struct outbox_param){"due", NULL, c->due_at};
+    snprintf(turn_text, sizeof(turn_text), "%d", turn);
+    if (turn > 1)
+        params[n++] = (struct outbox_param){"turn", turn_text, 0};
+    if (urged)
+        params[n++] = (struct outbox_param){"urged", "1", 0};
+    struct tell_message m = {
+        .template_name = "escalated", .params = params, .n_params = n, .by = &s->by};
     ladder_mark_parse(c->fired, &mark);
     mark.fired[step] = turn;
     ladder_mark_format(&mark, ladder, c->fired);
@@ -145,7 +150,7 @@ static bool run_next(struct ticket *k, int64_t id)
     if (next.what == LADDER_BREACH)
         breach(k, c);
     else
-        ticket_step(k, c, next.step, next.turn);
+        ticket_step(k, c, next.step, next.turn, false);
     return true;
 }
 

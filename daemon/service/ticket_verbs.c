@@ -145,7 +145,7 @@ static void climb(struct ticket *k, int64_t rungs)
         step = ladder_unclimbed(policy_ladder_of(p, c->name), &mark);
         if (step < 0)
             return;
-        ticket_step(k, c, step, 1);
+        ticket_step(k, c, step, 1, true);
         ticket_clock_arm(k, c);
     }
 }

@@ -330,9 +330,9 @@ class Run:
         return at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"
 
     def fill(self, text):
-        """JSON with $call, $ticket, $person, $n (the scenario's number) and $in(SPAN) filled in."""
+        """JSON with $call, $ticket, $person, $number (the owner's), $n (the scenario's) and $in(SPAN) filled in."""
         text = text.replace('"$call"', str(getattr(self, "call_id", 0))).replace('"$person"', str(getattr(self, "person", 0)))
-        text = text.replace("$n", str(self.stage.count))
+        text = text.replace("$number", "+86" + self.number).replace("$n", str(self.stage.count))
         text = re.sub(r"\$in\(([^)]*)\)", lambda m: self.moment(m.group(1)), text.replace("$ticket", str(self.key)))
         return json.loads(text or "{}")
 

@@ -85,7 +85,7 @@ static void templates_and_params(void **state)
                .account = "li.na", .template_name = "escalated", .params = params, .n_params = 3});
     assert_int_equal(s.rc, 0);
     assert_non_null(strstr(get(w, "SELECT text FROM message WHERE id = $1", s.id),
-                           "（2026-11-22 12:00）已到 100%"));
+                           "（2026-11-22 12:00）已到期"));
     assert_non_null(strstr(get(w, "SELECT params_json FROM message WHERE id = $1", s.id),
                            "\"clock\":\"accept\""));
     s = send_one(w, (struct outbox_message){.person_id = 8, .template_name = "unsubscribed"});

@@ -32,8 +32,32 @@ static void words(void **state)
     }
 }
 
+static void rungs(void **state)
+{
+    static const struct {
+        struct rung_place place;
+        enum lang lang;
+        const char *want;
+    } cases[] = {
+        {{"80%", NULL, false}, LANG_ZH, "已过80%"},
+        {{"80%", NULL, false}, LANG_EN, "has used 80% of its time"},
+        {{"100%", NULL, false}, LANG_ZH, "已到期"},
+        {{"+0s", NULL, false}, LANG_EN, "is due now"},
+        {{"+30m", NULL, false}, LANG_ZH_HANT, "已超時30分鐘"},
+        {{"+4h", "3", false}, LANG_ZH, "已超时4小时（第3次督办）"},
+        {{"+1wd", "2", false}, LANG_EN, "is late by 1 working day (notice 2)"},
+        {{"+30m", NULL, true}, LANG_ZH, "经催办，提前督办"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct buf out = BUF_INIT(1024);
+        rung_words(&cases[i].place, cases[i].lang, &out);
+        assert_string_equal(buf_str(&out), cases[i].want);
+        buf_free(&out);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(words)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(words), cmocka_unit_test(rungs)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
