@@ -160,6 +160,8 @@ static void one_round(struct ledger *l)
         set_health(l, round.rc, &round.why);
     }
     hand_over(l, &round);
+    if (round.committed)
+        db_tidy(l->runner.db);
 }
 
 static void *ledger_main(void *arg)

@@ -172,6 +172,7 @@ struct telephony {
         struct call_batch *sealed; /* they wait for cards; sent in order */
         uint64_t turn;             /* counts the answers and ends up */
         int64_t sealed_us;         /* when the last batch was */
+        size_t last_work;          /* … and what it was charged with */
         int under_way;             /* batches that the ledger has */
         bool stopping;             /* nothing waits any more */
         struct complaint failed;

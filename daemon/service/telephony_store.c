@@ -18,10 +18,12 @@
 #include "service/telephony_priv.h"
 
 #define JSON_MAX    ((size_t)256 << 10)
-#define BATCH_WORK  512 /* events after which a batch leaves whatever the ledger does */
-#define TICKET_WORK 16  /* a ticket costs the ledger as much as so many events */
-#define APART_MS    5   /* between two batches under load: fewer commits leave more time for pops */
-#define CARDS_MS    250 /* how long a sealed batch waits for its calls' cards */
+#define BATCH_WORK  1536 /* events after which a batch leaves whatever the ledger does */
+#define TICKET_WORK 16   /* a ticket costs the ledger as much as so many events */
+#define APART_MS    5    /* between two batches … */
+#define BUSY_WORK   64   /* … but if the one before had so many events: */
+#define BUSY_MS     20   /* fewer commits leave more time for pops, and the readers their caches */
+#define CARDS_MS    250  /* how long a sealed batch waits for its calls' cards */
 
 /* ---- images ---- */
 
@@ -306,7 +308,7 @@ static void seal(struct telephony *t)
         }
     }
     take_seqs(b);
-    b->work = t->unstored.work;
+    b->work = t->unstored.last_work = t->unstored.work;
     b->sealed_us = t->unstored.sealed_us = clock_mono_us();
     t->unstored.early = NULL;
     t->unstored.work = 0;
@@ -345,6 +347,12 @@ static void send_batch(struct call_batch *b)
         batch_done(b, rc, &(struct errmsg){.text = "the ledger took it not"});
 }
 
+/* How long after the last batch the next one may be sealed. */
+static int apart_ms(const struct telephony *t)
+{
+    return t->unstored.last_work >= BUSY_WORK ? BUSY_MS : APART_MS;
+}
+
 static int64_t ms_since(int64_t us)
 {
     return (clock_mono_us() - us) / 1000;
@@ -366,8 +374,8 @@ void store_timer(void *telephony)
     bool full = t->unstored.work >= BATCH_WORK || t->unstored.stopping;
     send_ready(t);
     if (t->unstored.work && (full || !(t->unstored.under_way || t->unstored.sealed))) {
-        if (apart < APART_MS && !full) {
-            loop_timer_arm(t->unstored.timer, APART_MS - apart);
+        if (apart < apart_ms(t) && !full) {
+            loop_timer_arm(t->unstored.timer, apart_ms(t) - apart);
             return;
         }
         seal(t);

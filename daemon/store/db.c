@@ -351,6 +351,12 @@ bool db_in_transaction(struct db *db)
     return db->begun && db->driver->in_transaction(db->conn);
 }
 
+void db_tidy(struct db *db)
+{
+    if (db->driver->tidy)
+        db->driver->tidy(db->conn);
+}
+
 enum db_class db_last_class(struct db *db)
 {
     return db->injected ? db->fail_class : db->driver->last_class(db->conn);

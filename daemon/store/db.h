@@ -50,6 +50,9 @@ int db_release(struct db *db) MUST_CHECK;
 void db_rollback_to(struct db *db);
 /** False when an error ended the whole transaction (a full disk does): nothing of it may leave. */
 bool db_in_transaction(struct db *db);
+/** For a writer, between two transactions: what its driver does from time to time, which may take
+ * some milliseconds (SQLite copies its log into the database). */
+void db_tidy(struct db *db);
 
 /** Start one statement. Never NULL. */
 struct db_q *db_query(struct db *db, const char *sql);

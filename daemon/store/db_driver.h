@@ -48,6 +48,8 @@ struct db_driver {
     /** The id that the last row inserted was given. */
     int64_t (*inserted_id)(void *conn);
     bool (*in_transaction)(void *conn);
+    /** After each commit of a writer; NULL: there is nothing to do. */
+    void (*tidy)(void *conn);
     /** About the last operation of the connection. */
     enum db_class (*last_class)(void *conn);
     const char *(*last_error)(void *conn);

@@ -175,6 +175,54 @@ static void test_savepoints(void **state)
 }
 
 /* A full disk takes the whole transaction: what follows in the command must not run outside it. */
+static long log_bytes(void)
+{
+    char name[128];
+    struct stat st;
+    snprintf(name, sizeof(name), "%s-wal", path);
+    return stat(name, &st) == 0 ? (long)st.st_size : 0;
+}
+
+/* As many pages as a burst of calls. */
+static void write_much(struct db *db)
+{
+    static char text[4000];
+    memset(text, 'x', sizeof(text) - 1);
+    for (int i = 0; i < 20; i++) {
+        assert_int_equal(db_begin(db), 0);
+        for (int k = 0; k < 250; k++) {
+            struct db_q *q = db_query(
+                db, "INSERT INTO audit (at, by, what, data_json) VALUES (1, 'a', 'b', $1)");
+            db_bind_text(q, 1, text);
+            assert_int_equal(db_run(q), 0);
+        }
+        assert_int_equal(db_commit(db), 0);
+        db_tidy(db);
+    }
+}
+
+/* The log begins anew when it has grown, as soon as no reader is in its way. */
+static void test_log(void **state)
+{
+    struct db *db = open_db(DB_WRITER), *reader = open_db(DB_READER);
+    write_much(db);
+    write_much(db);
+    assert_in_range(log_bytes(), 4L << 20, 24L << 20);
+    assert_int_equal(db_begin(reader), 0);
+    assert_int_equal(count_estates(reader), 0);
+    write_much(db);
+    write_much(db);
+    long held = log_bytes();
+    assert_in_range(held, 36L << 20, 100L << 20);
+    assert_int_equal(db_commit(reader), 0);
+    write_much(db);
+    write_much(db);
+    write_much(db);
+    assert_in_range(log_bytes(), held, held + (24L << 20));
+    db_close(&reader);
+    db_close(&db);
+}
+
 static void test_full_disk(void **state)
 {
     struct db *db = open_db(DB_WRITER);
@@ -373,11 +421,19 @@ static void test_backup(void **state)
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-    const struct CMUnitTest tests[] = {
-        T(test_statements),      T(test_errors_stick),     T(test_savepoints),
-        T(test_insert),          T(test_errors_stick),     T(test_savepoints),
-        T(test_full_disk),       T(test_injection),        T(test_reader),
-        T(test_refused_newer),   T(test_refused_changed),  T(test_refused_foreign),
-        T(test_reader_of_empty), T(test_broken_migration), T(test_backup)};
+    const struct CMUnitTest tests[] = {T(test_statements),
+                                       T(test_errors_stick),
+                                       T(test_savepoints),
+                                       T(test_insert),
+                                       T(test_log),
+                                       T(test_full_disk),
+                                       T(test_injection),
+                                       T(test_reader),
+                                       T(test_refused_newer),
+                                       T(test_refused_changed),
+                                       T(test_refused_foreign),
+                                       T(test_reader_of_empty),
+                                       T(test_broken_migration),
+                                       T(test_backup)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
