@@ -30,6 +30,9 @@ struct worker {
     pthread_cond_t more;
     struct lane lanes[LANES];
     struct lane answers; /* run, waiting for `done` on the loop; grows */
+    int idle;            /* threads that wait */
+    int called;          /* signals for urgent jobs that no thread woke up to yet */
+    int urgent;          /* threads that run urgent jobs */
     bool closing;
     int back; /* eventfd: answers became non-empty */
     struct loop_fd *watch;
@@ -65,15 +68,38 @@ static void answer(struct worker *w, const struct worker_job *job)
     }
 }
 
-/* Takes this thread's share of the urgent jobs, or one of the others. Under the lock. */
-static size_t take_group(struct worker *w, struct worker_job jobs[GROUP_MAX])
+/* Takes urgent jobs, as many as make a group, or one of the others. Under the lock. */
+static size_t take_group(struct worker *w, struct worker_job jobs[GROUP_MAX], bool *urgent)
 {
-    struct lane *l = &w->lanes[w->lanes[LANE_URGENT].n ? LANE_URGENT : LANE_NORMAL];
-    size_t threads = (size_t)w->opts.threads, share = (l->n + threads - 1) / threads, n = 0;
-    size_t max = l == &w->lanes[LANE_URGENT] ? (size_t)w->opts.group_max : 1;
-    while (n < share && n < max)
+    *urgent = w->lanes[LANE_URGENT].n > 0;
+    struct lane *l = &w->lanes[*urgent ? LANE_URGENT : LANE_NORMAL];
+    size_t max = *urgent ? (size_t)w->opts.group_max : 1, n = 0;
+    while (n < max && l->n)
         jobs[n++] = lane_pop(l);
     return n;
+}
+
+/*
+ * Wakes threads for the urgent jobs, one for each group of them. Who is at such jobs already comes
+ * back for more by itself: a wake-up costs as much as a job, and what two threads know of the pages
+ * they read is learned twice. Under the lock.
+ */
+static void call_threads(struct worker *w)
+{
+    size_t max = (size_t)w->opts.group_max, groups = (w->lanes[LANE_URGENT].n + max - 1) / max;
+    while (w->called < w->idle && (size_t)(w->called + w->urgent) < groups) {
+        w->called++;
+        pthread_cond_signal(&w->more);
+    }
+}
+
+static void wait_for_more(struct worker *w)
+{
+    w->idle++;
+    pthread_cond_wait(&w->more, &w->lock);
+    w->idle--;
+    if (w->called)
+        w->called--;
 }
 
 static void run_group(struct worker *w, const struct worker_job *jobs, size_t n, void *local)
@@ -94,17 +120,20 @@ static void *thread_main(void *arg)
     void *local = w->opts.open_local ? w->opts.open_local(w->opts.ctx) : NULL;
     pthread_mutex_lock(&w->lock);
     for (;;) {
-        size_t n = take_group(w, jobs);
+        bool urgent;
+        size_t n = take_group(w, jobs, &urgent);
         if (n) {
+            w->urgent += urgent;
             pthread_mutex_unlock(&w->lock);
             run_group(w, jobs, n, local);
             pthread_mutex_lock(&w->lock);
+            w->urgent -= urgent;
             for (size_t i = 0; i < n; i++)
                 answer(w, &jobs[i]);
         } else if (w->closing) {
             break;
         } else {
-            pthread_cond_wait(&w->more, &w->lock);
+            wait_for_more(w);
         }
     }
     pthread_mutex_unlock(&w->lock);
@@ -163,10 +192,12 @@ int worker_submit(struct worker *w, const struct worker_job *job, bool urgent)
     struct lane *l = &w->lanes[urgent ? LANE_URGENT : LANE_NORMAL];
     pthread_mutex_lock(&w->lock);
     bool full = l->n == l->cap || w->closing;
-    if (!full) {
+    if (!full)
         lane_push(l, job);
+    if (!full && urgent)
+        call_threads(w);
+    else if (!full)
         pthread_cond_signal(&w->more);
-    }
     pthread_mutex_unlock(&w->lock);
     return full ? E_BUSY : 0;
 }

@@ -25,7 +25,8 @@ struct worker_opts {
     void *(*open_local)(void *ctx); /* per thread, at its start, there; may be NULL */
     void (*close_local)(void *local);
     /** Urgent jobs that wait are run up to so many in a row, between these two on the thread: what
-     * they share (a read transaction) is paid for once. 0: 1. Both may be NULL. */
+     * they share (a read transaction) is paid for once. A second thread is woken for them only when
+     * more wait than that: urgent jobs are short. 0: 1. Both may be NULL. */
     int group_max;
     void (*begin_group)(void *local);
     void (*end_group)(void *local);

@@ -11,7 +11,7 @@
 #include "base/worker.h"
 #include "service/ledger_priv.h"
 
-#define CARDS_TOGETHER 48
+#define CARDS_TOGETHER 24
 
 struct readers {
     const struct db_driver *driver;

@@ -19,15 +19,16 @@
 #include "base/text.h"
 #include "service/registry.h"
 
-#define CACHE_ENTRIES 20000
-#define CACHE_BYTES   ((size_t)64 << 20)
-#define ADVICE_MAX    8192
-#define TOUCHED_MAX   100000 /* more: everything is stale, which is cheaper than to remember */
-#define UNREAD_MAX    4096
-#define NUMBERS_MAX   ((size_t)1 << 20)
-#define RETRY_MS      20
-#define TRIES         5
-#define UNHAPPY_SCORE 2 /* of 5: the agent should know */
+#define CACHE_ENTRIES     20000
+#define CACHE_BYTES       ((size_t)64 << 20)
+#define ADVICE_MAX        8192
+#define TOUCHED_MAX       100000 /* more: everything is stale, which is cheaper than to remember */
+#define UNREAD_MAX        4096
+#define NUMBERS_AT_A_TIME 64 /* persons: a reading that cards wait behind */
+#define NUMBERS_MAX       ((size_t)1 << 20)
+#define RETRY_MS          20
+#define TRIES             5
+#define UNHAPPY_SCORE     2 /* of 5: the agent should know */
 
 struct want {
     char key[NUMBER_TEXT_MAX];
@@ -323,7 +324,7 @@ void card_unwait(struct screenpop *sp, const char *key, struct waiter *w)
 /* Numbers of touched persons: one that a person got just now may be cached as nobody's. */
 struct numbers_job {
     struct screenpop *sp;
-    int64_t *ids;
+    int64_t ids[NUMBERS_AT_A_TIME];
     size_t n;
     struct buf numbers; /* struct owned_number, one after the other */
 };
@@ -380,7 +381,6 @@ static void numbers_done(void *arg, int rc)
         check_number(sp, &number);
     }
     buf_free(&job->numbers);
-    free(job->ids);
     free(job);
     read_numbers(sp);
 }
@@ -390,12 +390,14 @@ static void read_numbers(struct screenpop *sp)
     if (sp->reading_numbers || !sp->unread_n)
         return;
     struct numbers_job *job = xcalloc(1, sizeof(*job));
-    *job = (struct numbers_job){
-        .sp = sp, .ids = sp->unread, .n = sp->unread_n, .numbers = BUF_INIT(NUMBERS_MAX)};
+    job->sp = sp;
+    job->n = sp->unread_n < NUMBERS_AT_A_TIME ? sp->unread_n : NUMBERS_AT_A_TIME;
+    buf_init(&job->numbers, NUMBERS_MAX);
+    memcpy(job->ids, sp->unread, job->n * sizeof(job->ids[0]));
+    sp->unread_n -= job->n;
+    memmove(sp->unread, sp->unread + job->n, sp->unread_n * sizeof(sp->unread[0]));
     struct ledger_read read = {
         .name = "numbers", .run = numbers_run, .done = numbers_done, .arg = job};
-    sp->unread = NULL;
-    sp->unread_n = sp->unread_cap = 0;
     sp->reading_numbers = true;
     if (ledger_read(sp->opts.ledger, &read, true) < 0)
         numbers_done(job, E_BUSY);

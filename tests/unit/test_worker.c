@@ -21,7 +21,8 @@ struct bench {
     int done;
     pthread_t loop_thread;
     char order[16];
-    int groups, largest; /* of the one thread */
+    atomic_int groups;
+    int largest; /* of the one thread */
     atomic_int within;
 };
 
@@ -201,12 +202,57 @@ static void urgent_jobs_run_in_groups(void **state)
     bench_close(&b);
 }
 
+static void wait_for_waiting(struct bench *b, size_t n)
+{
+    while (worker_waiting(b->worker) != n)
+        sched_yield();
+}
+
+/* Whoever is at urgent jobs comes back for more; a second thread is called past a group. */
+static void one_thread_serves_until_there_are_many(void **state)
+{
+    struct bench b;
+    bench_open(&b, 1, 20);
+    worker_free(&b.worker);
+    struct worker_opts o = {.name = "groups",
+                            .threads = 2,
+                            .queue_max = 20,
+                            .open_local = open_local,
+                            .close_local = close_local,
+                            .group_max = 4,
+                            .begin_group = group_begin,
+                            .ctx = &b};
+    b.worker = worker_new(b.loop, &o);
+    struct job j[10];
+    for (int i = 0; i < 10; i++)
+        j[i] = (struct job){&b, (char)('0' + i), i < 4 ? 4 : 10};
+    submit(&j[0], true);
+    wait_for_waiting(&b, 0); /* one thread has it and waits at the gate */
+    for (int i = 1; i < 4; i++)
+        submit(&j[i], true);
+    open_gate(&b, 4);
+    loop_run(b.loop);
+    assert_memory_equal(b.order, "0123", 4);
+    assert_int_equal(b.groups, 2);
+    submit(&j[4], true);
+    wait_for_waiting(&b, 0);
+    for (int i = 5; i < 10; i++)
+        submit(&j[i], true);
+    wait_for_waiting(&b, 1); /* the other thread took four */
+    open_gate(&b, 6);
+    loop_run(b.loop);
+    assert_int_equal(b.done, 10);
+    assert_int_equal(b.groups, 5);
+    bench_close(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(urgent_jobs_go_ahead),
         cmocka_unit_test(a_full_lane_is_busy),
         cmocka_unit_test(urgent_jobs_run_in_groups),
+        cmocka_unit_test(one_thread_serves_until_there_are_many),
         cmocka_unit_test(free_runs_and_answers_what_is_queued),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
