@@ -53,8 +53,12 @@ def test_what_a_source_can_is_done(desk, kind):
     site, pbx, token, phone = desk(kind, FEATURES[kind])
     assert source(site, "pbx-a")["can"] == ["dial", "answer", *CAN[kind][1:]]
     act = actions(phone)
+    assert act("dial", number="13800138000")["ok"] is True
+    assert pbx.dialled()[1:3] == ("1001", "13800138000")
+    assert site.post("/calls", {"number": "13800138000", "device": "pbx-a/1001"}, token=token) == {"ok": True}
+    assert pbx.dialled()[1:3] == ("1001", "13800138000")
     pbx.ring("1.1")
-    phone.expect("pop")
+    phone.expect("pop", call="1.1")
     id = call_until(site, "pbx-a", "1.1", state="delivered")["id"]
     assert act("answer")["ok"] is True
     told(pbx, "1.1", *ANSWER[kind])
