@@ -23,6 +23,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
+#include "base/buf.h"
 #include "base/mem.h"
 #include "base/text.h"
 
@@ -33,6 +34,7 @@ enum {
     OPEN_MS = 10000,    /* to connect and shake hands */
     READ_AT_ONCE = 65536,
     LIBEVENT_READ = 4096, /* most that it reads in a turn */
+    OUT_KEPT = 16384,     /* memory that a link keeps between its turns of writing */
     FINISH_MS = 5000,     /* without a byte taken, while the last words are written */
     FINISH_TRIES = 6,     /* such spans in all, for a peer that takes a little in each */
     LINGER_MS = 500,      /* to let the peer close after them */
@@ -43,8 +45,9 @@ enum state { OPENING, OPEN, FINISHING, LINGERING, DEAD };
 struct conn {
     struct loop *loop;
     struct bufferevent *bev;
-    SSL *ssl;             /* belongs to bev; NULL: plain */
-    struct evbuffer *out; /* written during this turn */
+    SSL *ssl;       /* belongs to bev; NULL: plain */
+    struct buf out; /* written during this turn */
+    bool handed;    /* libevent has bytes of ours that the kernel did not take at once */
     struct conn_opts opts;
     conn_cb *cb;
     void *arg;
@@ -91,7 +94,7 @@ static void destroy(struct conn *c)
         loop_disown(c->loop, &c->owned);
     loop_timer_free(&c->timer);
     bufferevent_free(c->bev);
-    evbuffer_free(c->out);
+    buf_free(&c->out);
     free(c);
 }
 
@@ -211,7 +214,7 @@ static void on_read(struct bufferevent *bev, void *arg)
 
 size_t conn_pending(const struct conn *c)
 {
-    return evbuffer_get_length(c->out) + evbuffer_get_length(bufferevent_get_output(c->bev));
+    return c->out.len + (c->handed ? evbuffer_get_length(bufferevent_get_output(c->bev)) : 0);
 }
 
 static void linger(struct conn *c)
@@ -237,19 +240,26 @@ static void drained(struct conn *c)
 /* Offer what was written in this turn straight to the socket; what it refuses goes to libevent. */
 static void flush(struct conn *c)
 {
-    if (c->state == OPENING || c->state == DEAD || evbuffer_get_length(c->out) == 0)
+    if (c->state == OPENING || c->state == DEAD || c->out.len == 0)
         return;
-    if (!c->ssl && evbuffer_get_length(bufferevent_get_output(c->bev)) == 0)
-        evbuffer_write(c->out, bufferevent_getfd(c->bev));
-    if (evbuffer_get_length(c->out))
-        bufferevent_write_buffer(c->bev, c->out);
-    else
+    ssize_t taken = 0;
+    if (!c->ssl && !c->handed)
+        taken = send(bufferevent_getfd(c->bev), c->out.data, c->out.len, MSG_NOSIGNAL);
+    size_t from = taken > 0 ? (size_t)taken : 0; /* libevent meets the error, if it is one */
+    c->handed = from < c->out.len;
+    if (c->handed)
+        bufferevent_write(c->bev, c->out.data + from, c->out.len - from);
+    if (c->out.cap > OUT_KEPT)
+        buf_free(&c->out);
+    buf_reset(&c->out);
+    if (!c->handed)
         drained(c);
 }
 
 static void on_write(struct bufferevent *bev, void *arg)
 {
     struct conn *c = arg;
+    c->handed = evbuffer_get_length(bufferevent_get_output(bev)) > 0;
     if (conn_pending(c) == 0)
         drained(c);
 }
@@ -263,7 +273,7 @@ void conn_write(struct conn *c, const void *data, size_t len)
         emit(c, CONN_SLOW, NULL, 0);
         return;
     }
-    evbuffer_add(c->out, data, len);
+    buf_add(&c->out, data, len);
     schedule(c);
 }
 
@@ -287,7 +297,7 @@ static void say_up(struct conn *c)
     conn_set_idle(c, c->opts.idle_ms);
     if (!c->paused)
         bufferevent_enable(c->bev, EV_READ);
-    if (evbuffer_get_length(c->out))
+    if (c->out.len)
         schedule(c); /* written before we were up */
     emit(c, CONN_UP, NULL, 0);
 }
@@ -422,7 +432,7 @@ static struct conn *conn_new(struct loop *loop, const struct conn_opts *opts, co
     c->opts.tls_name = NULL; /* used at once, not kept */
     c->cb = cb;
     c->arg = arg;
-    c->out = evbuffer_new();
+    buf_init(&c->out, SIZE_MAX / 4); /* out_max is what bounds it */
     c->timer = loop_timer_new(loop, on_timer, c);
     return c;
 }
@@ -569,7 +579,7 @@ void conn_finish_with(struct conn **conn, const void *data, size_t len)
 {
     struct conn *c = *conn;
     if (c && c->state == OPEN)
-        evbuffer_add(c->out, data, len);
+        buf_add(&c->out, data, len);
     conn_finish(conn);
 }
 

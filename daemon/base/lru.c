@@ -7,9 +7,9 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
 
 #include "base/mem.h"
+#include "base/table.h"
 
 struct item {
     char *key;

@@ -53,19 +53,22 @@ static struct worker_job lane_pop(struct lane *l)
 }
 
 /* Answers are as many as jobs were let in, so this list is bounded by its growth alone. */
-static void answer(struct worker *w, const struct worker_job *job)
+static void answer(struct worker *w, const struct worker_job *jobs, size_t n, bool urgent)
 {
     struct lane *a = &w->answers;
-    if (a->n == a->cap) {
+    pthread_mutex_lock(&w->lock);
+    w->urgent -= urgent;
+    bool first = a->n == 0;
+    while (a->n + n > a->cap) {
         a->cap = a->cap ? a->cap * 2 : 64;
         a->v = xrealloc(a->v, a->cap * sizeof(*a->v));
     }
-    a->v[a->n++] = *job;
-    if (a->n == 1) {
-        uint64_t one = 1;
-        ssize_t n = write(w->back, &one, sizeof(one));
-        (void)n;
-    }
+    memcpy(a->v + a->n, jobs, n * sizeof(*jobs));
+    a->n += n;
+    pthread_mutex_unlock(&w->lock);
+    uint64_t one = 1;
+    ssize_t written = first ? write(w->back, &one, sizeof(one)) : 0;
+    (void)written;
 }
 
 /* Takes urgent jobs, as many as make a group, or one of the others. Under the lock. */
@@ -80,17 +83,16 @@ static size_t take_group(struct worker *w, struct worker_job jobs[GROUP_MAX], bo
 }
 
 /*
- * Wakes threads for the urgent jobs, one for each group of them. Who is at such jobs already comes
- * back for more by itself: a wake-up costs as much as a job, and what two threads know of the pages
- * they read is learned twice. Under the lock.
+ * A thread is to be woken for the urgent jobs: one for each group of them. Who is at such jobs
+ * already comes back for more by itself: a wake-up costs as much as a job, and what two threads
+ * know of the pages they read is learned twice. Under the lock.
  */
-static void call_threads(struct worker *w)
+static bool call_thread(struct worker *w)
 {
     size_t max = (size_t)w->opts.group_max, groups = (w->lanes[LANE_URGENT].n + max - 1) / max;
-    while (w->called < w->idle && (size_t)(w->called + w->urgent) < groups) {
-        w->called++;
-        pthread_cond_signal(&w->more);
-    }
+    bool call = w->called < w->idle && (size_t)(w->called + w->urgent) < groups;
+    w->called += call;
+    return call;
 }
 
 static void wait_for_more(struct worker *w)
@@ -126,10 +128,8 @@ static void *thread_main(void *arg)
             w->urgent += urgent;
             pthread_mutex_unlock(&w->lock);
             run_group(w, jobs, n, local);
+            answer(w, jobs, n, urgent);
             pthread_mutex_lock(&w->lock);
-            w->urgent -= urgent;
-            for (size_t i = 0; i < n; i++)
-                answer(w, &jobs[i]);
         } else if (w->closing) {
             break;
         } else {
@@ -170,7 +170,11 @@ struct worker *worker_new(struct loop *loop, const struct worker_opts *opts)
     if (!w->opts.group_max)
         w->opts.group_max = 1;
     text_copy(w->name, sizeof(w->name), opts->name);
-    pthread_mutex_init(&w->lock, NULL);
+    pthread_mutexattr_t attr;
+    pthread_mutexattr_init(&attr);
+    pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_ADAPTIVE_NP); /* it is never held for long */
+    pthread_mutex_init(&w->lock, &attr);
+    pthread_mutexattr_destroy(&attr);
     pthread_cond_init(&w->more, NULL);
     for (int i = 0; i < LANES; i++) {
         w->lanes[i].cap = opts->queue_max;
@@ -194,11 +198,10 @@ int worker_submit(struct worker *w, const struct worker_job *job, bool urgent)
     bool full = l->n == l->cap || w->closing;
     if (!full)
         lane_push(l, job);
-    if (!full && urgent)
-        call_threads(w);
-    else if (!full)
-        pthread_cond_signal(&w->more);
+    bool call = !full && (!urgent || call_thread(w));
     pthread_mutex_unlock(&w->lock);
+    if (call) /* not within the lock, at which it would stop at once */
+        pthread_cond_signal(&w->more);
     return full ? E_BUSY : 0;
 }
 

@@ -56,16 +56,28 @@ void *list_add(void *list, size_t size)
     LIST(char) *l = list;
     if (l->n == l->cap) {
         l->cap = l->cap ? l->cap * 2 : 4;
-        l->items = xrealloc(l->items, l->cap * size);
+        char *items = xrealloc(l->grown ? l->items : NULL, l->cap * size);
+        if (!l->grown && l->n)
+            memcpy(items, l->items, l->n * size);
+        l->items = items;
+        l->grown = true;
     }
     char *item = l->items + l->n++ * size;
     memset(item, 0, size);
     return item;
 }
 
+#define LIST_WITHIN(c, list)                                                                       \
+    ((c)->list.items = (c)->first.list, (c)->list.cap = ARRAY_LEN((c)->first.list))
+#define LIST_FREE(list) free((list)->grown ? (list)->items : NULL)
+
 struct call *call_new(void)
 {
     struct call *c = xcalloc(1, sizeof(*c));
+    LIST_WITHIN(c, events);
+    LIST_WITHIN(c, offers);
+    LIST_WITHIN(c, parties);
+    LIST_WITHIN(c, gone);
     fold_reset(c);
     return c;
 }
@@ -76,11 +88,11 @@ void call_free(struct call **c)
         return;
     for (size_t i = 0; i < (*c)->events.n; i++)
         free((*c)->events.items[i]);
-    free((*c)->events.items);
-    free((*c)->offers.items);
-    free((*c)->transfers.items);
-    free((*c)->parties.items);
-    free((*c)->gone.items);
+    LIST_FREE(&(*c)->events);
+    LIST_FREE(&(*c)->offers);
+    LIST_FREE(&(*c)->transfers);
+    LIST_FREE(&(*c)->parties);
+    LIST_FREE(&(*c)->gone);
     free(*c);
     *c = NULL;
 }

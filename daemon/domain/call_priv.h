@@ -21,11 +21,13 @@ struct gone {
     enum call_end why;
 };
 
-/** A list of small things that grows; items are reset by the fold, memory is kept. */
+/** A list of small things that grows; items are reset by the fold, memory is kept. The first ones
+ * lie in the call itself. */
 #define LIST(type)                                                                                 \
     struct {                                                                                       \
         type *items;                                                                               \
         size_t n, cap;                                                                             \
+        bool grown; /* items is memory of its own */                                               \
     }
 
 /** What the events come to: made anew by each fold. Texts belong to the kept events. */
@@ -52,6 +54,12 @@ struct call {
     struct folded f;
     int64_t dropped_hold_ms; /* of hold pairs that were let go from a long call */
     uint32_t version;
+    struct {
+        struct kept *events[6];
+        struct call_offer offers[2];
+        struct party parties[2];
+        struct gone gone[2];
+    } first;
 };
 
 /** One more item at the end, zeroed; a pointer to it. */

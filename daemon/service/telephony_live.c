@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/table.h"
 #include "base/text.h"
 #include "service/telephony_priv.h"
 

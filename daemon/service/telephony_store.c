@@ -315,6 +315,18 @@ static void seal(struct telephony *t)
     DL_APPEND(t->unstored.sealed, b);
 }
 
+/* The walk over a batch comes to calls that were not looked at for some time: the next one is on
+ * its way from memory meanwhile. */
+static void look_ahead(const struct call_image *image)
+{
+    const struct call_image *next = image->next;
+    if (!next)
+        return;
+    __builtin_prefetch(next->ref->live);
+    if (next->next)
+        __builtin_prefetch(next->next->ref);
+}
+
 /* The calls do not wait for this batch, nor it for their cards. */
 static void unseal(struct call_batch *b)
 {
@@ -322,6 +334,7 @@ static void unseal(struct call_batch *b)
     DL_DELETE(b->t->unstored.sealed, b);
     DL_FOREACH (b->images, image) {
         struct live *l = image->ref->live;
+        look_ahead(image);
         if (!l)
             continue;
         l->sealed--;
@@ -519,6 +532,7 @@ void batch_publish(void *telephony, void *batch)
     struct call_batch *b = batch;
     struct call_image *image;
     DL_FOREACH (b->images, image) {
+        look_ahead(image);
         if (image->refused)
             continue;
         if (image->ref->live)
