@@ -181,6 +181,12 @@ static void fetch_pending_tls(struct conn *c)
     }
 }
 
+/* Input that is kept at most. */
+static size_t in_kept(const struct conn *c)
+{
+    return c->opts.raw ? c->opts.in_max : c->opts.line_max + READ_AHEAD;
+}
+
 /*
  * libevent 2.1 reads 4 KiB a turn, whatever it is told. A stream that brought as much is read on at
  * once: a PBX in its busy hour sends megabytes a second. Its end and its errors are libevent's to
@@ -190,11 +196,11 @@ static void read_on(struct conn *c)
 {
     struct evbuffer *in = bufferevent_get_input(c->bev);
     struct evbuffer_iovec room;
-    size_t have = evbuffer_get_length(in), most = READ_AT_ONCE;
-    if (!c->opts.raw || c->ssl || !may_read(c) || have < LIBEVENT_READ || have >= c->opts.in_max)
+    size_t have = evbuffer_get_length(in), most = READ_AT_ONCE, kept = in_kept(c);
+    if (c->ssl || !may_read(c) || have < LIBEVENT_READ || have >= kept)
         return;
-    if (most > c->opts.in_max - have)
-        most = c->opts.in_max - have;
+    if (most > kept - have)
+        most = kept - have;
     evbuffer_unfreeze(in, 0);
     if (evbuffer_reserve_space(in, (ev_ssize_t)most, &room, 1) == 1) {
         ssize_t n = recv(bufferevent_getfd(c->bev), room.iov_base, most, MSG_DONTWAIT);
@@ -448,8 +454,7 @@ static void open_bev(struct conn *c, evutil_socket_t fd, enum bufferevent_ssl_st
         c->bev = bufferevent_socket_new(base, fd, BEV_OPT_CLOSE_ON_FREE);
     }
     assert(c->bev); /* fails without memory only */
-    size_t high = c->opts.raw ? c->opts.in_max : c->opts.line_max + READ_AHEAD;
-    bufferevent_setwatermark(c->bev, EV_READ, 0, high);
+    bufferevent_setwatermark(c->bev, EV_READ, 0, in_kept(c));
     bufferevent_set_max_single_read(c->bev, READ_AT_ONCE);
     bufferevent_setcb(c->bev, on_read, on_write, on_event, c);
     bufferevent_enable(c->bev, EV_WRITE);
