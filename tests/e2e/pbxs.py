@@ -5,6 +5,7 @@ import hashlib
 import json
 import queue
 import socket
+import ssl
 import threading
 import time
 import urllib.parse
@@ -50,10 +51,13 @@ class Link:
 
 
 class Pbx:
-    """What both kinds have in common. tiny: as little as possible fits between us and the daemon."""
+    """What both kinds have in common. tiny: as little as possible fits between us and the daemon; tls: (certificate, key)."""
 
-    def __init__(self, tiny=False):
-        self.port, self.tiny = 0, tiny
+    def __init__(self, tiny=False, tls=None):
+        self.port, self.tiny, self.tls = 0, tiny, None
+        if tls:
+            self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self.tls.load_cert_chain(*tls)
         self.link = None  # the one that signed in last
         self.attempts, self.signed_in = 0, 0
         self.asked = queue.Queue()
@@ -86,7 +90,15 @@ class Pbx:
                 return
             self.links.append(link)
             self.attempts += 1
-            threading.Thread(target=self.serve, args=(link,), daemon=True).start()
+            threading.Thread(target=self.greet, args=(link,), daemon=True).start()
+
+    def greet(self, link):
+        try:
+            if self.tls:
+                link.sock = self.tls.wrap_socket(link.sock, server_side=True)
+            self.serve(link)
+        except OSError:  # a certificate that is not trusted
+            link.sock.close()
 
     def down(self):
         """Gone, without a word; nobody listens."""
@@ -242,6 +254,10 @@ class Asterisk(Pbx):
         for id in [i for i, leg in self.legs.items() if leg["Linkedid"] == call]:
             self.event("Hangup", ("", self.legs.pop(id)), Cause=cause)
 
+    def list(self, call, device="1001"):
+        """The call stands in the list of channels, talking."""
+        self.channels = [{**self.legs[id], "BridgeId": f"b-{call}", "Duration": "00:00:01"} for id in (call, f"{call}-{device}")]
+
     def paused(self, device, paused, reason=""):
         self.event("QueueMemberPause", Queue="service", Interface=f"PJSIP/{device}", Paused=int(paused), PausedReason=reason, Status=1)
 
@@ -386,6 +402,13 @@ class Freeswitch(Pbx):
         for id in [i for i in self.legs if i == call or i.startswith(f"{call}-")]:
             self.event("CHANNEL_HANGUP_COMPLETE", self.legs.pop(id), **{
                 "Hangup-Cause": cause, "variable_sip_hangup_disposition": "recv_bye" if id == by else "send_bye"})
+
+    def list(self, call, device="1001"):
+        """The call stands in the list of channels, talking."""
+        self.rows = [{"uuid": id, "direction": leg["Call-Direction"], "created_epoch": str(int(time.time())), "name": leg["Channel-Name"],
+                      "cid_num": leg["Caller-Caller-ID-Number"], "dest": leg["Caller-Destination-Number"],
+                      "context": leg["Caller-Context"], "presence_id": f"{device}@fs.local" if id != call else "", "callstate": "ACTIVE",
+                      "call_uuid": call} for id, leg in self.legs.items() if id in (call, f"{call}-{device}")]
 
     def paused(self, device, paused, reason=""):
         self.event("CUSTOM", **{"Event-Subclass": "callcenter::info", "CC-Action": "agent-status-change",

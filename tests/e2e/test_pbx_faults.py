@@ -99,6 +99,23 @@ def test_a_wrong_secret_is_tried_slowly_until_it_is_right(make, rack, kind):
     assert not [line for line in site.log if "another" in line or "s3cret" in line or "ClueCon" in line]
 
 
+def test_a_manager_over_tls(make, rack, certificate):
+    """With its authority known; without, the link stays down and says why."""
+    pbx, stranger = rack("ami", tls=certificate), rack("ami", tls=certificate)
+    site = make(start=False)
+    site.plugin("pbx-a", pbx.conf("pbx-a", f"tls: true\ntls_ca: {certificate[0]}\n"))
+    site.plugin("pbx-b", stranger.conf("pbx-b", "tls: true\n"))
+    site.start()
+    until(site, "pbx-a", "up")
+    phone = site.agent("1001")
+    pbx.ring("1.1")
+    assert phone.expect("pop")["party"] == "+8613800138000"
+    assert actions(phone)("hangup")["ok"]
+    pbx.action("Hangup")
+    site.logged("pbx-b: link to .* is down: .*certificate")
+    assert stranger.signed_in == 0 and stranger.asked.empty()
+
+
 # -- a peer that does not read --
 
 
@@ -150,6 +167,40 @@ def test_a_stream_that_breaks_off_within_a_message(make, rack, kind):
     pbx.ring("1.2")
     pbx.answer("1.2")
     call_until(site, "pbx-a", "1.2", state="established", gap=False)
+
+
+@KINDS
+def test_a_daemon_that_is_killed_with_calls_on(make, rack, kind):
+    """Back, it finds the call that lives and the one that ended: no second call, no second ticket, no ghost."""
+    pbx = rack(kind)
+    site = start(make, {"pbx-a": pbx})
+    steward.sample_owners(site)
+    token = site.user("li.na", device="1001")
+    for call, calling in ("1.1", "13800138000"), ("2.1", "+85291234567"):
+        pbx.ring(call, calling=calling)
+        pbx.answer(call)
+        call_until(site, "pbx-a", call, state="established")
+        site.ticket(caller="+85291234567" if calling[0] == "+" else f"+86{calling}")
+    rows = {c["call"]: c for c in site.get("/calls")["items"]}
+    site.kill()
+    say, pbx.say = pbx.say, lambda text: None
+    pbx.hang_up("2.1", by="2.1")
+    pbx.say = say
+    pbx.list("1.1")
+    site.start()
+    until(site, "pbx-a", "up")
+    ended = call_until(site, "pbx-a", "2.1", state="cleared")
+    assert (ended["gap"], ended["disposition"], ended["id"]) == (True, "answered", rows["2.1"]["id"])
+    phone = site.agent("1001", token=token)
+    pop = phone.expect("pop", call="1.1")
+    assert pop["owners"][0]["name"] == "王芳"
+    lives = call_until(site, "pbx-a", "1.1", state="established")
+    assert (lives["id"], lives["agent"], lives["gap"]) == (rows["1.1"]["id"], "li.na", True)
+    assert (lives["started_at"], lives["answered_at"]) == (rows["1.1"]["started_at"], rows["1.1"]["answered_at"])
+    pbx.hang_up("1.1", by="1.1")
+    assert phone.expect("pop_end", call="1.1")["reason"] == "cleared"
+    call_until(site, "pbx-a", "1.1", state="cleared", hung_up_by="caller")
+    assert len(site.get("/calls")["items"]) == 2 and len(site.get("/tickets")["items"]) == 2
 
 
 @KINDS
