@@ -94,6 +94,21 @@ bool conf_node_is_null(const struct conf_node *n)
     return n->text[0] == '\0' || strcmp(n->text, "~") == 0 || strcmp(n->text, "null") == 0;
 }
 
+bool conf_node_equal(const struct conf_node *a, const struct conf_node *b)
+{
+    if (a->kind != b->kind || a->n != b->n || a->quoted != b->quoted)
+        return false;
+    if (a->kind == CONF_SCALAR)
+        return strcmp(a->text, b->text) == 0;
+    for (size_t i = 0; i < a->n; i++) {
+        if (a->kind == CONF_MAPPING && !conf_node_equal(a->keys[i], b->keys[i]))
+            return false;
+        if (!conf_node_equal(a->values[i], b->values[i]))
+            return false;
+    }
+    return true;
+}
+
 static struct conf_node *scalar_of_json(const json_t *v)
 {
     char number[32] = "";

@@ -50,6 +50,8 @@ void conf_node_free(struct conf_node **n);
 const struct conf_node *conf_node_get(const struct conf_node *n, const char *key);
 /** True for a plain scalar that says nothing: empty, null, ~. */
 bool conf_node_is_null(const struct conf_node *n);
+/** Whether two trees say the same in the same order, wherever they stand. */
+bool conf_node_equal(const struct conf_node *a, const struct conf_node *b);
 
 /* For builders of trees. */
 struct conf_node *conf_node_new(enum conf_node_kind kind, const char *file, int line, int column);

@@ -190,11 +190,32 @@ struct diff_lists {
     struct buf *now, *later;
 };
 
+static void list_add_name(struct buf *out, const char *what, const char *name)
+{
+    buf_printf(out, "%s%s%s", out->len ? ", " : "", what, name);
+}
+
 static void changed(void *ctx, const char *path, const struct conf_key *key)
 {
     const struct diff_lists *lists = ctx;
-    struct buf *out = key->flags & CONF_RELOAD ? lists->now : lists->later;
-    buf_printf(out, "%s%s", out->len ? ", " : "", path);
+    list_add_name(key->flags & CONF_RELOAD ? lists->now : lists->later, "", path);
+}
+
+/* Instances come and go, and take what is new to them; another plugin under the same name waits. */
+static void diff_instances(const struct site *old, const struct site *now_site,
+                           const struct diff_lists *lists)
+{
+    for (size_t i = 0; i < now_site->instances_n; i++) {
+        const struct site_instance *in = &now_site->instances[i];
+        const struct site_instance *was = site_instance(old, in->name);
+        if (was && strcmp(was->plugin, in->plugin) != 0)
+            list_add_name(lists->later, "plugin ", in->name);
+        else if (!was || !conf_node_equal(was->node, in->node))
+            list_add_name(lists->now, "plugin ", in->name);
+    }
+    for (size_t i = 0; i < old->instances_n; i++)
+        if (!site_instance(now_site, old->instances[i].name))
+            list_add_name(lists->now, "plugin ", old->instances[i].name);
 }
 
 void site_diff(const struct site *old, const struct site *now_site, struct buf *now,
@@ -202,6 +223,7 @@ void site_diff(const struct site *old, const struct site *now_site, struct buf *
 {
     struct diff_lists lists = {now, later};
     conf_table_diff(site_table, old, now_site, changed, &lists);
+    diff_instances(old, now_site, &lists);
 }
 
 void site_to_json(const struct site *s, struct buf *out)

@@ -252,9 +252,9 @@ void site_each_account(const struct site *s,
                        void (*fn)(void *ctx, const char *where, const char *account), void *ctx);
 
 /**
- * What differs between two configurations: key names ("listen.http") that can be taken while
- * running go to `now`, those that need a restart to `later`; both are lists joined by ", ", empty
- * if none.
+ * What differs between two configurations: key names ("listen.http") and instances ("plugin
+ * pbx-a") that can be taken while running go to `now`, those that need a restart to `later`; both
+ * are lists joined by ", ", empty if none.
  */
 void site_diff(const struct site *old, const struct site *now_site, struct buf *now,
                struct buf *later);

@@ -55,6 +55,23 @@ def test_one_extension_on_two_pbxs_is_two_devices(make, rack, kinds):
     steward.eventually(lambda: states() == {"li.na": "ready", "wang.wei": "not_ready"}, "one of them paused")
 
 
+def test_one_comes_and_goes_with_a_reload(make, rack):
+    """The others are not touched, and the answer names what was taken."""
+    pbxs = {"pbx-a": rack("ami"), "pbx-b": rack("esl")}
+    site = start(make, {"pbx-a": pbxs["pbx-a"]})
+    assert "nothing has changed" in site.ctl("reload").stdout
+    site.plugin("pbx-b", pbxs["pbx-b"].conf("pbx-b"))
+    assert "taken: plugin pbx-b\n" in site.ctl("reload").stdout
+    until(site, "pbx-b", "up")
+    site.plugin("pbx-b", pbxs["pbx-b"].conf("pbx-b", "domain: fs.local\n"))
+    assert "taken: plugin pbx-b\n" in site.ctl("reload").stdout
+    steward.eventually(lambda: pbxs["pbx-b"].signed_in == 2, "signed in with what is new")
+    (site.folder / "plugins.d" / "pbx-b.yaml").unlink()
+    assert "taken: plugin pbx-b\n" in site.ctl("reload").stdout
+    assert "stopped" in until(site, "pbx-b", "down")["error"]
+    assert pbxs["pbx-a"].signed_in == 1 and until(site, "pbx-a", "up")
+
+
 def test_one_that_is_down_disturbs_nobody(make, rack):
     pbxs = {"pbx-a": rack("ami"), "pbx-b": rack("esl"), "pbx-c": rack("ami")}
     site = start(make, pbxs)

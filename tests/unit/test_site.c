@@ -394,6 +394,45 @@ static void test_instances(void **state)
     site_unref(&s);
 }
 
+/* What the second file says of an instance `a` after the first said "plugin: gw, url: u". */
+static void test_instances_diff(void **state)
+{
+    static const struct {
+        const char *text, *now, *later;
+    } rows[] = {
+        {"plugin: gw\nname: a\nurl: u\n", "", ""},
+        {"# moved\n\nplugin:   gw\nname: a\nurl: u\n", "", ""},
+        {"plugin: gw\nname: a\nurl: v\n", "plugin a", ""},
+        {"plugin: gw\nname: a\nurl: u\nlist: [x]\n", "plugin a", ""},
+        {"plugin: other\nname: a\nurl: u\n", "", "plugin a"},
+        {"plugin: gw\nname: b\nurl: u\n", "plugin b, plugin a", ""},
+    };
+    char dir[] = "/tmp/test_site_XXXXXX", d[64], file[64];
+    assert_non_null(mkdtemp(dir));
+    (void)snprintf(d, sizeof(d), "%s/plugins.d", dir);
+    (void)snprintf(file, sizeof(file), "%s/steward.yaml", dir);
+    assert_int_equal(mkdir(d, 0700), 0);
+    write_file(dir, "steward.yaml", "");
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct conf_faults faults = {0};
+        struct buf now = BUF_INIT(4096), later = BUF_INIT(4096);
+        write_file(d, "1.yaml", rows[0].text);
+        struct site *a = site_load(file, &faults);
+        write_file(d, "1.yaml", rows[i].text);
+        struct site *b = site_load(file, &faults);
+        assert_non_null(a);
+        assert_non_null(b);
+        site_diff(a, b, &now, &later);
+        assert_string_equal(buf_str(&now), rows[i].now);
+        assert_string_equal(buf_str(&later), rows[i].later);
+        conf_faults_free(&faults);
+        buf_free(&now);
+        buf_free(&later);
+        site_unref(&a);
+        site_unref(&b);
+    }
+}
+
 static void test_instance_faults(void **state)
 {
     static const struct {
@@ -452,6 +491,7 @@ int main(void)
         cmocka_unit_test(test_policy_for),
         cmocka_unit_test(test_accounts_and_diff),
         cmocka_unit_test(test_instances),
+        cmocka_unit_test(test_instances_diff),
         cmocka_unit_test(test_instance_faults),
         cmocka_unit_test(test_languages),
     };
