@@ -67,6 +67,14 @@ int64_t ledger_now(const struct ledger_tx *tx);
 /** Which attempt at a transaction this is: for what a module gathers within one batch and must
  * forget when the batch is run again. Counts up, starts at 1. */
 uint64_t ledger_round(const struct ledger_tx *tx);
+/**
+ * What may fail alone within a command: begin, then end with its result. The end gives 0 if the
+ * part is kept, or is undone with its effects because it failed; an error must go up and out of the
+ * command. Parts cost nothing as long as none fails: the batch in which one does is run again, and
+ * only then do savepoints stand around them. They do not nest.
+ */
+int ledger_part_begin(struct ledger_tx *tx) MUST_CHECK;
+int ledger_part_end(struct ledger_tx *tx, int rc) MUST_CHECK;
 /** The message that done will get beside a negative rc; returns rc. */
 int ledger_refuse(struct ledger_tx *tx, int rc, const char *fmt, ...) PRINTF_LIKE(3, 4);
 /** Call fn(ctx, arg) on the loop after the commit; on rollback only free_arg(arg). free_arg may be

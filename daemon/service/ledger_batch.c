@@ -80,6 +80,31 @@ static bool store_failed(int rc)
     return rc == E_BUSY || rc == E_IO || rc == E_FATAL || rc == E_UNCERTAIN;
 }
 
+int ledger_part_begin(struct ledger_tx *tx)
+{
+    tx->part_effects = tx->effects_n;
+    tx->part_hooks = tx->hooks_n;
+    return tx->careful ? db_savepoint(tx->db) : 0;
+}
+
+int ledger_part_end(struct ledger_tx *tx, int rc)
+{
+    if (!db_in_transaction(tx->db) || store_failed(rc)) {
+        return rc < 0 ? rc : E_IO;
+    }
+    if (!tx->careful) {
+        tx->part_failed = rc < 0;
+        return rc < 0 ? rc : 0;
+    }
+    if (rc >= 0) {
+        return db_release(tx->db);
+    }
+    drop_effects(tx, tx->part_effects);
+    tx->hooks_n = tx->part_hooks;
+    db_rollback_to(tx->db);
+    return db_in_transaction(tx->db) ? 0 : E_IO;
+}
+
 static void entry_refuse(struct entry *e, int rc, const char *why)
 {
     e->rc = rc;
@@ -115,7 +140,7 @@ static int run_entry(struct runner *r, struct entry *e)
         e->effects_to = tx->effects_n;
         return e->cmd.whole ? 0 : db_release(r->db);
     }
-    if (e->cmd.whole) {
+    if (e->cmd.whole || tx->part_failed) {
         return rc;
     }
     bool insists = e->cmd.insist && (rc == E_BUSY || rc == E_IO);
@@ -146,6 +171,10 @@ static int run_hooks(struct runner *r)
  * effects begin. */
 static int run_batch(struct runner *r, int *n, size_t *hooks_from, int64_t start)
 {
+    r->tx.why.text[0] = 0;
+    r->tx.hooks_n = 0;
+    r->tx.part_failed = false;
+    r->tx.round++;
     int rc = db_begin(r->db);
     struct entry *e;
     DL_FOREACH (r->todo, e) {
@@ -216,17 +245,23 @@ static void give_up(struct runner *r, int rc, int n, struct round *out)
     }
 }
 
-static void round_failed(struct runner *r, int rc, int n, struct round *out)
+/* As if the first n commands had not been run. */
+static void undo_batch(struct runner *r, int n)
 {
-    snprintf(out->why.text, sizeof(out->why.text), "%s",
-             r->tx.why.text[0] && !store_failed(rc) ? r->tx.why.text : db_last_error(r->db));
-    out->rc = rc;
     db_rollback(r->db);
     drop_effects(&r->tx, 0);
     struct entry *e = r->todo;
     for (int i = 0; i < n; i++, e = e->next) {
         entry_forget(e);
     }
+}
+
+static void round_failed(struct runner *r, int rc, int n, struct round *out)
+{
+    snprintf(out->why.text, sizeof(out->why.text), "%s",
+             r->tx.why.text[0] && !store_failed(rc) ? r->tx.why.text : db_last_error(r->db));
+    out->rc = rc;
+    undo_batch(r, n);
     r->failures++;
     r->limit = 1;
     give_up(r, rc, n, out);
@@ -238,10 +273,14 @@ void runner_round(struct runner *r, struct round *out)
     size_t hooks_from = 0;
     int64_t start = clock_mono_us();
     *out = (struct round){0};
-    r->tx.why.text[0] = 0;
-    r->tx.hooks_n = 0;
-    r->tx.round++;
+    r->tx.careful = false;
     int rc = run_batch(r, &n, &hooks_from, start);
+    if (rc < 0 && r->tx.part_failed) {
+        undo_batch(r, n);
+        n = 0;
+        r->tx.careful = true;
+        rc = run_batch(r, &n, &hooks_from, clock_mono_us());
+    }
     if (rc < 0) {
         round_failed(r, rc, n, out);
     } else {

@@ -51,6 +51,9 @@ struct ledger_tx {
     size_t effects_n, effects_cap;
     struct hook *hooks;
     size_t hooks_n, hooks_cap;
+    bool careful;                    /* parts have savepoints */
+    bool part_failed;                /* without one: the batch is to be run again, carefully */
+    size_t part_effects, part_hooks; /* how many there were before the part under way */
 };
 
 /** The ledger thread's own: what it has taken from the queue and how it fares. */

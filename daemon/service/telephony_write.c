@@ -22,21 +22,6 @@ static bool is_lost(struct db *db, int rc)
            rc == E_UNCERTAIN;
 }
 
-/* One fault must not lose the call, let alone others: it is undone alone and said aloud. The
- * transaction's own errors go up. */
-static int settle(struct ledger_tx *tx, struct call_image *image, const char *what, int rc)
-{
-    struct db *db = ledger_db(tx);
-    if (is_lost(db, rc))
-        return rc < 0 ? rc : E_IO;
-    if (rc < 0) {
-        log_error(&image->source->log, "call %s: %s: %s", image->row.call, what, err_name(rc));
-        db_rollback_to(db);
-        return E_OK;
-    }
-    return db_release(db);
-}
-
 static int write_image(struct ledger_tx *tx, struct call_image *image)
 {
     image->row.source_id = image->source->id;
@@ -182,12 +167,13 @@ static rule_fn *rule_of(const struct rules *r, const struct call_image *image, b
     return text_eq(image->row.disposition, "blocked") ? NULL : on_unanswered;
 }
 
+/* One fault must not lose the call, let alone others: it is undone alone and said aloud. */
 static int apply_rule(struct rules *r, struct call_image *image, bool end)
 {
     rule_fn *rule = rule_of(r, image, end);
     if (!rule)
         return E_OK;
-    int rc = db_savepoint(ledger_db(r->tx));
+    int rc = ledger_part_begin(r->tx);
     if (rc < 0)
         return rc;
     if (is_unknown(image)) { /* the call before it in this batch left a callback */
@@ -196,7 +182,11 @@ static int apply_rule(struct rules *r, struct call_image *image, bool end)
     }
     if (rc == E_OK)
         rc = rule(r, image);
-    return settle(r->tx, image, end ? "its end" : "its answer", rc);
+    int kept = ledger_part_end(r->tx, rc);
+    if (rc < 0 && kept == E_OK)
+        log_error(&image->source->log, "call %s: its %s: %s", image->row.call,
+                  end ? "end" : "answer", err_name(rc));
+    return kept;
 }
 
 /* Gateways that asked for it hear of the whole call, once, with the ticket that came of it. */

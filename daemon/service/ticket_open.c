@@ -45,16 +45,14 @@ void ticket_opened(struct ticket *k, bool by_answered_call)
 /* The one unit that the person holds now; 0 if there are several or none. */
 int ticket_only_unit(struct db *db, int64_t person_id, int32_t today, int64_t *unit_id)
 {
-    struct db_q *q = db_query(db, "SELECT DISTINCT unit_id FROM tenure WHERE person_id=$1 "
-                                  "AND (to_on IS NULL OR to_on>=$2) LIMIT 2");
-    int n = 0;
+    struct db_q *q = db_query(db, "SELECT min(unit_id),max(unit_id) FROM tenure WHERE person_id=$1 "
+                                  "AND (to_on IS NULL OR to_on>=$2)");
 
     *unit_id = 0;
     db_bind_int(q, 1, person_id);
     db_bind_int(q, 2, today);
-    while (db_row(q)) {
-        *unit_id = n++ ? 0 : db_int(q, 0);
-    }
+    if (db_row(q) && db_int(q, 0) == db_int(q, 1))
+        *unit_id = db_int(q, 0);
     return db_end(q);
 }
 

@@ -166,28 +166,43 @@ static int open_of_number(struct db *db, const char *number, int64_t *id)
     return one_int(q, id);
 }
 
+static int open_of_person(struct db *db, int64_t person_id, int64_t *id)
+{
+    struct db_q *q = db_query(db, "SELECT max(id) FROM ticket WHERE person_id=$1 "
+                                  "AND closed_at IS NULL");
+    db_bind_int(q, 1, person_id);
+    return one_int(q, id);
+}
+
+/* CROSS JOIN: SQLite keeps this order, and needs no table of its own for the household. */
 static int open_of_household(struct db *db, int64_t person_id, int32_t today, int64_t *id)
 {
     struct db_q *q = db_query(
-        db, "SELECT max(id) FROM ticket WHERE closed_at IS NULL AND (person_id=$1 OR person_id IN "
-            "(SELECT b.person_id FROM tenure a JOIN tenure b ON b.unit_id=a.unit_id "
-            "WHERE a.person_id=$1 AND (a.to_on IS NULL OR a.to_on>=$2) "
-            "AND (b.to_on IS NULL OR b.to_on>=$2) "
-            "AND b.role NOT IN ('agent','emergency_contact')))");
+        db, "SELECT max(k.id) FROM tenure a CROSS JOIN tenure b CROSS JOIN ticket k "
+            "WHERE a.person_id=$1 AND (a.to_on IS NULL OR a.to_on>=$2) AND b.unit_id=a.unit_id "
+            "AND (b.to_on IS NULL OR b.to_on>=$2) AND b.role NOT IN ('agent','emergency_contact') "
+            "AND k.person_id=b.person_id AND k.closed_at IS NULL");
     db_bind_int(q, 1, person_id);
     db_bind_int(q, 2, today);
     return one_int(q, id);
 }
 
+static int64_t later(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
 int repo_ticket_open_of(struct db *db, int64_t person_id, const char *number, int32_t today,
                         int64_t *id)
 {
-    int64_t by_number = 0, by_household = 0;
+    int64_t by_number = 0, own = 0, by_household = 0;
     int rc = number ? open_of_number(db, number, &by_number) : 0;
 
     if (!rc && person_id)
+        rc = open_of_person(db, person_id, &own);
+    if (!rc && person_id)
         rc = open_of_household(db, person_id, today, &by_household);
-    *id = by_number > by_household ? by_number : by_household;
+    *id = later(later(by_number, own), by_household);
     return rc;
 }
 

@@ -468,6 +468,64 @@ static void test_whole(void **state)
     }
 }
 
+static int one_part(struct ledger_tx *tx, const struct job *job, int n)
+{
+    char name[48];
+    snprintf(name, sizeof(name), "%s.%d", job->name, n);
+    int rc = ledger_part_begin(tx);
+    if (rc < 0) {
+        return rc;
+    }
+    struct db_q *q = db_query(ledger_db(tx), "INSERT INTO estate (name) VALUES ($1)");
+    db_bind_text(q, 1, name);
+    rc = db_run(q);
+    ledger_effect(tx, tell, NULL, xstrdup(name), free);
+    if (n == 1) {
+        ledger_before_commit(tx, hook_run, &hooks);
+        rc = E_INVALID;
+    }
+    return ledger_part_end(tx, rc);
+}
+
+static int run_parts(struct ledger_tx *tx, struct job *job)
+{
+    int rc = 0;
+    for (int i = 0; i < 3 && rc == 0; i++) {
+        rc = one_part(tx, job, i);
+    }
+    return rc;
+}
+
+/* A part that fails is undone alone, with its effects: not its command, not its neighbours. */
+static void test_parts(void **state)
+{
+    enum { N = 6 };
+    static struct job jobs[N];
+    memset(jobs, 0, sizeof(jobs));
+    hooks = 0;
+    start(0);
+    for (int i = 0; i < N; i++) {
+        snprintf(jobs[i].name, sizeof(jobs[i].name), "t%d", i);
+        jobs[i].whole = i == 4;
+        jobs[i].refuse = i == 2;
+        jobs[i].also = i == 1 || i == 4 ? run_parts : NULL;
+        assert_int_equal(submit(&jobs[i]), 0);
+    }
+    settle();
+    for (int i = 0; i < N; i++) {
+        assert_int_equal(jobs[i].dones, 1);
+        assert_int_equal(jobs[i].rc, i == 2 ? E_CONFLICT : 0);
+        assert_int_equal(on_disk(jobs[i].name), i != 2);
+        assert_int_equal(was_told(jobs[i].name), i != 2);
+    }
+    static const char *const parts[] = {"t1.0", "t1.1", "t1.2", "t4.0", "t4.1", "t4.2"};
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+        assert_int_equal(on_disk(parts[i]), i % 3 != 1);
+        assert_int_equal(was_told(parts[i]), i % 3 != 1);
+    }
+    assert_int_equal(hooks, 0);
+}
+
 static struct job follow_up;
 
 static void submit_follow_up(struct job *job)
@@ -582,10 +640,18 @@ static void test_refuses_bad_store(void **state)
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-    const struct CMUnitTest tests[] = {
-        T(test_order),           T(test_hooks),     T(test_breaking_hook),
-        T(test_fail_nth),        T(test_full_disk), T(test_pressure),
-        T(test_expect),          T(test_whole),     T(test_stop),
-        T(test_stop_while_full), T(test_readers),   T(test_refuses_bad_store)};
+    const struct CMUnitTest tests[] = {T(test_order),
+                                       T(test_hooks),
+                                       T(test_breaking_hook),
+                                       T(test_fail_nth),
+                                       T(test_full_disk),
+                                       T(test_pressure),
+                                       T(test_expect),
+                                       T(test_whole),
+                                       T(test_parts),
+                                       T(test_stop),
+                                       T(test_stop_while_full),
+                                       T(test_readers),
+                                       T(test_refuses_bad_store)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
