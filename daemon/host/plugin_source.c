@@ -45,7 +45,6 @@ int source_register(struct instance *in, const struct steward_cti_ops *ops, void
     struct telephony_adapter adapter = {
         .plugin = in->module, .action = ops->action ? on_action : NULL, .ctx = in};
     telephony_attach(in->source, &adapter);
-    telephony_cut_off(in->source); /* calls of our last life: nobody listened since */
     return 0;
 }
 
@@ -115,11 +114,8 @@ void source_state(struct instance *in, enum steward_source_state state, uint32_t
         guard_fault(in, "cti_state: state %d, can %x", (int)state, can);
         return;
     }
-    if (!in->source)
-        return;
-    telephony_source_state(in->source, state, can, error);
-    if (state < STEWARD_SOURCE_SYNCING) /* a PBX repeats nothing */
-        telephony_cut_off(in->source);
+    if (in->source)
+        telephony_source_state(in->source, state, can, error);
 }
 
 void source_resync(struct instance *in, bool begin)

@@ -84,11 +84,20 @@ void telephony_detach(struct telephony_source *s, const void *ctx, const char *e
     actions_source_down(s);
 }
 
+static void count_gap(struct telephony_source *s)
+{
+    s->gaps++;
+    s->t->stats.gaps++;
+}
+
 void telephony_source_state(struct telephony_source *s, enum steward_source_state state,
                             uint32_t can, const char *error)
 {
+    bool back = s->state < STEWARD_SOURCE_SYNCING && state == STEWARD_SOURCE_SYNCING;
     s->can = can;
     set_state(s, state, error);
+    if (back && live_mark_gap(s))
+        count_gap(s);
     if (state == STEWARD_SOURCE_DOWN) {
         s->syncing = false;
         actions_source_down(s);
@@ -368,12 +377,6 @@ static int refuse(struct telephony_source *s, int rc)
     return rc;
 }
 
-static void count_gap(struct telephony_source *s)
-{
-    s->gaps++;
-    s->t->stats.gaps++;
-}
-
 int telephony_event(struct telephony_source *s, int64_t seq, const struct steward_cti_event *ev,
                     struct errmsg *why)
 {
@@ -406,12 +409,6 @@ int telephony_event(struct telephony_source *s, int64_t seq, const struct stewar
 }
 
 /* ---- snapshots ---- */
-
-void telephony_cut_off(struct telephony_source *s)
-{
-    if (live_mark_gap(s))
-        count_gap(s);
-}
 
 void telephony_resync_begin(struct telephony_source *s)
 {

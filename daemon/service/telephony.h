@@ -84,7 +84,10 @@ const char *telephony_source_name(const struct telephony_source *s);
 void telephony_attach(struct telephony_source *s, const struct telephony_adapter *adapter);
 /** The adapter with this ctx is gone (nothing happens if another has taken over): state down. */
 void telephony_detach(struct telephony_source *s, const void *ctx, const char *error);
-/** What GET /sources and /readyz show; error NULL: none. */
+/**
+ * What GET /sources and /readyz show; error NULL: none. A link that is back (SYNCING, from below)
+ * leaves a gap in the calls that live since before it: what the PBX said meanwhile is lost.
+ */
 void telephony_source_state(struct telephony_source *s, enum steward_source_state state,
                             uint32_t can, const char *error);
 /** The highest event that is durable: the welcome's last_seq. */
@@ -127,9 +130,6 @@ int telephony_event(struct telephony_source *s, int64_t seq, const struct stewar
 /** fn(ctx) once every event accepted so far of this source is durable (for answers over HTTP). */
 void telephony_when_durable(struct telephony_source *s, void (*fn)(void *ctx), void *ctx);
 
-/** What the PBX said meanwhile is lost, or will be: its live calls bear a gap, which counts once.
- */
-void telephony_cut_off(struct telephony_source *s);
 /** Bracket a snapshot: live calls of which nothing was said between are closed with `gap`. */
 void telephony_resync_begin(struct telephony_source *s);
 void telephony_alive(struct telephony_source *s, const char *call);

@@ -83,8 +83,10 @@ struct ami {
     struct track *track;
     struct ami_agents *agents;
     struct ami_snapshot *snapshot;
-    unsigned resyncs;  /* begun since we signed in */
-    int64_t resync_at; /* time for another, as the last was not answered; 0: none is due */
+    uint64_t queues_again; /* number of the action that reads the queues alone; 0: none */
+    bool queues_named;     /* it named members */
+    unsigned resyncs;      /* begun since we signed in */
+    int64_t resync_at;     /* time for another, as the last was not answered; 0: none is due */
     struct steward_handle *stream;
     struct steward_handle *retry;  /* reconnect, or close what is to be closed */
     struct steward_handle *watch;  /* pings and deadlines */
@@ -98,6 +100,7 @@ struct ami {
     int64_t down_at;     /* the last link ended then; 0: there was none */
     bool life_doubted;   /* since then nothing told whether the PBX was started anew */
     uint64_t top_number; /* the highest of its channels in its present life */
+    int64_t skew;        /* our clock less the PBX's, where its events bear times */
     uint64_t seed;       /* of jitter and names */
     char prefix[20];     /* of our ActionIDs, new for each connection */
     uint64_t asked;      /* number of the last action */
@@ -121,6 +124,8 @@ void ami_conf_read(const struct steward_host *host, const struct steward_conf *c
                    struct ami_conf *out);
 
 /* ami_login.c */
+/** Now, by the PBX's clock as far as it is known. */
+int64_t ami_now(const struct ami *a);
 void ami_connect(struct ami *a);
 /** Close the connection soon, from outside of its own callback. slow: the PBX refused us. */
 void ami_drop(struct ami *a, bool slow, const char *why);
@@ -153,6 +158,8 @@ enum steward_cause ami_q850(const char *cause);
 
 /* ami_resync.c */
 void ami_resync_start(struct ami *a);
+/** Read the queues alone anew; members that an answer of some members lacks are gone. */
+void ami_resync_queues(struct ami *a);
 /** An answer to one of the resync's requests. */
 void ami_resync_response(struct ami *a, enum ami_ask ask, bool ok, const struct ami_msg *msg);
 /** A list item or its end; true if it was one of ours. */

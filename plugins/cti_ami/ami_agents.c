@@ -116,7 +116,7 @@ static void tell(struct ami *a, const char *device)
     track_text(s->reason, sizeof s->reason, reason ? reason : "", reason ? strlen(reason) : 0);
     struct steward_cti_event ev = {.struct_size = sizeof ev,
                                    .kind = STEWARD_EV_AGENT_STATE,
-                                   .at = a->host->now_ms(a->host),
+                                   .at = ami_now(a),
                                    .device = s->device,
                                    .agent_state = state,
                                    .reason = s->reason[0] ? s->reason : NULL};

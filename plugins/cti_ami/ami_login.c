@@ -27,6 +27,11 @@ void ami_set_state(struct ami *a, enum steward_source_state state, const char *e
     a->host->cti_state(a->host, state, a->can, error);
 }
 
+int64_t ami_now(const struct ami *a)
+{
+    return a->host->now_ms(a->host) - a->skew;
+}
+
 /* ---- timers ---- */
 
 void ami_settle_in(void *ctx, int64_t ms)
@@ -42,7 +47,7 @@ void ami_on_settle(void *ctx)
 {
     struct ami *a = ctx;
     a->settling = false;
-    track_now(a->track, a->host->now_ms(a->host));
+    track_now(a->track, ami_now(a));
     track_settle(a->track);
 }
 
@@ -300,7 +305,7 @@ static size_t read_bytes(struct ami *a, const char *data, size_t len)
     struct ami_sink sink = {
         .banner = banner, .message = ami_message, .wanted = ami_event_wanted, .ctx = a};
     a->heard_at = a->host->now_ms(a->host);
-    track_now(a->track, a->heard_at);
+    track_now(a->track, ami_now(a));
     if (a->drop[0])
         return len;
     size_t used = ami_parse(&a->parser, &sink, data, len);
@@ -410,7 +415,7 @@ void ami_on_watch(void *ctx)
     if (!a->stream)
         return;
     a->host->timer_arm(a->watch, WATCH_MS);
-    track_now(a->track, now);
+    track_now(a->track, ami_now(a));
     if (a->state != AMI_ON) {
         if (now - a->state_at >= LOGIN_MS)
             ami_drop(a, false, "no answer to the login");

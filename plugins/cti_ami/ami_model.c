@@ -447,6 +447,14 @@ static void on_booted(struct ami *a, const struct ami_msg *msg)
         ami_resync_start(a); /* it was still starting when we signed in */
 }
 
+/* What a file says of queue members comes without an event of theirs. */
+static void on_reload(struct ami *a, const struct ami_msg *msg)
+{
+    const char *module = ami_get(msg, "Module");
+    if (!module || strcasecmp(module, "All") == 0 || strcasestr(module, "queue"))
+        ami_resync_queues(a);
+}
+
 static void on_member(struct ami *a, const struct ami_msg *msg)
 {
     ami_agents_member(a, msg, false);
@@ -501,6 +509,7 @@ static const struct known_event {
     {"QueueMemberRemoved", AMI_AGENT, on_member_removed},
     {"QueueMemberStatus", AMI_AGENT, on_member},
     {"QueueStatusComplete", 0, on_list_item},
+    {"Reload", AMI_SYSTEM, on_reload},
     {"Rename", AMI_CALL, on_rename},
     {"Shutdown", AMI_SYSTEM, on_shutdown},
     {"Status", 0, on_list_item},
@@ -532,13 +541,14 @@ bool ami_event_wanted(const char *event, size_t len)
     return find(event, len) != NULL;
 }
 
-/* The PBX's own time of the event, where timestampevents is on. */
-static int64_t event_time(struct ami *a, const struct ami_msg *msg)
+/* By the PBX's own clock where timestampevents is on; ours runs on from its last word. */
+static void note_time(struct ami *a, const struct ami_msg *msg)
 {
     const char *stamp = ami_get(msg, "Timestamp");
     double seconds = stamp ? strtod(stamp, NULL) : 0;
-    int64_t now = a->host->now_ms(a->host);
-    return seconds > 1e9 && seconds < 1e11 ? (int64_t)(seconds * 1000) : now;
+    if (seconds > 1e9 && seconds < 1e11)
+        a->skew = a->host->now_ms(a->host) - (int64_t)(seconds * 1000);
+    track_now(a->track, ami_now(a));
 }
 
 void ami_event(struct ami *a, const char *event, const struct ami_msg *msg)
@@ -546,7 +556,7 @@ void ami_event(struct ami *a, const char *event, const struct ami_msg *msg)
     const struct known_event *known = find(event, strlen(event));
     if (!known)
         return;
-    track_now(a->track, event_time(a, msg));
+    note_time(a, msg);
     a->host->count(a->host, "events", 1);
     if (known->class && !(a->heard & known->class))
         ami_rights_heard(a, known->class, msg);

@@ -44,6 +44,7 @@ void ami_resync_start(struct ami *a)
     if (!s)
         abort();
     a->snapshot = s;
+    a->queues_again = 0;
     a->resyncs++;
     a->resync_at = 0;
     s->at = a->host->now_ms(a->host);
@@ -263,7 +264,7 @@ static void pair_halves(struct ami *a, struct ami_snapshot *s)
 static void apply_channels(struct ami *a)
 {
     struct ami_snapshot *s = a->snapshot;
-    int64_t now = a->host->now_ms(a->host);
+    int64_t now = ami_now(a);
     if (s->count > 1)
         qsort(s->items, s->count, sizeof *s->items, by_place);
     for (size_t i = 0; i < s->count; i++)
@@ -285,7 +286,7 @@ static void queue_entry(struct ami *a, const struct ami_msg *msg)
 {
     struct track_leg *leg = track_leg(a->track, ami_get(msg, "Uniqueid"));
     const char *queue = ami_get(msg, "Queue"), *wait = ami_get(msg, "Wait");
-    int64_t now = a->host->now_ms(a->host), waited = wait ? strtoll(wait, NULL, 10) * 1000 : 0;
+    int64_t now = ami_now(a), waited = wait ? strtoll(wait, NULL, 10) * 1000 : 0;
     if (!leg || !queue)
         return;
     track_now(a->track, waited > 0 && waited < 86400000 ? now - waited : now);
@@ -293,14 +294,37 @@ static void queue_entry(struct ami *a, const struct ami_msg *msg)
     track_now(a->track, now);
 }
 
+void ami_resync_queues(struct ami *a)
+{
+    if (a->snapshot || a->queues_again)
+        return;
+    ami_agents_list_begin(a);
+    a->queues_named = false;
+    a->queues_again = ami_send(a, ASK_PROBE, 0, "QueueStatus", NULL);
+}
+
+static void queues_item(struct ami *a, const char *event, const struct ami_msg *msg)
+{
+    if (strcmp(event, "QueueMember") == 0) {
+        a->queues_named = true;
+        ami_agents_member(a, msg, false);
+    } else if (strcmp(event, "QueueStatusComplete") == 0) {
+        a->queues_again = 0;
+        if (a->queues_named)
+            ami_agents_list_end(a);
+    }
+}
+
 bool ami_resync_item(struct ami *a, const char *event, const struct ami_msg *msg)
 {
     struct ami_snapshot *s = a->snapshot;
-    const char *id = ami_get(msg, "ActionID"), *dash = id ? strrchr(id, '-') : NULL;
-    size_t n = strlen(a->prefix);
-    if (!s || !dash || (size_t)(dash - id) != n || strncmp(id, a->prefix, n) != 0)
+    uint64_t number = ami_our_number(a, ami_get(msg, "ActionID"));
+    if (number && number == a->queues_again) {
+        queues_item(a, event, msg);
+        return true;
+    }
+    if (!s || !number)
         return false;
-    uint64_t number = strtoull(dash + 1, NULL, 10);
     if (number == s->channels && !s->channels_done) {
         if (strcmp(event, "CoreShowChannel") == 0 || strcmp(event, "Status") == 0)
             add_item(s, msg);

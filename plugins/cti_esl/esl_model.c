@@ -105,7 +105,7 @@ static struct track_leg *make_leg(struct esl *e, const struct esl_event *ev)
                             .context = get(ev, ESL_CONTEXT),
                             .user = dials ? NULL : get(ev, ESL_DIALED_USER)};
     bool half = esl_is_half(c.name), outside = esl_is_outside(e, &c);
-    struct track_leg *parent = parent_of(e, ev);
+    struct track_leg *parent = dials && !half ? NULL : parent_of(e, ev); /* nobody's leg dials */
     struct esl_job *job = esl_dial_seen(e, id);
     struct track_view of;
     if (parent)

@@ -313,11 +313,128 @@ static const struct {
             "BridgeUniqueid=b1\n" END_BY_CALLER
             "DialState @T4 Dest@A5 DialStatus=RINGING\nNewConnectedLine @A6\n",
      TOLD_TALK_A "1.1 cleared caller\n"},
+    {"an outbound call from the phone, answered",
+     "Newchannel @D4 Exten=013900139000\nNewchannel @V0\n"
+     "NewCallerid @V0 CallerIDNum=13900139000\nDialBegin @D4 Dest@V0\nNewstate @V5\n"
+     "DialState @D4 Dest@V5 DialStatus=RINGING\n+2 Newstate @V6\n"
+     "DialEnd @D4 Dest@V6 DialStatus=ANSWER\nNewstate @D6\nBridgeEnter @V6 BridgeUniqueid=b1\n"
+     "BridgeEnter @D6 BridgeUniqueid=b1\n+3 HangupRequest @V6\nHangup @V6\nHangup @D6\n",
+     "3.1 originated 1001\n3.1 established 1001\n3.1 cleared caller\n"},
+    {"round robin: two do not answer, the third does, the queue's announcement comes between",
+     "Newchannel @T4\nNewstate @T6\nQueueCallerJoin @T6 Queue=rr\nNewchannel @A0\n"
+     "DialBegin @T6 Dest@A0\nNewstate @A5\n+4 AgentRingNoAnswer @T6 Dest@A5 RingTime=4000\n"
+     "DialEnd @T6 Dest@A5 DialStatus=NOANSWER\nDialEnd @T6 Dest@A5 DialStatus=CANCEL\n"
+     "Hangup @A5 Cause=0\n+1 Newchannel @B0\nDialBegin @T6 Dest@B0\nNewstate @B5\n"
+     "+4 DialEnd @T6 Dest@B5 DialStatus=NOANSWER\nHangup @B5 Cause=0\n+1 Newchannel @C0\n"
+     "DialBegin @T6 Dest@C0\nNewstate @C5\n+1 Newstate @C6\n"
+     "DialEnd @T6 Dest@C6 DialStatus=ANSWER\nQueueCallerLeave @T6 Queue=rr\n"
+     "AgentConnect @T6 Dest@C6 Queue=rr\nBridgeEnter @C6 BridgeUniqueid=b1\n"
+     "BridgeEnter @T6 BridgeUniqueid=b1\n+2 HangupRequest @C6\nHangup @C6 Cause=16\n"
+     "Hangup @T6 Cause=16\n",
+     "1.1 originated\n1.1 queued rr\n1.1 delivered 1001 rr\n1.1 diverted 1001 no_answer\n"
+     "1.1 delivered 1002 rr\n1.1 diverted 1002 no_answer\n1.1 delivered 1003 rr\n"
+     "1.1 established 1003\n1.1 cleared agent\n"},
+    {"two queues: the first gives up, the second has it answered",
+     "Newchannel @T4\nNewstate @T6\nQueueCallerJoin @T6 Queue=one\n"
+     "+5 QueueCallerAbandon @T6 Queue=one\nQueueCallerLeave @T6 Queue=one\n"
+     "QueueCallerJoin @T6 Queue=two\nNewchannel @A0\nDialBegin @T6 Dest@A0\nNewstate @A5\n"
+     "+1 Newstate @A6\nDialEnd @T6 Dest@A6 DialStatus=ANSWER\nQueueCallerLeave @T6 Queue=two\n"
+     "BridgeEnter @A6 BridgeUniqueid=b1\nBridgeEnter @T6 BridgeUniqueid=b1\n" END_BY_CALLER,
+     "1.1 originated\n1.1 queued one\n1.1 diverted one no_answer\n1.1 queued two\n"
+     "1.1 delivered 1001 two\n1.1 established 1001\n1.1 cleared caller\n"},
+    {"not answered: the mailbox takes it, and nobody of ours was talked to",
+     RING_A "+8 DialEnd @T4 Dest@A5 DialStatus=NOANSWER\nHangup @A5 Cause=0\nNewstate @T6\n"
+            "+5 HangupRequest @T6\nHangup @T6 Cause=16\n",
+     "1.1 originated\n1.1 delivered 1001\n1.1 diverted 1001 no_answer\n1.1 cleared caller\n"},
+    {"a phone that forwards: the other one rings through an inner channel",
+     "Newchannel @T4\nNewchannel @A0\nDialBegin @T4 Dest@A0\nNewstate @A5\n"
+     "DialEnd @T4 Dest@A5 DialStatus=CANCEL Forward=Local/1002@internal\n"
+     "Newchannel @M0\nNewchannel @N4\nLocalBridge LocalOne@M0 LocalTwo@N4\n"
+     "DialBegin @T4 Dest@M0\nHangup @A5 Cause=0\nNewchannel @B0\nDialBegin @N4 Dest@B0\n"
+     "Newstate @B5\n+1 Newstate @B6\nDialEnd @N4 Dest@B6 DialStatus=ANSWER\n"
+     "DialEnd @T4 Dest@M6 DialStatus=ANSWER\nBridgeEnter @B6 BridgeUniqueid=b2\n"
+     "BridgeEnter @N6 BridgeUniqueid=b2\nBridgeEnter @M6 BridgeUniqueid=b1\n"
+     "BridgeEnter @T6 BridgeUniqueid=b1\n+1 HangupRequest @T6\nHangup @M6\nHangup @N6\n"
+     "Hangup @T6\nHangup @B6\n",
+     "1.1 originated\n1.1 delivered 1001\n1.1 diverted 1001 forwarded\n1.1 delivered 1002\n"
+     "1.1 established 1002\n1.1 cleared caller\n"},
+    {"the feature code's consultation is not answered: back to the caller",
+     TALK_A "Hold @A6\nNewchannel @M0\nNewchannel @N4\nLocalBridge LocalOne@M0 LocalTwo@N4\n"
+            "BridgeLeave @A6 BridgeUniqueid=b1\nBridgeEnter @A6 BridgeUniqueid=b5\n"
+            "BridgeEnter @M6 BridgeUniqueid=b5\nNewchannel @B0\nDialBegin @N4 Dest@B0\n"
+            "Newstate @B5\n+8 DialEnd @N4 Dest@B5 DialStatus=NOANSWER\nHangup @B5 Cause=0\n"
+            "Hangup @N4\nHangup @M6\nUnhold @A6\nBridgeLeave @A6 BridgeUniqueid=b5\n"
+            "BridgeEnter @A6 BridgeUniqueid=b1\n+1 " END_BY_CALLER,
+     TOLD_TALK_A "1.1 held 1001\n5.3 originated 1001\n5.3 delivered 1002\n"
+                 "5.3 diverted 1002 no_answer\n5.3 cleared system\n1.1 retrieved 1001\n"
+                 "1.1 cleared caller\n"},
+    {"a blind transfer that the PBX refuses changes nothing",
+     TALK_A "BlindTransfer Result=Invalid Transferer@A6 Transferee@T6 Extension=9999\n"
+            "+1 " END_BY_CALLER,
+     TOLD_TALK_A "1.1 cleared caller\n"},
+    {"dialled by another program through an inner channel",
+     "Newchannel @X0/5.1\nNewchannel @Y4/5.1\nLocalBridge LocalOne@X0/5.1 LocalTwo@Y4/5.1\n"
+     "DialBegin Dest@X0/5.1\nNewchannel @A0/5.1\nDialBegin @Y4/5.1 Dest@A0/5.1\n"
+     "Newstate @A5/5.1\n+1 Newstate @A6/5.1\nDialEnd @Y4/5.1 Dest@A6/5.1 DialStatus=ANSWER\n"
+     "BridgeEnter @A6/5.1 BridgeUniqueid=b2\nBridgeEnter @Y6/5.1 BridgeUniqueid=b2\n"
+     "DialEnd Dest@X6/5.1 DialStatus=ANSWER\nNewchannel @V0/5.1\n"
+     "NewCallerid @V0/5.1 CallerIDNum=13900139000\nDialBegin @X6/5.1 Dest@V0/5.1\n"
+     "Newstate @V5/5.1\n+2 Newstate @V6/5.1\nDialEnd @X6/5.1 Dest@V6/5.1 DialStatus=ANSWER\n"
+     "BridgeEnter @V6/5.1 BridgeUniqueid=b1\nBridgeEnter @X6/5.1 BridgeUniqueid=b1\n"
+     "+3 HangupRequest @V6/5.1\nHangup @V6/5.1\nHangup @X6/5.1\nHangup @Y6/5.1\n"
+     "Hangup @A6/5.1\n",
+     "5.1 originated 1001\n5.1 established 1001\n5.1 cleared caller\n"},
+    {"the PBX shuts down in the middle",
+     TALK_A "Shutdown Shutdown=Cleanly Restart=False\nHangup @A6\nHangup @T6\n",
+     TOLD_TALK_A "1.1 cleared system\n"},
+    {"transferred into the queue again, answered there by another",
+     "Newchannel @T4\nQueueCallerJoin @T6 Queue=q\nNewchannel @A0\nDialBegin @T6 Dest@A0\n"
+     "Newstate @A5\nNewstate @A6\nDialEnd @T6 Dest@A6 DialStatus=ANSWER\n"
+     "QueueCallerLeave @T6 Queue=q\nBridgeEnter @A6 BridgeUniqueid=b1\n"
+     "BridgeEnter @T6 BridgeUniqueid=b1\n"
+     "+2 BlindTransfer Result=Success Transferer@A6 Transferee@T6 Extension=5000\n"
+     "BridgeLeave @T6 BridgeUniqueid=b1\nBridgeLeave @A6 BridgeUniqueid=b1\nHangup @A6\n"
+     "QueueCallerJoin @T6 Queue=q\nNewchannel @B0\nDialBegin @T6 Dest@B0\nNewstate @B5\n"
+     "+1 Newstate @B6\nDialEnd @T6 Dest@B6 DialStatus=ANSWER\nQueueCallerLeave @T6 Queue=q\n"
+     "BridgeEnter @B6 BridgeUniqueid=b2\nBridgeEnter @T6 BridgeUniqueid=b2\n"
+     "+1 HangupRequest @T6\nHangup @B6\nHangup @T6\n",
+     "1.1 originated\n1.1 queued q\n1.1 delivered 1001 q\n1.1 established 1001\n"
+     "1.1 transferred 1001 5000\n1.1 queued q\n1.1 delivered 1002 q\n1.1 established 1002\n"
+     "1.1 cleared caller\n"},
     {"several calls of one number at once stay apart",
      TALK_A "Newchannel @U4 CallerIDNum=13800138000\nNewchannel @F0\nDialBegin @U4 Dest@F0\n"
             "Newstate @F5\nHangupRequest @U4\nHangup @F5\nHangup @U4\n" END_BY_CALLER,
      TOLD_TALK_A "2.1 originated\n2.1 delivered 1003\n2.1 cleared caller\n1.1 cleared caller\n"},
 };
+
+/* The PBX's clock runs ahead or behind: its calls are timed by it, and what waits does not wait
+ * for ever. */
+static void test_other_clock(void **state)
+{
+    (void)state;
+    static const int64_t ahead[] = {3600000, -3600000};
+    for (size_t i = 0; i < sizeof ahead / sizeof *ahead; i++) {
+        struct replay *r = calloc(1, sizeof *r);
+        char script[2048], stamp[64];
+        replay_start(r, &steward_plugin, CONF, START);
+        replay_feed(r, "Asterisk Call Manager/11.0.0\r\n", 30);
+        const char *in = "Response: Success\r\nMessage: Authentication accepted\r\n\r\n";
+        replay_feed(r, in, strlen(in));
+        snprintf(stamp, sizeof stamp, "Timestamp=%lld.%06d", (long long)(START + ahead[i]) / 1000,
+                 0);
+        snprintf(script, sizeof script,
+                 "Newchannel @T4 %s\nNewchannel @A0 %s\nDialBegin @T4 Dest@A0 %s\n"
+                 "Newstate @A5 %s\nHangup @T4 %s\n",
+                 stamp, stamp, stamp, stamp, stamp); /* nobody says who hung up: it is waited for */
+        run_script(r, script);
+        assert_int_equal(r->n_events, 3);
+        assert_int_equal(r->events[2].ev.kind, STEWARD_EV_CLEARED);
+        for (size_t e = 0; e < r->n_events; e++)
+            assert_int_equal(r->events[e].ev.at, START + ahead[i]);
+        replay_stop(r);
+        free(r);
+    }
+}
 
 static void test_scripts(void **state)
 {
@@ -346,6 +463,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_scripts),
+        cmocka_unit_test(test_other_clock),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -668,6 +668,30 @@ static void test_agent_state(void **state)
     assert_int_equal(last_event()->agent_state, STEWARD_AGENT_LOGGED_OFF);
 }
 
+/* A reload of the configuration brings and takes members without a word. */
+static void test_reload(void **state)
+{
+    (void)state;
+    log_in();
+    answer("CoreShowChannels", "Success", "EventList: start\r\n");
+    item("CoreShowChannels", "CoreShowChannelsComplete", "EventList: Complete\r\n");
+    answer("QueueStatus", "Success", "EventList: start\r\n");
+    item("QueueStatus", "QueueMember", "Queue: a\r\nLocation: PJSIP/1001\r\nStatus: 1\r\n");
+    item("QueueStatus", "QueueStatusComplete", "EventList: Complete\r\n");
+    say("Event: Reload\r\nModule: res_pjsip\r\n\r\n");
+    assert_string_equal(sent_id("QueueStatus", 1), "");
+    say("Event: Reload\r\nModule: All\r\nStatus: 0\r\n\r\n");
+    assert_string_not_equal(sent_id("QueueStatus", 1), "");
+    item("QueueStatus", "QueueStatusComplete", "EventList: Complete\r\n");
+    assert_int_equal(R->n_events, 1); /* an empty answer proves nothing */
+    say("Event: Reload\r\nModule: app_queue.so\r\n\r\n");
+    item("QueueStatus", "QueueMember", "Queue: a\r\nLocation: PJSIP/1002\r\nStatus: 1\r\n");
+    assert_string_equal(last_event()->device, "1002");
+    item("QueueStatus", "QueueStatusComplete", "EventList: Complete\r\n");
+    assert_string_equal(last_event()->device, "1001");
+    assert_int_equal(last_event()->agent_state, STEWARD_AGENT_LOGGED_OFF);
+}
+
 static void member_is(const char *status, const char *last)
 {
     char text[300];
@@ -760,6 +784,7 @@ int main(void)
         LINK(test_in_call),
         LINK(test_agent_state),
         LINK(test_wrap_up),
+        LINK(test_reload),
         LINK(test_link_down_ends_actions),
         LINK(test_peer_reads_not),
     };

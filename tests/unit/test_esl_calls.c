@@ -32,6 +32,12 @@ static const struct channel {
           "variable_dialed_user: 1002\nOther-Leg-Unique-ID: a\n"},
     {'Q', "Unique-ID: q\nCall-Direction: outbound\nChannel-Name: sofia/internal/1001@x\n"
           "variable_dialed_user: 1001\nvariable_cc_member_session_uuid: a\n"},
+    {'q', "Unique-ID: q2\nCall-Direction: outbound\nChannel-Name: sofia/internal/1002@x\n"
+          "variable_dialed_user: 1002\nvariable_cc_member_session_uuid: a\n"},
+    {'V', "Unique-ID: v\nCall-Direction: outbound\nChannel-Name: sofia/external/139@gw\n"
+          "Other-Leg-Unique-ID: p\nCaller-Destination-Number: 13900139000\n"},
+    {'K', "Unique-ID: k\nCall-Direction: outbound\nChannel-Name: sofia/internal/1001@x\n"
+          "variable_dialed_user: 1001\nOther-Leg-Unique-ID: p\n"},
     {'F', "Unique-ID: f\nCall-Direction: outbound\nChannel-Name: sofia/internal/1003@x\n"
           "variable_dialed_user: 1003\nvariable_fifo_bridge_uuid: a\n"},
     {'P', "Unique-ID: p\nCall-Direction: inbound\nChannel-Name: sofia/internal/1003@x\n"
@@ -51,11 +57,17 @@ static const struct channel {
 /* What short words stand for. */
 static const char *const words[][2] = {
     {"recv_bye", "variable_sip_hangup_disposition: recv_bye\n"},
+    {"recv_cancel", "variable_sip_hangup_disposition: recv_cancel\n"},
+    {"send_cancel", "variable_sip_hangup_disposition: send_cancel\n"},
+    {"send_refuse", "variable_sip_hangup_disposition: send_refuse\n"},
     {"send_bye", "variable_sip_hangup_disposition: send_bye\n"},
     {"AB", "Bridge-A-Unique-ID: a\nBridge-B-Unique-ID: b\n"},
     {"AC", "Bridge-A-Unique-ID: a\nBridge-B-Unique-ID: c\n"},
     {"BG", "Bridge-A-Unique-ID: b\nBridge-B-Unique-ID: g\n"},
     {"AG", "Bridge-A-Unique-ID: a\nBridge-B-Unique-ID: g\n"},
+    {"Aq", "Bridge-A-Unique-ID: a\nBridge-B-Unique-ID: q2\n"},
+    {"PV", "Bridge-A-Unique-ID: p\nBridge-B-Unique-ID: v\n"},
+    {"PK", "Bridge-A-Unique-ID: p\nBridge-B-Unique-ID: k\n"},
     {"AQ", "Bridge-A-Unique-ID: a\nBridge-B-Unique-ID: q\n"},
     {"PA", "Bridge-A-Unique-ID: p\nBridge-B-Unique-ID: a\n"},
 };
@@ -177,6 +189,58 @@ static const struct {
             "+3 HANGUP_COMPLETE C NO_ANSWER\nHANGUP_COMPLETE A send_bye NORMAL_CLEARING\n",
      TOLD_TALK_B "a transferred 1001 1002\na delivered 1002\na diverted 1002 no_answer\n"
                  "a cleared system\n"},
+    {"queue, ring all: two phones ring, the second answers",
+     "CREATE A\nANSWER A\nCUSTOM S CC-Action=member-queue-start\nCREATE Q\nCREATE q\n"
+     "PROGRESS Q\nPROGRESS q\n+2 ANSWER q\nCUSTOM S CC-Action=bridge-agent-start\n"
+     "HANGUP_COMPLETE Q ORIGINATOR_CANCEL\nBRIDGE A Aq\n"
+     "+3 HANGUP_COMPLETE q recv_bye NORMAL_CLEARING\nUNBRIDGE A Aq Answer-State=hangup\n"
+     "HANGUP_COMPLETE A send_bye NORMAL_CLEARING\n"
+     "CUSTOM S CC-Action=member-queue-end CC-Cause=Terminated\n",
+     "a originated\na queued support@default\na delivered 1001 support@default\n"
+     "a delivered 1002 support@default\na diverted 1001 elsewhere\na established 1002\n"
+     "a cleared agent\n"},
+    {"direct: the caller gives up",
+     RING_B "+3 HANGUP A recv_cancel ORIGINATOR_CANCEL\n"
+            "HANGUP_COMPLETE A recv_cancel ORIGINATOR_CANCEL\n"
+            "HANGUP_COMPLETE B send_cancel ORIGINATOR_CANCEL\n",
+     "a originated\na delivered 1001\na cleared caller\n"},
+    {"direct: the phone refuses at once",
+     "CREATE A\nCREATE B\nHANGUP_COMPLETE B send_refuse USER_BUSY\n"
+     "HANGUP_COMPLETE A send_refuse USER_BUSY\n",
+     "a originated\na failed 1001 busy\na cleared system\n"},
+    {"outbound from the phone, busy",
+     "CREATE P Caller-Destination-Number=913900139000\nCREATE V\n+1 HANGUP_COMPLETE V USER_BUSY\n"
+     "HANGUP_COMPLETE P send_refuse USER_BUSY\n",
+     "p originated 1003\np failed busy\np cleared system\n"},
+    {"outbound from the phone, answered, the other side hangs up",
+     "CREATE P Caller-Destination-Number=913900139000\nCREATE V\nPROGRESS V\n+2 ANSWER V\n"
+     "ANSWER P\nBRIDGE P PV\n+3 HANGUP V recv_bye NORMAL_CLEARING\n"
+     "HANGUP_COMPLETE V recv_bye NORMAL_CLEARING\nHANGUP_COMPLETE P send_bye NORMAL_CLEARING\n",
+     "p originated 1003\np established 1003\np cleared caller\n"},
+    {"internal: one phone calls another",
+     "CREATE P Caller-Destination-Number=1001\nCREATE K\nPROGRESS K\n+1 ANSWER K\nANSWER P\n"
+     "BRIDGE P PK\n+1 HANGUP K recv_bye NORMAL_CLEARING\n"
+     "HANGUP_COMPLETE K recv_bye NORMAL_CLEARING\nHANGUP_COMPLETE P send_bye NORMAL_CLEARING\n",
+     "p originated 1003\np delivered 1001\np established 1001\np cleared agent\n"},
+    {"blind transfer into a queue, where nobody answers before the caller leaves",
+     TALK_B "+1 HANGUP_COMPLETE B send_bye NORMAL_CLEARING\nUNBRIDGE A AB Answer-State=answered "
+            "Caller-Transfer-Source=1%3Ax%3Abl_xfer%3A5001/default/XML\n"
+            "CUSTOM S CC-Action=member-queue-start\nCREATE q\nPROGRESS q\n"
+            "+2 HANGUP A recv_bye NORMAL_CLEARING\n"
+            "CUSTOM S CC-Action=member-queue-end CC-Cause=Cancel CC-Cancel-Reason=BREAK_OUT\n"
+            "HANGUP_COMPLETE A recv_bye NORMAL_CLEARING\nHANGUP_COMPLETE q ORIGINATOR_CANCEL\n",
+     TOLD_TALK_B "a transferred 1001 5001\na queued support@default\n"
+                 "a delivered 1002 support@default\na cleared caller\n"},
+    {"parked at a place by the phone, fetched from there by another",
+     TALK_B "+1 UNBRIDGE A AB Answer-State=answered "
+            "Caller-Transfer-Source=1%3Ax%3Abl_xfer%3A6001/default/XML\n"
+            "HANGUP_COMPLETE B send_bye NORMAL_CLEARING\n+5 CREATE P\nANSWER P\nBRIDGE P PA\n"
+            "+1 HANGUP A recv_bye NORMAL_CLEARING\nHANGUP_COMPLETE A recv_bye NORMAL_CLEARING\n"
+            "HANGUP_COMPLETE P send_bye NORMAL_CLEARING\n",
+     TOLD_TALK_B "a transferred 1001 6001\na established 1003\na cleared caller\n"},
+    {"events of a caller that began before we came",
+     "PROGRESS B\nANSWER B\nBRIDGE A AB Other-Leg-Unique-ID=b\n" END_BY_CALLER,
+     "a originated\na established 1001\na cleared caller\n"},
     {"att_xfer: the phone talks to another one, and hangs up",
      TALK_B "+1 CREATE G\nPROGRESS G\n+1 ANSWER G\nBRIDGE B BG\n"
             "+2 HANGUP B recv_bye NORMAL_CLEARING\nUNBRIDGE B BG Answer-State=hangup\n"

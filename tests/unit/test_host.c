@@ -55,10 +55,6 @@ void telephony_source_state(struct telephony_source *s, enum steward_source_stat
     heard.states++;
 }
 
-void telephony_cut_off(struct telephony_source *s)
-{
-}
-
 void telephony_resync_begin(struct telephony_source *s)
 {
 }

@@ -439,22 +439,33 @@ static void test_resync(void **state)
     assert_int_equal(stats.gaps, 1);
 }
 
-/* A link that was lost shows in the calls that live through it, and counts once. */
+static void state_is(enum steward_source_state state)
+{
+    telephony_source_state(rig.source, state, 0, NULL);
+}
+
+/* A link that was lost shows in the calls that live through it, once it is back, and counts once.
+ */
 static void test_cut_off(void **state)
 {
     struct telephony_stats stats;
-    telephony_cut_off(rig.source);
+    state_is(STEWARD_SOURCE_DOWN);
+    state_is(STEWARD_SOURCE_SYNCING);
+    state_is(STEWARD_SOURCE_UP);
     rig_say("\"event\":\"delivered\",\"call\":\"x.1\",\"device\":\"1001\"");
     rig_say("\"event\":\"delivered\",\"call\":\"x.2\",\"device\":\"1002\"");
+    state_is(STEWARD_SOURCE_SYNCING); /* the same link: a list is read again */
+    state_is(STEWARD_SOURCE_DOWN);
+    state_is(STEWARD_SOURCE_CONNECTING);
     telephony_get_stats(rig.t, &stats);
     assert_int_equal(stats.gaps, 0);
-    telephony_cut_off(rig.source);
-    telephony_cut_off(rig.source);
+    state_is(STEWARD_SOURCE_SYNCING);
     rig_say("\"event\":\"delivered\",\"call\":\"x.3\",\"device\":\"1003\"");
     telephony_resync_begin(rig.source);
     telephony_alive(rig.source, "x.1");
     telephony_alive(rig.source, "x.3");
     telephony_resync_end(rig.source);
+    state_is(STEWARD_SOURCE_UP);
     rig_settle();
     assert_string_equal(rig_ask("SELECT group_concat(state || gap, ' ') FROM (SELECT state, gap "
                                 "FROM call ORDER BY id)"),

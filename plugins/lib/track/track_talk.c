@@ -222,7 +222,7 @@ static void move_leg(struct track_call *to, struct track_leg *leg)
 static struct track_leg *consulting(const struct track_leg *half)
 {
     struct track_leg *leg;
-    if (!half || !half->pair || half->pair->dialler || half->pair->dialled)
+    if (!half || !half->pair || half->dialled || half->pair->dialler || half->pair->dialled)
         return NULL;
     if (!half->pair->bridge)
         return NULL;
