@@ -233,6 +233,21 @@ static const struct {
     {"Expect", take_expect},
 };
 
+/* Fields that say one thing: of two, a proxy and we could believe different ones. */
+static const char *const single[] = {"Authorization", "Idempotency-Key", "If-Match"};
+
+static int check_single(const struct http_head *head, struct http_refusal *r)
+{
+    for (size_t k = 0; k < sizeof(single) / sizeof(single[0]); k++) {
+        int times = 0;
+        for (size_t i = 0; i < head->fields_n; i++)
+            times += strcasecmp(head->fields[i].name, single[k]) == 0;
+        if (times > 1)
+            return refuse(r, 400, "Authorization, Idempotency-Key or If-Match is given twice");
+    }
+    return 0;
+}
+
 static int take_framing(struct http_head *out, struct http_refusal *r)
 {
     for (size_t i = 0; i < out->fields_n; i++)
@@ -240,6 +255,8 @@ static int take_framing(struct http_head *out, struct http_refusal *r)
             if (strcasecmp(out->fields[i].name, framing[k].name) == 0 &&
                 framing[k].take(out, out->fields[i].value, r) < 0)
                 return -1;
+    if (check_single(out, r) < 0)
+        return -1;
     if (out->chunked && out->length >= 0)
         return refuse(r, 400, "Content-Length beside Transfer-Encoding");
     if (!out->host && out->minor == 1)

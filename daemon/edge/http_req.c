@@ -295,7 +295,7 @@ bool http_req_parse_body(struct http_req *req)
 {
     if (req->route->flags & HTTP_RAW)
         return true;
-    if (req->body.len == 0) {
+    if (req->body.len == 0 || req->method == HTTP_GET) { /* a GET's body says nothing */
         req->json = json_object();
         return true;
     }

@@ -207,6 +207,12 @@ static void test_refused(void **state)
          400},
         {BYTES("GET /echo HTTP/1.1\r\n\r\n"), 400},
         {BYTES("GET /echo HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n"), 400},
+        {BYTES("GET /echo HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer a\r\nauthorization: Bearer "
+               "b\r\n\r\n"),
+         400},
+        {BYTES("GET /echo HTTP/1.1\r\nHost: a\r\nIdempotency-Key: a\r\nIdempotency-Key: "
+               "a\r\n\r\n"),
+         400},
         {BYTES("GET /echo HTTP/1.1\r\nHost: a/b\r\n\r\n"), 400},
         {BYTES("GET /echo HTTP/1.1\nHost: a\n\n"), 400},
         {BYTES("GET /echo HTTP/1.1\r\nHost: a\nX: b\r\n\r\n"), 400},
