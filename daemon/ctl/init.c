@@ -103,8 +103,8 @@ static bool is_address(const char *s)
 static bool make_folder(const char *dir)
 {
     char *path = xstrdup(dir);
-    for (char *s = path + 1; *s; s++) {
-        if (*s != '/')
+    for (char *s = path; *s; s++) {
+        if (*s != '/' || s == path)
             continue;
         *s = '\0';
         (void)mkdir(path, 0755);
@@ -189,6 +189,10 @@ int ctl_init(struct ctl *ctl, struct ctl_call *call)
     if (!is_address(line) || !is_address(http)) {
         (void)fprintf(stderr, "stewardctl init: '%s' is no address such as 127.0.0.1:7070\n",
                       is_address(line) ? http : line);
+        return CTL_USAGE;
+    }
+    if (strcmp(line, http) == 0 && strcmp(strrchr(line, ':'), ":0") != 0) {
+        (void)fprintf(stderr, "stewardctl init: --line and --http need an address each\n");
         return CTL_USAGE;
     }
     if (ctl->token &&

@@ -34,7 +34,8 @@ def test_init_writes_a_site_that_scripts_can_edit(tmp_path):
     (["ticket", "claim", "--help"], 0), (["user", "add", "x"], 2), (["ticket", "list", "--colour", "red"], 2),
     (["init"], 2), (["--url"], 2), (["-V"], 0), (["help", "backup"], 0), (["token", "add"], 2),
     (["-c", "/nowhere.yaml", "ticket", "list"], 1), (["--url", "http://127.0.0.1:1", "ticket", "list"], 1),
-    (["--url", "ftp://x", "ticket", "list"], 1),
+    (["--url", "ftp://x", "ticket", "list"], 1), (["init", ""], 1), (["init", "/dev/null/x"], 1),
+    (["init", "d", "--line", "127.0.0.1:7070", "--http", "127.0.0.1:7070"], 2), (["init", "d", "--line", "nonsense"], 2),
 ])
 def test_usage(args, code, tmp_path):
     done = subprocess.run([str(steward.BIN / "stewardctl"), *args], capture_output=True, text=True, cwd=tmp_path)
