@@ -47,6 +47,9 @@ struct daemon {
     size_t started; /* steps of the table that are done */
 };
 
+/** TERM, INT and HUP wait until the loop hears them: while the configuration is read, and at the
+ * very end. daemon_start() lets them through. */
+void daemon_hold_signals(bool hold);
 /** Start everything on this thread's new loop. On failure what was started is stopped again. The
  * site's reference is taken over. */
 int daemon_start(struct daemon *d, const struct daemon_opts *opts, struct site *site,

@@ -137,6 +137,7 @@ int main(int argc, char **argv)
     int status;
     if (!read_command(argc, argv, &c, &status))
         return status;
+    daemon_hold_signals(!c.check); /* a reload, or a stop, that comes early is not lost */
     struct site *site = load(c.opts.config);
     if (!site)
         return 1;

@@ -59,6 +59,16 @@ static void on_hup(void *arg)
     buf_free(&faults);
 }
 
+void daemon_hold_signals(bool hold)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    pthread_sigmask(hold ? SIG_BLOCK : SIG_UNBLOCK, &set, NULL);
+}
+
 int part_loop(struct daemon *d, struct errmsg *why)
 {
     enum log_level level;
@@ -68,6 +78,7 @@ int part_loop(struct daemon *d, struct errmsg *why)
     d->on_term = loop_signal_new(d->loop, SIGTERM, on_stop_signal, d);
     d->on_int = loop_signal_new(d->loop, SIGINT, on_stop_signal, d);
     d->on_hup = loop_signal_new(d->loop, SIGHUP, on_hup, d);
+    daemon_hold_signals(false);
     d->metrics = metrics_new();
     d->checks = checks_new();
     d->hub = hub_new(HUB_EVENTS, HUB_BYTES);
@@ -80,6 +91,7 @@ void part_loop_free(struct daemon *d)
     hub_free(&d->hub);
     checks_free(&d->checks);
     metrics_free(&d->metrics);
+    daemon_hold_signals(true);
     loop_signal_free(&d->on_term);
     loop_signal_free(&d->on_int);
     loop_signal_free(&d->on_hup);

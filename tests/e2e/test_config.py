@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 
 import pytest
 
@@ -151,6 +152,26 @@ def test_reload_takes_good_and_refuses_bad(site):
     assert not (site.folder / "other.db").exists()
     site.config.write_text(good)
     assert "restart" not in site.ctl("reload").stdout
+
+
+@pytest.mark.parametrize("delay", [0, 0.005, 0.01, 0.02, 0.05])
+def test_signals_at_odd_times(make, delay):
+    """A daemon that has just begun stops cleanly, and is not killed by a reload that comes too early."""
+    site = make(start=False)
+    site.start(wait=False)
+    held = (1 << signal.SIGTERM - 1) | (1 << signal.SIGHUP - 1)
+
+    def awaited():
+        status = pathlib.Path(f"/proc/{site.process.pid}/status").read_text()
+        masks = {name: int(value, 16) for name, value in re.findall(r"^Sig(Blk|Cgt):\t([0-9a-f]+)", status, re.M)}
+        return masks["Blk"] & held == held or masks["Cgt"] & held == held
+    steward.eventually(awaited, "the signals are awaited")  # before that it is not yet stewardd, but what becomes it
+    threading.Event().wait(delay)
+    site.process.send_signal(signal.SIGHUP)
+    site.process.send_signal(signal.SIGTERM)
+    site.process.send_signal(signal.SIGHUP)
+    site.stop()
+    site.logged("stopped")
 
 
 def test_secrets_are_never_shown(site):
