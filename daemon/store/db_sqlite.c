@@ -159,9 +159,13 @@ static void lite_tidy(void *arg)
     c->log_pages = code == SQLITE_OK ? 0 : c->log_pages;
 }
 
+/* The writer leaves everything in the database's own file: SQLite itself would do so only if no
+ * reader outlived it, and whoever copies that file after a clean stop expects it whole. */
 static void lite_close(void *arg)
 {
     struct conn *c = arg;
+    if (c->handle && sqlite3_db_readonly(c->handle, "main") == 0)
+        sqlite3_wal_checkpoint_v2(c->handle, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
     sqlite3_close(c->handle);
     free(c);
 }

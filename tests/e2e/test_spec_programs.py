@@ -90,6 +90,17 @@ def test_a_full_disk_loses_nothing_and_ends(make):
     assert len(site.get("/calls?limit=500")["items"]) == 400
 
 
+def test_after_a_clean_stop_the_database_is_one_file(site):
+    site.post("/tickets", {"subject": "x"})
+    site.request("GET", "/api/v1/owners?q=x")
+    site.stop()
+    copy = site.folder / "copy.db"
+    copy.write_bytes((site.folder / "steward.db").read_bytes())
+    done = subprocess.run(["sqlite3", str(copy), "SELECT count(*) FROM ticket; PRAGMA integrity_check"], capture_output=True, text=True)
+    assert done.stdout.split() == ["1", "ok"], done
+    assert not (site.folder / "steward.db-wal").exists() or (site.folder / "steward.db-wal").stat().st_size == 0
+
+
 def test_a_full_disk_fills_no_log(make):
     """However many events wait, running or stopping, a few lines say so with their number; they come again after."""
     site = make(start=False)
