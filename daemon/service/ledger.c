@@ -335,10 +335,10 @@ static void init_locks(struct ledger *l)
 
 static void destroy(struct ledger *l)
 {
-    runner_deinit(&l->runner);
     if (l->startup) {
         db_close(&l->startup);
     }
+    runner_deinit(&l->runner); /* last: who writes puts the log into the database as it closes */
     loop_fd_free(&l->wake);
     close(l->wake_fd);
     pthread_cond_destroy(&l->cond);

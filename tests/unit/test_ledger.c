@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/mem.h"
@@ -627,6 +628,9 @@ static void test_readers(void **state)
         0);
     ledger_free(&ledger);
     assert_int_equal(last.dones, 1); /* answered even so */
+    char log[64];
+    snprintf(log, sizeof(log), "%s-wal", path);
+    assert_int_equal(access(log, F_OK), -1); /* all of it is in the database */
 }
 
 static void test_refuses_bad_store(void **state)
