@@ -30,6 +30,7 @@ struct auditor {
     struct audit_report suspect; /* the first missing step of this pass … */
     int64_t suspected;           /* … and the ticket of the one of the pass before */
     int64_t alarmed;             /* ticket that the last alert was about */
+    int64_t began, began_before; /* the present pass, and the one before: what is new since */
 };
 
 /* One read. */
@@ -50,18 +51,16 @@ static int chunk_run(struct db *db, void *arg)
 
 struct alarm {
     struct tickets *tickets;
-    struct audit_report report;
+    const char *kind;
+    int64_t ticket_id;
+    char text[320];
 };
 
 static int alarm_run(struct ledger_tx *tx, void *arg)
 {
     struct alarm *a = arg;
-    char text[320], id[TICKET_ID_TEXT];
 
-    snprintf(text, sizeof(text), "%s: %s", ticket_id_format(a->report.ticket_id, id),
-             a->report.text);
-    return tickets_alert(a->tickets, tx, a->report.broken ? "history_broken" : "step_missing",
-                         a->report.ticket_id, text);
+    return tickets_alert(a->tickets, tx, a->kind, a->ticket_id, a->text);
 }
 
 static void alarm_done(void *arg, int rc, const struct errmsg *why)
@@ -71,23 +70,29 @@ static void alarm_done(void *arg, int rc, const struct errmsg *why)
     free(arg);
 }
 
-static void raise_alarm(struct auditor *a, const struct audit_report *r)
+static void alarm(struct auditor *a, const char *kind, int64_t ticket_id, const char *what)
 {
-    struct alarm *alarm;
+    struct alarm *alarm = xcalloc(1, sizeof(*alarm));
     char id[TICKET_ID_TEXT];
 
-    a->present = *r;
-    if (a->alarmed == r->ticket_id)
-        return;
-    a->alarmed = r->ticket_id;
-    log_error(NULL, "auditor: %s: %s", ticket_id_format(r->ticket_id, id), r->text);
-    alarm = xcalloc(1, sizeof(*alarm));
     alarm->tickets = a->tickets;
-    alarm->report = *r;
+    alarm->kind = kind;
+    alarm->ticket_id = ticket_id;
+    snprintf(alarm->text, sizeof(alarm->text), "%s: %s", ticket_id_format(ticket_id, id), what);
+    log_error(NULL, "auditor: %s", alarm->text);
     struct ledger_cmd cmd = {
         .name = "audit_alert", .run = alarm_run, .done = alarm_done, .arg = alarm};
     if (ledger_submit(a->ledger, &cmd))
         free(alarm);
+}
+
+static void raise_alarm(struct auditor *a, const struct audit_report *r)
+{
+    a->present = *r;
+    if (a->alarmed == r->ticket_id)
+        return;
+    a->alarmed = r->ticket_id;
+    alarm(a, r->broken ? "history_broken" : "step_missing", r->ticket_id, r->text);
 }
 
 /* ---- passes ---- */
@@ -125,6 +130,8 @@ static void chunk_done(void *arg, int rc)
 
     if (!rc && (c->report.broken || c->report.missing))
         judge(a, &c->report);
+    if (!rc && c->report.odd_ticket)
+        alarm(a, "step_odd", c->report.odd_ticket, c->report.odd);
     if (!rc)
         a->after = c->last;
     if (!rc && c->last == 0)
@@ -143,6 +150,11 @@ static void look(void *arg)
     c->auditor = a;
     c->after = a->after;
     c->now = clock_now_ms();
+    if (c->after == 0) {
+        a->began_before = a->began;
+        a->began = c->now;
+    }
+    c->report.odd_since = a->began_before;
     if (ledger_read(a->ledger, &read, false)) {
         free(c);
         loop_timer_arm(a->timer, SLOW_MS);

@@ -17,6 +17,11 @@ struct audit_report {
     bool missing;            /* a step or breach should have happened and is not there */
     int64_t ticket_id, seq;  /* where; seq 0: of the ticket as a whole */
     char text[256];          /* in words */
+    /* The first that happened after odd_since (and within a day) and should not have: twice, or
+     * before its moment. It is an alert and no fault: nothing can undo it. */
+    int64_t odd_since;  /* set by the caller */
+    int64_t odd_ticket; /* 0: none */
+    char odd[256];
 };
 
 /**
@@ -29,7 +34,8 @@ int audit_tickets(struct db *db, struct tickets *t, int64_t now, int64_t after, 
 /** The same over everything: `stewardctl audit verify`. */
 int audit_all(struct db *db, struct tickets *t, int64_t now,
               struct audit_report *report) MUST_CHECK;
-/** {"ok":…,"tickets":…,"events":…,"broken":{"ticket","seq","kind","text"}|null} */
+/** {"ok":…,"tickets":…,"events":…,"broken":{"ticket","seq","kind","text"}|null,
+ * "odd":{"ticket","text"}|null} */
 void audit_report_json(const struct audit_report *r, struct buf *out);
 
 /** Walks through all histories again and again in the background, on the readers. */

@@ -16,11 +16,13 @@
 #define GRACE_MS   INT64_C(60000) /* a step may be that late before it counts as missing */
 #define CLOCKS_MAX 256            /* open at once in one history */
 #define STEPS_MAX  32
+#define ODD_MS     INT64_C(86400000) /* what is older was said when it happened */
 
 /* A rung as its `escalated` names it, whatever ladder it was of, and its last turn. */
 struct told_rung {
     char at[SPAN_TEXT_MAX + 2];
     int64_t turn;
+    int64_t steps; /* which rungs of that place were told at that turn: a bit each */
 };
 
 /* A clock as the events tell of it. */
@@ -39,7 +41,9 @@ struct reading {
     struct history_hasher *hasher;
     const struct calendars *calendars;
     int64_t now;
-    int64_t at; /* of the event being read */
+    int64_t id;       /* of the ticket */
+    int64_t at;       /* of the event being read */
+    int64_t urged_at; /* of the last `urged`: rungs of that moment are early on purpose */
     struct audit_report *report;
     struct told_clock *clocks;
     size_t n;
@@ -61,6 +65,15 @@ static void fault(struct reading *r, bool *which, int64_t seq, const char *fmt, 
     va_start(args, fmt);
     vsnprintf(r->report->text, sizeof(r->report->text), fmt, args);
     va_end(args);
+}
+
+/* Something that should not have happened. */
+static void odd(struct reading *r, const struct told_clock *c, const char *what)
+{
+    if (r->report->odd_ticket || r->at <= r->report->odd_since || r->now - r->at > ODD_MS)
+        return;
+    r->report->odd_ticket = r->id;
+    snprintf(r->report->odd, sizeof(r->report->odd), "the clock '%s': %s", c->name, what);
 }
 
 /* ---- the clocks that the events tell of ---- */
@@ -131,6 +144,13 @@ static void on_moved(struct reading *r, const json_t *o)
     c->paused = c->paused && !time_at(o, "due_at");
 }
 
+/* Rungs have other numbers in another ladder. */
+static void forget_steps(struct told_clock *c)
+{
+    for (size_t i = 0; i < c->rungs_n; i++)
+        c->rungs[i].steps = 0;
+}
+
 /* From here on the other policy's ladder counts; rungs told at the same place stay told. A policy
  * that has no such clock ends it. */
 static void on_rebased(struct reading *r, const json_t *o)
@@ -140,6 +160,8 @@ static void on_rebased(struct reading *r, const json_t *o)
     on_moved(r, o);
     if (c && text_eq(json_string_value(json_object_get(o, "state")), "cancelled"))
         c->open = false;
+    if (c && number_at(o, "policy_id") && number_at(o, "policy_id") != c->policy_id)
+        forget_steps(c);
     if (c && number_at(o, "policy_id"))
         c->policy_id = number_at(o, "policy_id");
 }
@@ -164,8 +186,27 @@ static void on_breached(struct reading *r, const json_t *o)
 {
     struct told_clock *c = find(r, o);
 
-    if (c)
-        c->breached = true;
+    if (!c)
+        return;
+    if (c->breached)
+        odd(r, c, "its end was recorded twice");
+    else if (c->due_at && r->at < c->due_at)
+        odd(r, c, "its end was recorded before it came");
+    c->breached = true;
+}
+
+/* The turn of a rung: each once, and none that hangs on the end before it. */
+static void check_turn(struct reading *r, const struct told_clock *c, const struct told_rung *rung,
+                       const json_t *o)
+{
+    int64_t turn = number_at(o, "turn"), step = number_at(o, "step");
+    bool after = *rung->at == '+' || text_eq(rung->at, "100%");
+
+    if (turn < rung->turn ||
+        (turn == rung->turn && step > 0 && step < 63 && rung->steps & INT64_C(1) << step))
+        odd(r, c, "a step was carried out twice");
+    else if (after && c->due_at && r->at < c->due_at && r->at != r->urged_at)
+        odd(r, c, "a step was carried out before its moment");
 }
 
 static void on_escalated(struct reading *r, const json_t *o)
@@ -182,8 +223,21 @@ static void on_escalated(struct reading *r, const json_t *o)
         return;
     if (i == c->rungs_n)
         text_copy(c->rungs[c->rungs_n++].at, sizeof(c->rungs[i].at), at);
-    if (number_at(o, "turn") > c->rungs[i].turn)
-        c->rungs[i].turn = number_at(o, "turn");
+    struct told_rung *rung = &c->rungs[i];
+    int64_t turn = number_at(o, "turn"), step = number_at(o, "step");
+    check_turn(r, c, rung, o);
+    if (turn > rung->turn)
+        rung->steps = 0;
+    if (turn > rung->turn)
+        rung->turn = turn;
+    if (turn == rung->turn && step > 0 && step < 63)
+        rung->steps |= INT64_C(1) << step;
+}
+
+static void on_urged(struct reading *r, const json_t *o)
+{
+    (void)o;
+    r->urged_at = r->at;
 }
 
 static void on_end(struct reading *r, const json_t *o)
@@ -236,6 +290,7 @@ static const struct {
     {"extended", on_moved},
     {"rebased", on_rebased},
     {"escalated", on_escalated},
+    {"urged", on_urged},
     {"closed", on_end},
     {"cancelled", on_end},
     {"dispatched", on_dispatched},
@@ -396,6 +451,8 @@ static void check_clock(struct reading *r, const struct told_clock *c)
 static int audit_one(struct reading *r, int64_t id, int64_t last_seq, const char *last_hash)
 {
     r->n = 0;
+    r->id = id;
+    r->urged_at = 0;
     r->erased_from = 0;
     r->erased = false;
     int rc = read_history(r, id, last_seq, last_hash);
@@ -520,6 +577,15 @@ void audit_report_json(const struct audit_report *r, struct buf *out)
         jw_kid(&w, "seq", r->seq);
         jw_kstr(&w, "kind", r->broken ? "changed" : "missing");
         jw_kstr(&w, "text", r->text);
+        jw_end_obj(&w);
+    } else {
+        jw_null(&w);
+    }
+    jw_key(&w, "odd");
+    if (r->odd_ticket) {
+        jw_obj(&w);
+        jw_kstr(&w, "ticket", ticket_id_format(r->odd_ticket, id));
+        jw_kstr(&w, "text", r->odd);
         jw_end_obj(&w);
     } else {
         jw_null(&w);

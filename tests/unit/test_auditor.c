@@ -195,9 +195,38 @@ static void a_missing_step_alarms_in_the_second_pass(void **state)
     world_open(w);
 }
 
+static void what_happens_twice_is_odd(void **state)
+{
+    static const struct {
+        const char *sql, *what;
+    } rows[] = {
+        {"UPDATE clock SET fired='',done=0,next_at=1 WHERE name='resolve' AND ended_at IS NULL",
+         "twice"},
+        {"UPDATE clock SET breached=0,done=0,next_at=1 WHERE name='resolve' AND ended_at IS NULL",
+         "recorded twice"},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct world *w = *state;
+        live(w);
+        advance(w, 50 * HOUR);
+        struct audit_report r = audit(w);
+        if (r.odd_ticket)
+            fail_msg("T-%d: %s", (int)r.odd_ticket, r.odd);
+        world_sql(w, rows[i].sql);
+        advance(w, MINUTE);
+        r = audit(w);
+        if (!r.odd_ticket || !strstr(r.odd, rows[i].what) || r.broken || r.missing)
+            fail_msg("%s: %s %s", rows[i].sql, r.odd, r.text);
+        world_free(w);
+        *state = world_new();
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(what_happens_twice_is_odd, setup, teardown),
         cmocka_unit_test_setup_teardown(nothing_is_wrong, setup, teardown),
         cmocka_unit_test_setup_teardown(every_fault_is_found, setup, teardown),
         cmocka_unit_test_setup_teardown(a_missing_step_is_found, setup, teardown),

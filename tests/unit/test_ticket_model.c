@@ -207,6 +207,9 @@ static int audit_run(struct world *w, struct ledger_tx *tx, void *arg)
     if (r.broken || r.missing)
         fail_msg("seed %u after %d: auditor: T-%06d %d: %s", m->seed, m->ops, (int)r.ticket_id,
                  (int)r.seq, r.text);
+    if (r.odd_ticket)
+        fail_msg("seed %u after %d: auditor: T-%06d: %s", m->seed, m->ops, (int)r.odd_ticket,
+                 r.odd);
     return 0;
 }
 
