@@ -366,6 +366,7 @@ static void apply_agent_state(struct telephony_source *s, const struct steward_c
         return;
     d->state = ev->agent_state;
     d->since = moment(s, ev, now);
+    d->told = ++s->t->tellings;
     text_copy(d->reason, sizeof(d->reason), ev->reason ? ev->reason : "");
     store_device(s, d);
 }

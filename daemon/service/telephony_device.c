@@ -43,13 +43,14 @@ int device_source(struct telephony *t, const char *device, struct telephony_sour
     return *s ? E_OK : E_NOTFOUND;
 }
 
-static void take_state(const struct device *d, struct telephony_device *out)
+/* Of a device at several sources the one that was told of last: their clocks differ. */
+static const struct device *told_last(const struct device *a, const struct device *b)
 {
-    if (!d || (out->state && d->since < out->since))
-        return;
-    out->state = d->state;
-    out->since = d->since;
-    text_copy(out->reason, sizeof(out->reason), d->reason);
+    if (!a || !b)
+        return a ? a : b;
+    if (a->told == b->told)
+        return a->since > b->since ? a : b;
+    return a->told > b->told ? a : b;
 }
 
 /* The call that it talks on, else one that it dials or that rings it. */
@@ -70,13 +71,19 @@ static const struct live *call_at(struct telephony *t, const struct telephony_so
 bool telephony_device(struct telephony *t, const char *device, struct telephony_device *out)
 {
     struct telephony_source *s, *each, *tmp;
+    const struct device *d = NULL;
     const char *name;
     memset(out, 0, sizeof(*out));
     if (device_source(t, device, &s, &name) < 0)
         return false;
     HASH_ITER (hh, t->sources, each, tmp) {
         if (!s || s == each)
-            take_state(device_get(each, name, false), out);
+            d = told_last(d, device_get(each, name, false));
+    }
+    if (d) {
+        out->state = d->state;
+        out->since = d->since;
+        text_copy(out->reason, sizeof(out->reason), d->reason);
     }
     const struct live *l = call_at(t, s, name);
     if (!l)

@@ -111,7 +111,8 @@ struct device {
     char name[DEVICE_MAX + 1];
     enum steward_agent_state state;
     char reason[64];
-    int64_t since;
+    int64_t since; /* by the PBX's clock */
+    uint64_t told; /* which telling of all sources it was; 0: before the start */
     UT_hash_handle hh;
 };
 
@@ -162,6 +163,7 @@ struct telephony {
     struct loop_timer *acks;        /* tells durable, once a turn */
     struct pending_action *actions; /* uthash by token */
     uint64_t next_action;
+    uint64_t tellings; /* of agents' states */
     struct telephony_stats stats;
     /** Taken in since the last batch was sealed. */
     struct {

@@ -65,6 +65,7 @@ class Pbx:
         # a function of its words; each gives the answer, or None: there is none.
         self.replies = {}
         self.deaf = threading.Event()  # we stop reading
+        self.order = threading.RLock()  # no list shows what was before an event that was said already
         self.up()
 
     # -- life --
@@ -152,7 +153,8 @@ class Asterisk(Pbx):
                 if signed_in is None:
                     return
             elif signed_in:
-                self.reply(link, name, fields)
+                with self.order:
+                    self.reply(link, name, fields)
             if name not in ("Challenge", "Login"):
                 self.asked.put(fields)
 
@@ -259,7 +261,11 @@ class Asterisk(Pbx):
         self.channels = [{**self.legs[id], "BridgeId": f"b-{call}", "Duration": "00:00:01"} for id in (call, f"{call}-{device}")]
 
     def paused(self, device, paused, reason=""):
-        self.event("QueueMemberPause", Queue="service", Interface=f"PJSIP/{device}", Paused=int(paused), PausedReason=reason, Status=1)
+        with self.order:
+            for member in self.members:
+                if member["Location"] == f"PJSIP/{device}":
+                    member.update(Paused=int(paused), PausedReason=reason)
+            self.event("QueueMemberPause", Queue="service", Interface=f"PJSIP/{device}", Paused=int(paused), PausedReason=reason, Status=1)
 
     def member(self, device, queue="service", **more):
         self.members.append({"Queue": queue, "Location": f"PJSIP/{device}", "Paused": 0, "Status": 1, **more})
@@ -326,7 +332,8 @@ class Freeswitch(Pbx):
                 self.signed_in += 1
                 self.answer_command(link, "+OK accepted")
             elif words[0] == "api":
-                self.api(link, " ".join(words[1:]))
+                with self.order:
+                    self.api(link, " ".join(words[1:]))
             elif words[0] == "bgapi":
                 self.job(link, text)
             else:
@@ -411,8 +418,11 @@ class Freeswitch(Pbx):
                       "call_uuid": call} for id, leg in self.legs.items() if id in (call, f"{call}-{device}")]
 
     def paused(self, device, paused, reason=""):
-        self.event("CUSTOM", **{"Event-Subclass": "callcenter::info", "CC-Action": "agent-status-change",
-                                "CC-Agent": f"{device}@fs.local", "CC-Agent-Status": "On Break" if paused else "Available"})
+        name, status = f"{device}@fs.local", "On Break" if paused else "Available"
+        with self.order:
+            self.agents = [(n, status if n == name else s) for n, s in self.agents]
+            self.event("CUSTOM", **{"Event-Subclass": "callcenter::info", "CC-Action": "agent-status-change", "CC-Agent": name,
+                                    "CC-Agent-Status": status})
 
     def member(self, device):
         self.agents.append((f"{device}@fs.local", "Available"))

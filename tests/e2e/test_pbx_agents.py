@@ -133,6 +133,20 @@ def test_ready_and_not_ready_both_ways(make, rack, kind):
     assert agent_until(site, "li.na", state="ready")["call_id"] is None
 
 
+def test_a_device_at_two_pbxs_is_as_the_last_one_said(make, rack):
+    """Whatever their clocks say."""
+    pbxs = {"pbx-a": rack("esl"), "pbx-b": rack("esl")}
+    for name, pbx in pbxs.items():
+        pbx.skew = 86400 if name == "pbx-b" else 0
+        pbx.member("1001")
+    site = start(make, pbxs)
+    site.user("li.na", device="1001")
+    for name in ("pbx-b", "pbx-a", "pbx-b", "pbx-a"):
+        for paused, state in (True, "not_ready"), (False, "ready"):
+            pbxs[name].paused("1001", paused)
+            agent_until(site, "li.na", state=state)
+
+
 def test_an_asterisk_device_in_several_queues(make, rack):
     """Each interface is paused; paused in one queue is not ready; out of all queues is logged off."""
     pbx = rack("ami")
