@@ -223,6 +223,63 @@ static void complaint_about_an_employee(void **state)
     json_decref(o);
 }
 
+struct listing {
+    struct ticket_filter filter;
+    char ids[200];
+};
+
+static int listing_run(struct world *w, struct ledger_tx *tx, void *arg)
+{
+    struct listing *l = arg;
+    struct actor actor = who("sun.li");
+    struct buf out = BUF_INIT(1 << 20);
+    int rc = tickets_list_json(ledger_db(tx), w->tickets, &l->filter, &actor, ledger_now(tx), &out);
+    json_t *o = json_parse(buf_str(&out), out.len, NULL), *item;
+    size_t i;
+
+    json_array_foreach(json_object_get(o, "items"), i, item)
+    {
+        snprintf(l->ids + strlen(l->ids), sizeof(l->ids) - strlen(l->ids), "%s%s", i ? " " : "",
+                 text_at(item, "id"));
+    }
+    json_decref(o);
+    buf_free(&out);
+    return rc;
+}
+
+static const char *listed(struct world *w, struct ticket_filter filter)
+{
+    static struct listing l;
+
+    l = (struct listing){.filter = filter};
+    assert_int_equal(world_run(w, listing_run, &l), 0);
+    return l.ids;
+}
+
+/* The indexes of units and responders are in parts of 1,024 tickets. */
+static void lists_across_parts(void **state)
+{
+    struct world *w = *state;
+
+    answer(w, "+8613800138000", 7, "li.na");
+    answer(w, NULL, 9, "zhao.lei");
+    world_sql(w, "INSERT INTO ticket (id,version,state,kind,subject,priority,unit_id,channel,"
+                 "responder,opened_at,policy_id) SELECT n.id,version,state,kind,subject,priority,"
+                 "unit_id,channel,responder,opened_at,policy_id FROM ticket t JOIN (SELECT 1023 AS "
+                 "id UNION SELECT 1024 UNION SELECT 1025 UNION SELECT 9000) n WHERE t.id=1");
+    assert_string_equal(listed(w, (struct ticket_filter){.unit_id = 31, .limit = 50}),
+                        "T-009000 T-001025 T-001024 T-001023 T-000001");
+    assert_string_equal(listed(w, (struct ticket_filter){.unit_id = 31, .limit = 2}),
+                        "T-009000 T-001025");
+    assert_string_equal(listed(w, (struct ticket_filter){.unit_id = 32, .limit = 50}), "T-000002");
+    assert_string_equal(
+        listed(w, (struct ticket_filter){.responder = "li.na", .state = "open", .limit = 50}),
+        "T-009000 T-001025 T-001024 T-001023 T-000001");
+    assert_string_equal(listed(w, (struct ticket_filter){.responder = "zhao.lei", .limit = 50}),
+                        "T-000002");
+    assert_string_equal(listed(w, (struct ticket_filter){.responder = "nobody", .limit = 50}), "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -235,6 +292,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(created_with_bad_fields, setup, teardown),
         cmocka_unit_test_setup_teardown(stale_version, setup, teardown),
         cmocka_unit_test_setup_teardown(complaint_about_an_employee, setup, teardown),
+        cmocka_unit_test_setup_teardown(lists_across_parts, setup, teardown),
     };
     log_set_level(LOG_WARN);
     return cmocka_run_group_tests(tests, NULL, NULL);
