@@ -110,8 +110,9 @@ struct ami {
     char trunk_seen[AMI_ITEMS_MAX][80]; /* endpoints first met in an inbound context */
     size_t trunk_seen_count;
     uint32_t can;
-    const char *list_channels;             /* the action that may list them; a literal */
-    bool have_list;                        /* they were listed since we signed in */
+    const char *list_channels; /* the action that may list them; a literal */
+    bool runs;      /* it told when it started, or what we may not do: a word of a PBX that is up */
+    bool have_list; /* they were listed since we signed in */
     uint32_t heard, lacks_read;            /* classes of which events came; that are missing */
     uint32_t lacks_write;                  /* bits of the table in ami_rights.c */
     int64_t probe_at;                      /* the last look for what no event told of */

@@ -96,6 +96,7 @@ static void core_status(struct ami *a, const struct ami_msg *msg)
 {
     const char *date = ami_get(msg, "CoreStartupDate"), *time = ami_get(msg, "CoreStartupTime");
     char boot[sizeof a->boot];
+    a->runs = a->runs || date;
     if (!date || !time || !a->snapshot)
         return;
     snprintf(boot, sizeof boot, "%.20s %.20s", date, time);

@@ -117,6 +117,7 @@ void ami_rights_denied(struct ami *a, const char *action, const struct ami_msg *
     const char *text = ami_get(msg, "Message");
     if (!text || strcasecmp(text, "Permission denied") != 0)
         return;
+    a->runs = true;
     for (size_t i = 0; i < RIGHTS; i++)
         if (strcmp(rights[i].action, action) == 0 && lack_write(a, i))
             tell(a);
@@ -127,6 +128,7 @@ void ami_rights_denied(struct ami *a, const char *action, const struct ami_msg *
 void ami_rights_begin(struct ami *a)
 {
     a->heard = a->lacks_read = a->lacks_write = 0;
+    a->runs = false;
     a->can = ami_can_all(a);
     a->probe_at = a->state_at;
     a->probe_channels = a->probe_queues = 0;
@@ -173,7 +175,7 @@ static void probe(struct ami *a, int64_t now)
 void ami_rights_check(struct ami *a)
 {
     int64_t now = a->host->now_ms(a->host);
-    if (now - a->state_at >= BOOTED_MS)
+    if (a->runs && now - a->state_at >= BOOTED_MS)
         lack_read(a, AMI_SYSTEM, "FullyBooted did not come, unless the PBX is still starting");
     probe(a, now);
 }
