@@ -11,9 +11,11 @@
 /* ---- channel names ---- */
 
 /* Technologies whose channels are the PBX's own: nobody sits at their end. */
-static const char *const inner[] = {"Local/",     "Surrogate/", "AsyncGoto/", "Bridge/",
-                                    "Announcer/", "Recorder/",  "CBAnn/",     "CBRec/",
-                                    "Message/",   "ConfBridge"};
+static const char *const inner[] = {
+    "Local/",    "Surrogate/",  "AsyncGoto/",    "Bridge/",      "Announcer/",
+    "Recorder/", "CBAnn/",      "CBRec/",        "Message/",     "ConfBridge",
+    "Snoop/",    "UnicastRTP/", "MulticastRTP/", "AudioSocket/", "WebSocket/",
+};
 
 bool ami_is_half(const char *channel)
 {

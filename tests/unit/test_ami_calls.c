@@ -401,6 +401,17 @@ static const struct {
      "1.1 originated\n1.1 queued q\n1.1 delivered 1001 q\n1.1 established 1001\n"
      "1.1 transferred 1001 5000\n1.1 queued q\n1.1 delivered 1002 q\n1.1 established 1002\n"
      "1.1 cleared caller\n"},
+    {"what records or listens is nobody's phone",
+     TALK_A "Newchannel @T6 Channel=x\n"
+            "Newchannel Uniqueid=8.1 Linkedid=1.1 Channel=Snoop/PJSIP/1001-02-00000001 "
+            "ChannelState=6 Context=internal Exten=s\n"
+            "Newchannel Uniqueid=8.2 Linkedid=1.1 Channel=UnicastRTP/127.0.0.1:4000-01 "
+            "ChannelState=6 Context=default Exten=s\n"
+            "BridgeEnter Uniqueid=8.1 Linkedid=1.1 Channel=Snoop/PJSIP/1001-02-00000001 "
+            "BridgeUniqueid=b1\nBridgeEnter Uniqueid=8.2 Linkedid=1.1 "
+            "Channel=UnicastRTP/127.0.0.1:4000-01 BridgeUniqueid=b1\n" END_BY_CALLER
+            "Hangup Uniqueid=8.1\nHangup Uniqueid=8.2\n",
+     TOLD_TALK_A "1.1 cleared caller\n"},
     {"several calls of one number at once stay apart",
      TALK_A "Newchannel @U4 CallerIDNum=13800138000\nNewchannel @F0\nDialBegin @U4 Dest@F0\n"
             "Newstate @F5\nHangupRequest @U4\nHangup @F5\nHangup @U4\n" END_BY_CALLER,
