@@ -1,6 +1,7 @@
-"""Three talk at once: whoever had the call keeps it."""
+"""Three at once: whoever had the call keeps it in a conference, and gives it away after a consultation."""
 import steward
 from manager import Direct, Manager, shot
+from pbxs import call_of, call_until, rack, start  # noqa: F401 (rack is a fixture)
 
 
 def test_three_ways(make):
@@ -47,3 +48,72 @@ def test_three_ways(make):
     steward.eventually(lambda: rows()["1.1"]["state"] == "cleared", "the end")
     assert rows()["1.1"]["hung_up_by"] == "caller" and rows()["1.1"]["disposition"] == "answered"
     manager.close()
+
+
+def consult(pbx):
+    """1001, who talks in 1.1, has 1002 rung by att_xfer."""
+    pbx.leg("c", "sofia/internal/1002@phone", "outbound", "1001", "1002", "default",
+            **{"Channel-Call-UUID": "1.1", "Other-Leg-Unique-ID": "1.1-1001", "variable_dialed_user": "1002"})
+    pbx.event("CHANNEL_PROGRESS", pbx.legs["c"])
+
+
+def talks(pbx, one, two):
+    pbx.event("CHANNEL_BRIDGE", pbx.legs[one], **{"Bridge-A-Unique-ID": one, "Bridge-B-Unique-ID": two, "Other-Leg-Unique-ID": two})
+
+
+def test_att_xfer(make, rack):
+    """The card moves when the call does, not when the consultation begins."""
+    pbx = rack("esl")
+    site = start(make, {"pbx-a": pbx})
+    steward.sample_owners(site)
+    first, third = site.agent("1001", name="phone-1001"), site.agent("1002", name="phone-1002")
+    pbx.ring("1.1")
+    first.expect("pop", call="1.1")
+    pbx.answer("1.1")
+    consult(pbx)
+    pbx.event("CHANNEL_ANSWER", pbx.legs["c"])
+    talks(pbx, "1.1-1001", "c")
+    call_until(site, "pbx-a", "c", state="established", direction="internal")
+    call = call_of(site, "pbx-a", "1.1")
+    assert (call["state"], call["device"], call["transfers"]) == ("established", "1001", [])
+    assert not [o for o in third.fence() if o["type"] == "pop"] and not [o for o in first.fence() if o["type"] == "pop_end"]
+    pbx.event("CHANNEL_HANGUP_COMPLETE", pbx.legs.pop("1.1-1001"),
+              **{"Hangup-Cause": "NORMAL_CLEARING", "variable_sip_hangup_disposition": "recv_bye"})
+    talks(pbx, "1.1", "c")
+    assert first.expect("pop_end", call="1.1")["reason"] == "transferred"
+    assert third.expect("pop", call="1.1")["party"] == "+8613800138000"
+    call = call_until(site, "pbx-a", "1.1", device="1002", state="established")
+    assert [(t["kind"], t["from_device"], t["to"]) for t in call["transfers"]] == [("attended", "1001", "1002")]
+    pbx.legs["1.1-c"] = pbx.legs.pop("c")
+    pbx.hang_up("1.1", by="1.1")
+    call = call_until(site, "pbx-a", "1.1", state="cleared")
+    assert (call["disposition"], call["hung_up_by"], call["device"]) == ("answered", "caller", "1002")
+    assert call_of(site, "pbx-a", "c")["state"] == "cleared"
+
+
+def test_a_room(make, rack):
+    """Both are sent into a room of mod_conference, and a third phone dials in."""
+    pbx = rack("esl")
+    site = start(make, {"pbx-a": pbx})
+    first, third = site.agent("1001", name="phone-1001"), site.agent("1003", name="phone-1003")
+    pbx.ring("1.1")
+    first.expect("pop", call="1.1")
+    pbx.answer("1.1")
+
+    def room(leg, action):
+        pbx.event("CUSTOM", pbx.legs[leg], **{"Event-Subclass": "conference::maintenance", "Conference-Name": "3000", "Action": action})
+
+    for leg in ("1.1", "1.1-1001"):
+        room(leg, "add-member")
+    pbx.leg("p", "sofia/internal/1003@phone", "inbound", "1003", "3000", "default", variable_user_name="1003")
+    room("p", "add-member")
+    call = call_until(site, "pbx-a", "1.1", device="1001", state="established")
+    assert not [o for o in third.fence() if o["type"] == "pop"]
+    room("1.1-1001", "del-member")
+    pbx.event("CHANNEL_HANGUP_COMPLETE", pbx.legs.pop("1.1-1001"), **{"Hangup-Cause": "NORMAL_CLEARING"})
+    first.expect("pop_end", call="1.1")
+    third.expect("pop", call="1.1")
+    call = call_until(site, "pbx-a", "1.1", device="1003", state="established")
+    assert call["transfers"] == [] and [o["device"] for o in call["offered"]] == ["1001"]
+    pbx.hang_up("1.1", by="1.1")
+    call_until(site, "pbx-a", "1.1", state="cleared", hung_up_by="caller")
