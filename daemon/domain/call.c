@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/pool.h"
 #include "base/text.h"
 
 static const char *const state_names[] = {
@@ -73,7 +74,7 @@ void *list_add(void *list, size_t size)
 
 struct call *call_new(void)
 {
-    struct call *c = xcalloc(1, sizeof(*c));
+    struct call *c = pool_take0(sizeof(*c));
     LIST_WITHIN(c, events);
     LIST_WITHIN(c, offers);
     LIST_WITHIN(c, parties);
@@ -82,18 +83,23 @@ struct call *call_new(void)
     return c;
 }
 
+static void unkeep(struct kept *k)
+{
+    pool_give(k, k->size);
+}
+
 void call_free(struct call **c)
 {
     if (!*c)
         return;
     for (size_t i = 0; i < (*c)->events.n; i++)
-        free((*c)->events.items[i]);
+        unkeep((*c)->events.items[i]);
     LIST_FREE(&(*c)->events);
     LIST_FREE(&(*c)->offers);
     LIST_FREE(&(*c)->transfers);
     LIST_FREE(&(*c)->parties);
     LIST_FREE(&(*c)->gone);
-    free(*c);
+    pool_give(*c, sizeof(**c));
     *c = NULL;
 }
 
@@ -117,7 +123,8 @@ static struct kept *keep(const struct call_event *ev)
             *texts[i] = NULL;
         size += *texts[i] ? strlen(*texts[i]) + 1 : 0;
     }
-    struct kept *k = xmalloc(size);
+    struct kept *k = pool_take(size);
+    k->size = size;
     char *to = (char *)(k + 1);
     for (int i = 0; i < N_TEXTS; i++) {
         if (!*texts[i])
@@ -149,7 +156,7 @@ static bool known(const struct call *c, const struct call_event *ev)
 
 static void remove_event(struct call *c, size_t i)
 {
-    free(c->events.items[i]);
+    unkeep(c->events.items[i]);
     c->events.n--;
     memmove(c->events.items + i, c->events.items + i + 1,
             (c->events.n - i) * sizeof(*c->events.items));
@@ -211,7 +218,7 @@ bool call_apply(struct call *c, const struct call_event *ev)
     assert(ev->at > 0);
     struct kept *k = keep(ev);
     if (known(c, &k->ev)) {
-        free(k);
+        unkeep(k);
         return false;
     }
     size_t place = c->events.n;

@@ -7,6 +7,7 @@
 /** An event that is kept; its texts lie behind it in one block. */
 struct kept {
     struct call_event ev;
+    size_t size; /* with its texts */
 };
 
 /** A device that took part in talking; left 0: it still does. */

@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/pool.h"
 #include "base/worker.h"
 #include "service/ledger_priv.h"
 
@@ -105,7 +106,7 @@ static void reading_done(void *arg)
     if (job->job.done) {
         job->job.done(job->job.arg, job->rc);
     }
-    free(job);
+    pool_give(job, sizeof(*job));
 }
 
 struct readers *readers_new(struct loop *loop, const struct db_driver *driver, const char *where,
@@ -128,14 +129,14 @@ struct readers *readers_new(struct loop *loop, const struct db_driver *driver, c
 
 int readers_submit(struct readers *r, const struct ledger_read *read, bool urgent)
 {
-    struct reading *job = xcalloc(1, sizeof(*job));
+    struct reading *job = pool_take0(sizeof(*job));
     job->readers = r;
     job->job = *read;
     job->rc = E_CANCELLED; /* until it ran */
     struct worker_job work = {reading_run, reading_done, job};
     int rc = r->worker ? worker_submit(r->worker, &work, urgent) : E_BUSY;
     if (rc < 0) {
-        free(job);
+        pool_give(job, sizeof(*job));
         return rc;
     }
     DL_APPEND(r->out, job);

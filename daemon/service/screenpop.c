@@ -9,6 +9,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/pool.h"
 #include "base/text.h"
 #include "service/screenpop_priv.h"
 
@@ -29,6 +30,7 @@ struct pop_call {
     struct screenpop *sp;
     struct pop_about about;
     char *texts; /* where those of about lie */
+    size_t texts_size;
     struct card *card;
     bool waiting;
     struct waiter waiter;
@@ -165,7 +167,7 @@ static void end_shown(struct pop_call *p, struct shown *s)
     take_off(p, s);
     if (s->sent)
         send_end(p, s, s->reason);
-    free(s);
+    pool_give(s, sizeof(*s));
 }
 
 /* A card for the call: shown where nothing was yet, and again where it says something new. */
@@ -226,7 +228,7 @@ static void keep_about(struct pop_call *p, const struct pop_about *about)
     size_t size = 1;
     for (size_t i = 0; i < ARRAY_LEN(texts); i++)
         size += *texts[i] ? strlen(*texts[i]) + 1 : 0;
-    char *block = xmalloc(size), *to = block;
+    char *block = pool_take(size), *to = block;
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
         if (!*texts[i])
             continue;
@@ -234,8 +236,9 @@ static void keep_about(struct pop_call *p, const struct pop_about *about)
         *texts[i] = memcpy(to, *texts[i], n);
         to += n;
     }
-    free(p->texts);
+    pool_give(p->texts, p->texts_size);
     p->texts = block;
+    p->texts_size = size;
     p->about = a;
 }
 
@@ -251,7 +254,7 @@ static bool same_about(const struct pop_about *a, const struct pop_about *b)
 struct pop_call *pop_call_new(struct screenpop *sp, const struct pop_about *about,
                               pop_found_cb *found, void *ctx)
 {
-    struct pop_call *p = xcalloc(1, sizeof(*p));
+    struct pop_call *p = pool_take0(sizeof(*p));
     p->sp = sp;
     p->found = found;
     p->ctx = ctx;
@@ -292,7 +295,7 @@ void pop_call_show(struct pop_call *p, const char *device, int64_t at)
 {
     if (find_shown(p, device))
         return;
-    struct shown *s = xcalloc(1, sizeof(*s));
+    struct shown *s = pool_take0(sizeof(*s));
     text_copy(s->device, sizeof(s->device), device);
     s->at = at;
     if (!p->shown)
@@ -335,14 +338,14 @@ void pop_call_free(struct pop_call **pp)
     struct shown *s, *tmp;
     DL_FOREACH_SAFE (p->shown, s, tmp) {
         take_off(p, s);
-        free(s);
+        pool_give(s, sizeof(*s));
     }
     if (p->waiting)
         card_unwait(p->sp, p->about.key, &p->waiter);
     DL_DELETE(p->sp->calls, p);
     card_unref(&p->card);
-    free(p->texts);
-    free(p);
+    pool_give(p->texts, p->texts_size);
+    pool_give(p, sizeof(*p));
 }
 
 /* ---- touches ---- */

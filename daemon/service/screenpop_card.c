@@ -16,6 +16,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/pool.h"
 #include "base/text.h"
 #include "service/registry.h"
 
@@ -63,7 +64,7 @@ void card_unref(struct card **c)
         return;
     free(card->owners);
     free(card->advice);
-    free(card);
+    pool_give(card, sizeof(*card));
 }
 
 static void card_drop(void *card)
@@ -74,7 +75,7 @@ static void card_drop(void *card)
 
 static struct card *card_new(const char *key, uint64_t born)
 {
-    struct card *c = xcalloc(1, sizeof(*c));
+    struct card *c = pool_take0(sizeof(*c));
     c->refs = 1;
     c->born = born;
     c->match = "none";
@@ -229,7 +230,7 @@ static void read_done(void *arg, int rc);
 /* Gives the want to a reader; if the lane is full, the retry timer comes back to it. */
 static void want_submit(struct screenpop *sp, struct want *want)
 {
-    struct card_job *job = xcalloc(1, sizeof(*job));
+    struct card_job *job = pool_take0(sizeof(*job));
     want->born = sp->turn;
     job->sp = sp;
     job->card = card_new(want->key, want->born);
@@ -238,7 +239,7 @@ static void want_submit(struct screenpop *sp, struct want *want)
     if (want->queued)
         return;
     card_unref(&job->card);
-    free(job);
+    pool_give(job, sizeof(*job));
     loop_timer_arm(sp->retry, RETRY_MS);
 }
 
@@ -250,7 +251,7 @@ static void want_answer(struct screenpop *sp, struct want *want, struct card *ca
         DL_DELETE(want->waiters, w);
         w->fn(w->ctx, card);
     }
-    free(want);
+    pool_give(want, sizeof(*want));
 }
 
 static void want_failed(struct screenpop *sp, struct want *want)
@@ -275,7 +276,7 @@ static void read_done(void *arg, int rc)
     struct want *want;
     if (rc >= 0 && job->unkept && sp->opts.unkept)
         sp->opts.unkept(sp->opts.unkept_ctx, card->ids, (size_t)card->n);
-    free(job);
+    pool_give(job, sizeof(*job));
     HASH_FIND_STR(sp->wants, card->key, want);
     if (want && want->born == card->born && rc < 0) {
         want_failed(sp, want);
@@ -303,7 +304,7 @@ void card_wait(struct screenpop *sp, const char *key, struct waiter *w)
     struct want *want;
     HASH_FIND_STR(sp->wants, key, want);
     if (!want) {
-        want = xcalloc(1, sizeof(*want));
+        want = pool_take0(sizeof(*want));
         text_copy(want->key, sizeof(want->key), key);
         HASH_ADD_STR(sp->wants, key, want);
         want_submit(sp, want);
@@ -463,7 +464,7 @@ void cards_deinit(struct screenpop *sp)
     struct want *want, *tmp;
     HASH_ITER (hh, sp->wants, want, tmp) {
         HASH_DEL(sp->wants, want);
-        free(want);
+        pool_give(want, sizeof(*want));
     }
     touch_all(sp);
     free(sp->unread);

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/pool.h"
 #include "base/table.h"
 #include "base/text.h"
 #include "service/telephony_priv.h"
@@ -23,7 +24,7 @@ struct live *live_find(struct telephony_source *s, const char *name)
 
 struct live *live_new(struct telephony_source *s, const char *name)
 {
-    struct live *l = xcalloc(1, sizeof(*l));
+    struct live *l = pool_take0(sizeof(*l));
     l->source = s;
     text_copy(l->name, sizeof(l->name), name);
     l->call = call_new();
@@ -57,7 +58,7 @@ void live_free(struct live *l)
     l->ref->live = NULL;
     live_ref_drop(l->ref);
     call_free(&l->call);
-    free(l);
+    pool_give(l, sizeof(*l));
 }
 
 /* It ended: kept a while for events that come late. */

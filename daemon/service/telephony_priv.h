@@ -34,6 +34,7 @@ struct live_ref {
 struct call_image {
     struct telephony_source *source;
     struct live_ref *ref; /* referenced */
+    size_t size;          /* with its texts */
     struct call_row row;
     const char *key;        /* by which the party is looked up; NULL: nobody */
     const char *number;     /* the party in E.164, for tickets and callbacks; NULL if it has none */

@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/pool.h"
 #include "base/text.h"
 #include "service/telephony_priv.h"
 
@@ -47,7 +48,7 @@ void store_deinit(struct telephony *t)
 
 struct live_ref *live_ref_new(struct live *l)
 {
-    struct live_ref *ref = xcalloc(1, sizeof(*ref));
+    struct live_ref *ref = pool_take0(sizeof(*ref));
     ref->refs = 1;
     ref->live = l;
     return ref;
@@ -56,13 +57,13 @@ struct live_ref *live_ref_new(struct live *l)
 void live_ref_drop(struct live_ref *ref)
 {
     if (--ref->refs == 0)
-        free(ref);
+        pool_give(ref, sizeof(*ref));
 }
 
 static void image_free(struct call_image *image)
 {
     live_ref_drop(image->ref);
-    free(image);
+    pool_give(image, image->size);
 }
 
 static const char *some(const char *s)
@@ -154,8 +155,9 @@ static struct call_image *image_copy(const struct call_image *from)
         len[k] = *places[k] ? strlen(*places[k]) + 1 : 0;
         size += len[k];
     }
-    struct call_image *image = xmalloc(size);
+    struct call_image *image = pool_take(size);
     *image = probe;
+    image->size = size;
     char *to = (char *)(image + 1);
     image_texts(image, places);
     for (size_t k = 0; k < n; k++) {
