@@ -272,22 +272,33 @@ void ticket_clock_resume(struct ticket *k, struct clock_row *c)
     ticket_said(k, "clock_resumed");
 }
 
-/* Notes one `escalated` of the clock in the marks of the ladder's rungs at the same place. */
+static bool is_of_clock(const struct clock_row *c, const json_t *o)
+{
+    return text_eq(json_string_value(json_object_get(o, "clock")), c->name) &&
+           json_integer_value(json_object_get(o, "dispatch")) == c->dispatch &&
+           json_integer_value(json_object_get(o, "cycle")) == c->cycle;
+}
+
+/* Notes one `escalated` of the clock in the marks of the ladder's rungs at the same place. A
+ * `clock_started` of its name begins anew: a former one may have ended in the same millisecond. */
 static void carry_mark(const struct clock_row *c, const struct policy_ladder *ladder,
-                       const char *data, struct ladder_mark *mark)
+                       const char *kind, const char *data, struct ladder_mark *mark)
 {
     json_t *o = data ? json_parse(data, strlen(data), NULL) : NULL;
     int turn = (int)json_integer_value(json_object_get(o, "turn"));
     char at[SPAN_TEXT_MAX + 2];
 
-    if (text_eq(json_string_value(json_object_get(o, "clock")), c->name) &&
-        json_integer_value(json_object_get(o, "dispatch")) == c->dispatch &&
-        json_integer_value(json_object_get(o, "cycle")) == c->cycle)
-        for (size_t i = 0; i < ladder->steps_n && i < LADDER_STEPS_MAX; i++)
-            if (text_eq(ladder_at_text(&ladder->steps[i], at),
-                        json_string_value(json_object_get(o, "at"))) &&
-                turn > mark->fired[i])
-                mark->fired[i] = turn;
+    if (!is_of_clock(c, o)) {
+        json_decref(o);
+        return;
+    }
+    if (text_eq(kind, "clock_started"))
+        memset(mark, 0, sizeof(*mark));
+    for (size_t i = 0; i < ladder->steps_n && i < LADDER_STEPS_MAX; i++)
+        if (text_eq(ladder_at_text(&ladder->steps[i], at),
+                    json_string_value(json_object_get(o, "at"))) &&
+            turn > mark->fired[i])
+            mark->fired[i] = turn;
     json_decref(o);
 }
 
@@ -300,12 +311,12 @@ static void carry_marks(struct ticket *k, struct clock_row *c, const struct poli
 
     if (ticket_flush(k))
         return;
-    q = db_query(k->db, "SELECT data FROM ticket_event WHERE ticket_id=$1 AND kind='escalated' "
-                        "AND at>=$2 ORDER BY seq");
+    q = db_query(k->db, "SELECT kind,data FROM ticket_event WHERE ticket_id=$1 AND kind IN "
+                        "('escalated','clock_started') AND at>=$2 ORDER BY seq");
     db_bind_int(q, 1, k->row.id);
     db_bind_int(q, 2, c->started_at);
     while (db_row(q))
-        carry_mark(c, ladder, db_text(q, 0), &mark);
+        carry_mark(c, ladder, db_str(q, 0), db_text(q, 1), &mark);
     k->rc = db_end(q);
     ladder_mark_format(&mark, ladder, c->fired);
 }
@@ -372,7 +383,8 @@ static void rebase(struct ticket *k, struct clock_row *c, const char *why, bool 
     if (k->rc || clock_is_protocol(c))
         return;
     if (!clock_row_fill(&fresh, k->policy, k->row.policy_id, c->cycle)) {
-        if (!never_later)
+        /* A handover under way needs its answer whatever the policy promises the owner. */
+        if (!never_later && !text_eq(c->name, "handover"))
             rebase_away(k, c, why);
         return;
     }

@@ -56,7 +56,7 @@ static int run_clock(struct tickets *t, struct ledger_tx *tx, int64_t id, int *s
     int rc = repo_clock_load(ledger_db(tx), id, &c);
 
     if (rc || !c.next_at || c.next_at > ledger_now(tx))
-        return rc; /* an earlier one of this round has ended it or moved it */
+        return rc;  /* an earlier one of this round has ended it or moved it */
     if (c.ended_at) /* nothing is due of it: looked at again and again it would stop the rest */
         return repo_clock_park(ledger_db(tx), id);
     return c.ticket_id ? run_ticket(t, tx, &c, steps) : callback_clock_run(t, tx, &c, steps);
