@@ -49,6 +49,7 @@ static void write_something(struct db *db)
     check(db_run(db_query(db, "INSERT INTO source (name, last_seq) VALUES ('b', 1) ON CONFLICT "
                               "(name) DO UPDATE SET last_seq = source.last_seq + 1")));
     check(db_commit(db));
+    db_tidy(db);
 }
 
 static size_t one_card(struct db *db)

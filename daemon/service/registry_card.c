@@ -146,17 +146,17 @@ int registry_card_news(struct db *db, int64_t id, struct registry_news *news, st
     int rc = 0;
     jw_key(w, "open_tickets");
     size_t from = w->out->len;
-    if (news->tickets)
+    if (news->recent & PERSON_TICKETS)
         rc = person_open_tickets_json(db, id, w);
     else
         jw_raw(w, none, sizeof(none) - 1);
-    news->tickets = w->out->len > from + sizeof(none) - 1;
+    news->open = w->out->len > from + sizeof(none) - 1;
     news->recent_from = w->out->len;
     if (rc < 0)
         return rc;
     jw_key(w, "recent");
     if (news->recent)
-        rc = person_recent_json(db, id, w);
+        rc = person_recent_json(db, id, news->recent, w);
     else
         jw_raw(w, none, sizeof(none) - 1);
     news->recent_to = w->out->len;
@@ -165,7 +165,7 @@ int registry_card_news(struct db *db, int64_t id, struct registry_news *news, st
 
 int registry_card_fields(struct db *db, struct registry_card *c, struct jw *w)
 {
-    c->news = (struct registry_news){.tickets = true, .recent = true};
+    c->news = (struct registry_news){.recent = PERSON_CALLS | PERSON_TICKETS | PERSON_MESSAGES};
     registry_card_head(c, w);
     jw_kstr(w, "phone_label", or_null(c->phone_label));
     int rc = registry_card_body(db, c, w);

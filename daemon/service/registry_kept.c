@@ -41,8 +41,9 @@ static int write_card(struct db *db, const struct card_holder *h, struct registr
                       struct jw *w)
 {
     const struct card_row *c = &h->card;
-    struct registry_news news = {.tickets = h->tickets,
-                                 .recent = h->calls || h->tickets || h->messages};
+    struct registry_news news = {.recent = (h->calls ? PERSON_CALLS : 0) |
+                                           (h->tickets ? PERSON_TICKETS : 0) |
+                                           (h->messages ? PERSON_MESSAGES : 0)};
     jw_obj(w);
     jw_raw(w, c->head, strlen(c->head));
     jw_kstr(w, "phone_label", h->label[0] ? h->label : NULL);
@@ -54,7 +55,7 @@ static int write_card(struct db *db, const struct card_holder *h, struct registr
     jw_kstr(w, "certainty", match_certainty_name(o->certainty));
     jw_kstr(w, "reason", o->reason);
     jw_end_obj(w);
-    o->has_tickets = news.tickets;
+    o->has_tickets = news.open;
     o->recent_from = news.recent_from;
     o->recent_to = news.recent_to;
     return rc;

@@ -178,7 +178,7 @@ static int found_add(struct db *db, struct candidate *c, int64_t now, struct reg
         jw_end_obj(w);
         o->to = w->out->len;
         o->score = card.row.score;
-        o->has_tickets = card.news.tickets;
+        o->has_tickets = card.news.open;
         o->recent_from = card.news.recent_from;
         o->recent_to = card.news.recent_to;
         note_homes(&card.tenures, o);

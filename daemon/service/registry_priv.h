@@ -55,8 +55,8 @@ void registry_refresh(struct registry *r, const int64_t *ids, size_t n);
 
 /** What a CARD says of what happened; where `recent` stands in the output. */
 struct registry_news {
-    bool tickets; /* before: has any; after: has open ones */
-    bool recent;  /* had calls, tickets or messages */
+    unsigned recent; /* enum person_recent: what the person has any of */
+    bool open;       /* after: has open tickets */
     size_t recent_from, recent_to;
 };
 

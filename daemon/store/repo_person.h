@@ -82,7 +82,10 @@ int phone_first_label(struct db *db, int64_t person_id, char *out, size_t cap) M
 int person_household_json(struct db *db, int64_t person_id, int32_t today, struct jw *w) MUST_CHECK;
 int person_vehicles_json(struct db *db, int64_t person_id, struct jw *w) MUST_CHECK;
 int person_open_tickets_json(struct db *db, int64_t person_id, struct jw *w) MUST_CHECK;
-int person_recent_json(struct db *db, int64_t person_id, struct jw *w) MUST_CHECK;
+/** What is known to be there; what is left out is not looked for. */
+enum person_recent { PERSON_CALLS = 1, PERSON_TICKETS = 2, PERSON_MESSAGES = 4 };
+/** The latest five of these, latest first. */
+int person_recent_json(struct db *db, int64_t person_id, unsigned which, struct jw *w) MUST_CHECK;
 /** Lists of texts. */
 int person_phones_json(struct db *db, int64_t person_id, struct jw *w) MUST_CHECK;
 /** {"+86…":"mobile",…} */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "base/text.h"
 #include "store/repo_person.h"
 
@@ -77,46 +78,116 @@ int person_open_tickets_json(struct db *db, int64_t person_id, struct jw *w)
     return db_end(q);
 }
 
-/* One line about an interaction; columns: at, kind, and three texts by kind. */
-static void recent_summary(struct db_q *q, char *out, size_t cap)
+/* ---- what happened lately ------------------------------------------------------------------ */
+
+#define RECENT_MAX 5
+
+struct recent {
+    int64_t at;
+    const char *kind;
+    char summary[400];
+};
+
+/* The latest so far, latest first. */
+struct recents {
+    struct recent items[RECENT_MAX];
+    int n;
+};
+
+static void call_summary(struct db_q *q, char *out, size_t cap)
 {
-    const char *kind = db_str(q, 1), *a = db_str(q, 2), *b = db_str(q, 3), *c = db_str(q, 4);
-    char text[512];
-    if (strcmp(kind, "call") == 0) {
-        snprintf(text, sizeof(text), "%s, %s%s%s", a, b, c[0] ? ", " : "", c);
-    } else if (strcmp(kind, "ticket") == 0) {
-        snprintf(text, sizeof(text), "T-%06lld %.300s (%s)", (long long)db_int(q, 2), b, c);
-    } else {
-        snprintf(text, sizeof(text), "%s %s%s%s", a, b, b[0] ? ", " : "", c);
-    }
-    text_copy(out, cap, text);
+    const char *agent = db_str(q, 3);
+    snprintf(out, cap, "%s, %s%s%s", db_str(q, 1), db_str(q, 2), agent[0] ? ", " : "", agent);
 }
 
-int person_recent_json(struct db *db, int64_t person_id, struct jw *w)
+static void ticket_summary(struct db_q *q, char *out, size_t cap)
 {
-    struct db_q *q = db_query(
-        db,
-        "SELECT at, kind, a, b, c FROM (SELECT * FROM (SELECT started_at AS at, 'call' AS kind, "
-        "direction AS a, coalesce(disposition, state) AS b, coalesce(agent, '') AS c FROM call "
-        "WHERE person_id = $1 ORDER BY id DESC LIMIT 5) AS calls UNION ALL SELECT * FROM "
-        "(SELECT opened_at, 'ticket', CAST(id AS TEXT), subject, state FROM ticket WHERE "
-        "person_id = $1 ORDER BY opened_at DESC LIMIT 5) AS tickets UNION ALL SELECT * FROM "
-        "(SELECT queued_at, 'message', channel, coalesce(template, ''), state FROM message WHERE "
-        "person_id = $1 ORDER BY id DESC LIMIT 5) AS messages) AS recent ORDER BY at DESC LIMIT 5");
+    snprintf(out, cap, "T-%06lld %.300s (%s)", (long long)db_int(q, 1), db_str(q, 2), db_str(q, 3));
+}
+
+static void message_summary(struct db_q *q, char *out, size_t cap)
+{
+    const char *template = db_str(q, 2);
+    snprintf(out, cap, "%s %s%s%s", db_str(q, 1), template, template[0] ? ", " : "", db_str(q, 3));
+}
+
+/* Each gives a moment and three texts. One statement each: together they cost three times as much,
+ * and most persons have but one kind. */
+static const struct {
+    enum person_recent which;
+    const char *kind, *sql;
+    void (*summary)(struct db_q *q, char *out, size_t cap);
+} recent_kinds[] = {
+    {PERSON_CALLS, "call",
+     "SELECT started_at, direction, coalesce(disposition, state), agent FROM call WHERE person_id "
+     "= "
+     "$1 ORDER BY id DESC LIMIT 5",
+     call_summary},
+    {PERSON_TICKETS, "ticket",
+     "SELECT opened_at, id, subject, state FROM ticket WHERE person_id = $1 ORDER BY opened_at "
+     "DESC "
+     "LIMIT 5",
+     ticket_summary},
+    {PERSON_MESSAGES, "message",
+     "SELECT queued_at, channel, template, state FROM message WHERE person_id = $1 ORDER BY id "
+     "DESC "
+     "LIMIT 5",
+     message_summary},
+};
+
+/* Where an event of that moment belongs, made free; NULL if it is older than those there are. */
+static struct recent *recent_place(struct recents *all, int64_t at)
+{
+    int i = all->n;
+    while (i > 0 && all->items[i - 1].at < at)
+        i--;
+    if (i == RECENT_MAX)
+        return NULL;
+    int behind = (all->n < RECENT_MAX ? all->n : RECENT_MAX - 1) - i;
+    memmove(&all->items[i + 1], &all->items[i], (size_t)behind * sizeof(all->items[0]));
+    all->n += all->n < RECENT_MAX;
+    return &all->items[i];
+}
+
+static int recent_read(struct db *db, int64_t person_id, size_t k, struct recents *all)
+{
+    struct db_q *q = db_query(db, recent_kinds[k].sql);
     db_bind_int(q, 1, person_id);
-    jw_arr(w);
     while (db_row(q)) {
-        char summary[400];
-        recent_summary(q, summary, sizeof(summary));
+        int64_t at = db_int(q, 0);
+        struct recent *r = recent_place(all, at);
+        char text[512];
+        if (!r)
+            continue;
+        r->at = at;
+        r->kind = recent_kinds[k].kind;
+        recent_kinds[k].summary(q, text, sizeof(text));
+        text_copy(r->summary, sizeof(r->summary), text);
+    }
+    return db_end(q);
+}
+
+int person_recent_json(struct db *db, int64_t person_id, unsigned which, struct jw *w)
+{
+    struct recents all;
+    int rc = 0;
+    all.n = 0;
+    for (size_t k = 0; rc == 0 && k < ARRAY_LEN(recent_kinds); k++)
+        if (which & recent_kinds[k].which)
+            rc = recent_read(db, person_id, k, &all);
+    jw_arr(w);
+    for (int i = 0; i < all.n; i++) {
         jw_obj(w);
-        jw_ktime(w, "at", db_int(q, 0));
-        jw_kstr(w, "kind", db_str(q, 1));
-        jw_kstr(w, "summary", summary);
+        jw_ktime(w, "at", all.items[i].at);
+        jw_kstr(w, "kind", all.items[i].kind);
+        jw_kstr(w, "summary", all.items[i].summary);
         jw_end_obj(w);
     }
     jw_end_arr(w);
-    return db_end(q);
+    return rc;
 }
+
+/* ---- lists of texts ------------------------------------------------------------------------ */
 
 static int text_list(struct db_q *q, int64_t person_id, struct jw *w)
 {

@@ -332,6 +332,39 @@ static void test_digest(void **state)
     assert_int_not_equal(found.digest, before);
 }
 
+/* The latest five of calls, tickets and messages together. */
+static void test_recent(void **state)
+{
+    make_units();
+    create(WANG);
+    struct step s = {
+        .fn = ticket_fn,
+        .json =
+            "INSERT INTO source (id, name) VALUES (1, 'pbx-a'); INSERT INTO policy_version (id, "
+            "name, json, created_at) VALUES (1, 'standard', '{}', 1); INSERT INTO call (source_id, "
+            "call, direction, state, disposition, agent, person_id, started_at) VALUES "
+            "(1, 'c1', 'inbound', 'cleared', 'missed', NULL, 1, 1000), "
+            "(1, 'c2', 'inbound', 'cleared', 'answered', 'li.na', 1, 4000), "
+            "(1, 'c3', 'outbound', 'delivered', NULL, NULL, 1, 6000); INSERT INTO ticket (id, "
+            "version, state, kind, subject, priority, person_id, channel, opened_at, policy_id) "
+            "VALUES (12, 1, 'new', 'request', 'leak', 2, 1, 'call', 5000, 1); INSERT INTO message "
+            "(key, channel, class, gateway, recipient, person_id, template, text, state, "
+            "queued_at) VALUES ('k1', 'sms', 'service', 'sms', '+86', 1, NULL, 't', 'sent', 2000), "
+            "('k2', 'email', 'service', 'mail', 'x', 1, 'told', 't', 'queued', 7000)"};
+    run(&s);
+    assert_int_equal(s.rc, 0);
+    json_t *v = cards("+8613800138000");
+    same_json(json_object_get(json_array_get(v, 0), "recent"),
+              "[{\"at\":\"1970-01-01T00:00:07.000Z\",\"kind\":\"message\",\"summary\":\"email "
+              "told, queued\"},{\"at\":\"1970-01-01T00:00:06.000Z\",\"kind\":\"call\","
+              "\"summary\":\"outbound, delivered\"},{\"at\":\"1970-01-01T00:00:05.000Z\","
+              "\"kind\":\"ticket\",\"summary\":\"T-000012 leak (new)\"},{\"at\":"
+              "\"1970-01-01T00:00:04.000Z\",\"kind\":\"call\",\"summary\":\"inbound, answered, "
+              "li.na\"},{\"at\":\"1970-01-01T00:00:02.000Z\",\"kind\":\"message\",\"summary\":"
+              "\"sms sent\"}]");
+    json_decref(v);
+}
+
 static int missing(void)
 {
     int64_t ids[8];
@@ -648,8 +681,8 @@ static void test_timezone(void **state)
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-    const struct CMUnitTest tests[] = {T(test_card),  T(test_matches), T(test_digest),
-                                       T(test_kept),  T(test_change),  T(test_refusals),
-                                       T(test_units), T(test_search),  T(test_timezone)};
+    const struct CMUnitTest tests[] = {
+        T(test_card),   T(test_matches),  T(test_digest), T(test_kept),   T(test_recent),
+        T(test_change), T(test_refusals), T(test_units),  T(test_search), T(test_timezone)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
