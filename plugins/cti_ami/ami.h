@@ -183,6 +183,8 @@ void ami_agents_list_end(struct ami *a);
 void ami_agents_check(struct ami *a);
 /** True if any member of any queue is known. */
 bool ami_agents_any(const struct ami *a);
+/** True if the device is a member of queues, all of which know it as not in use, or as away. */
+bool ami_agents_idle(const struct ami *a, const char *device);
 /** True if this list item shows a known member otherwise than its last event or list did. */
 bool ami_agents_differs(const struct ami *a, const struct ami_msg *msg);
 /** The distinct interfaces of that device in queues: how many, and in out while no event comes. */

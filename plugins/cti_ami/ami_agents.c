@@ -197,6 +197,19 @@ bool ami_agents_any(const struct ami *a)
     return a->agents->members != NULL;
 }
 
+bool ami_agents_idle(const struct ami *a, const char *device)
+{
+    const struct member *m;
+    bool any = false, idle = true;
+    for (m = a->agents->members; m; m = m->hh.next) {
+        if (strcmp(m->device, device) != 0)
+            continue;
+        any = true;
+        idle = idle && (m->status == 1 || m->status == 5);
+    }
+    return any && idle;
+}
+
 bool ami_agents_differs(const struct ami *a, const struct ami_msg *msg)
 {
     const char *queue = ami_get(msg, "Queue"), *interface = either(msg, "Interface", "Location");

@@ -187,8 +187,10 @@ static void note_number(struct ami *a, const char *id)
     uint64_t n = number_of(id);
     if (n == 0)
         return;
-    if (a->life_doubted && (n <= a->top_number || track_leg(a->track, id)))
+    if (a->life_doubted && (n <= a->top_number || track_leg(a->track, id))) {
+        track_sync_begin(a->track); /* this birth is the first word of the new life */
         ami_started_anew(a, "while the link was down, as its channels are counted anew");
+    }
     a->life_doubted = false;
     a->top_number = n > a->top_number ? n : a->top_number;
 }

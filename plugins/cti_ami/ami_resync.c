@@ -24,6 +24,7 @@ struct ami_snapshot {
     struct item *items;
     size_t count, cap;
     bool channels_done, queues_done;
+    bool refused, queues_listed; /* no list of channels for us; the queues' list came whole */
     int64_t at;
     uint64_t channels, queues; /* numbers of the actions */
 };
@@ -56,11 +57,27 @@ void ami_resync_start(struct ami *a)
     s->queues = ami_send(a, ASK_QUEUES, 0, "QueueStatus", NULL);
 }
 
+static bool is_idle(void *ctx, const char *device)
+{
+    return ami_agents_idle(ctx, device);
+}
+
+/* An account that may read no channels still reads the queues: where all phones of a call from
+ * before are idle, it ended while the link was down. */
+static void judge_by_members(struct ami *a)
+{
+    track_now(a->track, ami_now(a));
+    if (track_sync_by_devices(a->track, is_idle, a))
+        track_sync_end(a->track, false);
+}
+
 static void finish(struct ami *a)
 {
     struct ami_snapshot *s = a->snapshot;
     if (!s || !s->channels_done || !s->queues_done)
         return;
+    if (s->refused && s->queues_listed)
+        judge_by_members(a);
     ami_resync_free(a);
     ami_set_state(a, STEWARD_SOURCE_UP, NULL);
 }
@@ -129,6 +146,7 @@ void ami_resync_response(struct ami *a, enum ami_ask ask, bool ok, const struct 
     }
     a->host->log(a->host, STEWARD_LOG_WARN, "%s: %s", ask == ASK_QUEUES ? "QueueStatus" : "Status",
                  text ? text : "refused");
+    s->refused = s->refused || ask == ASK_STATUS;
     s->channels_done = s->channels_done || ask == ASK_STATUS;
     s->queues_done = s->queues_done || ask == ASK_QUEUES;
     finish(a);
@@ -338,7 +356,7 @@ bool ami_resync_item(struct ami *a, const char *event, const struct ami_msg *msg
             queue_entry(a, msg);
         else if (strcmp(event, "QueueStatusComplete") == 0) {
             ami_agents_list_end(a);
-            s->queues_done = true;
+            s->queues_done = s->queues_listed = true;
         }
     }
     finish(a);

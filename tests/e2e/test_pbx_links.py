@@ -80,16 +80,19 @@ def test_steward_restarts(pbx):
     assert row["state"] == "established" and row["gap"]
 
 
-@pytest.mark.parametrize("how", ["started", "uptime", "numbers", "lists"])
+@pytest.mark.parametrize("how", ["started", "uptime", "numbers", "lists", "idle"])
 def test_new_life(pbx, how):
     """The PBX died with a call on it and counts its channels from the beginning: two calls of one name."""
-    denied = {"started": [], "lists": [], "uptime": ["CoreStatus"], "numbers": ["CoreStatus", "CoreShowChannels", "Status"]}[how]
+    nothing = ["CoreStatus", "CoreShowChannels", "Status"]
+    denied = {"started": [], "lists": [], "uptime": ["CoreStatus"], "numbers": nothing, "idle": nothing}[how]
     site, manager = pbx(denied=denied, booted=443)
     call = Direct()
     manager.say(*call.ring(), *call.answer())
     state(site, 1, "established")
     if how == "started":
         manager.started = "2026-11-23"
+    if how == "idle":  # all that is known: the queue has nothing for this phone
+        manager.lists["QueueStatus"] = ["Queue: a\r\nLocation: PJSIP/1001\r\nStatus: 1\r\n"]
     manager.booted = {"uptime": 0, "numbers": None}.get(how, 443)
     again(site, manager)
     if how != "numbers":

@@ -251,47 +251,6 @@ static void test_unanswered_ping(void **state)
     assert_true(R->opened >= 2);
 }
 
-/* What a real Asterisk sent to clients that did it wrong, and to one that did it right. */
-static void test_recorded_logins(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *name;
-        enum steward_source_state state;
-        const char *says;
-    } rows[] = {
-        {"f1_wrong_secret", STEWARD_SOURCE_DOWN, "refused: Authentication failed"},
-        {"f2_unknown_user", STEWARD_SOURCE_DOWN, "refused: Authentication failed"},
-        {"f4_md5_ok", STEWARD_SOURCE_SYNCING, ""},
-        {"f5_md5_wrong", STEWARD_SOURCE_DOWN, "refused: Authentication failed"},
-        {"f11_no_secret", STEWARD_SOURCE_DOWN, "refused: Authentication failed"},
-        {"f12_acl_denied_127_0_0_2", STEWARD_SOURCE_DOWN, "refused: Authentication failed"},
-        {"f13_silent_auth_timeout", STEWARD_SOURCE_DOWN, "no answer to the login"},
-    };
-    size_t faults = 0;
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        char path[512], idx[512];
-        struct recording rec;
-        struct replay *r = calloc(1, sizeof *r);
-        snprintf(path, sizeof path, "%s/recordings/ami/%s.txt", TEST_DATA, rows[i].name);
-        snprintf(idx, sizeof idx, "%s/recordings/ami/%s.idx", TEST_DATA, rows[i].name);
-        recording_read(&rec, path, idx, true);
-        assert_true(rec.len > 0);
-        replay_start(r, &steward_plugin, CONF, START);
-        recording_play(r, &rec, START, SPLIT_AS_READ, 0);
-        bool silent = strstr(rows[i].name, "silent") != NULL;
-        replay_until(r, r->now + (silent ? 15500 : 100));
-        bool right = (silent || r->state == rows[i].state) && strstr(r->log, rows[i].says);
-        if (!right)
-            printf("%s: state %d, log %s", rows[i].name, (int)r->state, r->log);
-        faults += !right;
-        replay_stop(r);
-        free(r);
-        recording_free(&rec);
-    }
-    assert_int_equal(faults, 0);
-}
-
 /* ---- snapshots ---- */
 
 static void test_gone_meanwhile(void **state)
@@ -495,6 +454,39 @@ static void test_counted_anew(void **state)
         assert_int_equal((int)R->resyncs - 1, rows[i].resyncs);
         assert_int_equal(last_event()->kind, STEWARD_EV_ORIGINATED);
     }
+}
+
+/* No list of channels: a call whose phone a queue knows as idle is over, another one may live. */
+static void test_idle_phone(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *member;
+        unsigned resyncs, alive;
+    } rows[] = {{"PJSIP/1001\r\nStatus: 1", 2, 0},
+                {"PJSIP/1001\r\nStatus: 2", 1, 0},
+                {"PJSIP/1009\r\nStatus: 1", 1, 0}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char text[100];
+        teardown(NULL);
+        setup(NULL);
+        log_in();
+        empty_lists();
+        live_call();
+        replay_eof(R, "closed");
+        replay_until(R, R->now + 1500);
+        log_in();
+        answer("CoreShowChannels", "Error", "Message: Permission denied\r\n");
+        answer("QueueStatus", "Success", "EventList: start\r\n");
+        snprintf(text, sizeof text, "Queue: a\r\nLocation: %s\r\n", rows[i].member);
+        item("QueueStatus", "QueueMember", text);
+        item("QueueStatus", "QueueStatusComplete", "EventList: Complete\r\n");
+        answer("Status", "Error", "Message: Permission denied\r\n");
+        assert_int_equal(R->resyncs, rows[i].resyncs);
+        assert_int_equal(R->n_alive, rows[i].alive);
+    }
+    say("Event: Newchannel\r\n" CALLER("1.1") "\r\n"); /* and yet it was a new life */
+    assert_int_equal(R->resyncs, 2);
 }
 
 /* A PBX that is still starting does not answer at first. */
@@ -768,7 +760,6 @@ int main(void)
         LINK(test_no_manager),
         LINK(test_silent_peer),
         LINK(test_back_off),
-        cmocka_unit_test(test_recorded_logins),
         LINK(test_unanswered_ping),
         LINK(test_gone_meanwhile),
         LINK(test_still_there),
@@ -780,6 +771,7 @@ int main(void)
         LINK(test_booted_anew),
         LINK(test_counted_anew),
         LINK(test_lists_again),
+        LINK(test_idle_phone),
         LINK(test_strangers),
         LINK(test_no_linkedid),
         LINK(test_dial),

@@ -14,6 +14,7 @@
 
 extern const struct steward_plugin steward_plugin;
 
+#define LOGIN_AT 1795310000000
 #define CONF                                                                                       \
     "{\"username\":\"desk\",\"secret\":\"s3cret\",\"contexts.inbound\":[\"from-trunk\"],"          \
     "\"features.atxfer\":true,\"features.answer_notify\":true}"
@@ -293,9 +294,51 @@ static void test_recordings(void **state)
     assert_int_equal(faults, 0);
 }
 
+/* What a real Asterisk sent to clients that did it wrong, and to one that did it right. */
+static void test_recorded_logins(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        enum steward_source_state state;
+        const char *says;
+    } rows[] = {
+        {"f1_wrong_secret", STEWARD_SOURCE_DOWN, "refused: Authentication failed"},
+        {"f2_unknown_user", STEWARD_SOURCE_DOWN, "refused: Authentication failed"},
+        {"f4_md5_ok", STEWARD_SOURCE_SYNCING, ""},
+        {"f5_md5_wrong", STEWARD_SOURCE_DOWN, "refused: Authentication failed"},
+        {"f11_no_secret", STEWARD_SOURCE_DOWN, "refused: Authentication failed"},
+        {"f12_acl_denied_127_0_0_2", STEWARD_SOURCE_DOWN, "refused: Authentication failed"},
+        {"f13_silent_auth_timeout", STEWARD_SOURCE_DOWN, "no answer to the login"},
+    };
+    size_t faults = 0;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char path[512], idx[512];
+        struct recording rec;
+        struct replay *r = calloc(1, sizeof *r);
+        snprintf(path, sizeof path, "%s/recordings/ami/%s.txt", TEST_DATA, rows[i].name);
+        snprintf(idx, sizeof idx, "%s/recordings/ami/%s.idx", TEST_DATA, rows[i].name);
+        recording_read(&rec, path, idx, true);
+        assert_true(rec.len > 0);
+        replay_start(r, &steward_plugin, CONF, LOGIN_AT);
+        recording_play(r, &rec, LOGIN_AT, SPLIT_AS_READ, 0);
+        bool silent = strstr(rows[i].name, "silent") != NULL;
+        replay_until(r, r->now + (silent ? 15500 : 100));
+        bool right = (silent || r->state == rows[i].state) && strstr(r->log, rows[i].says);
+        if (!right)
+            printf("%s: state %d, log %s", rows[i].name, (int)r->state, r->log);
+        faults += !right;
+        replay_stop(r);
+        free(r);
+        recording_free(&rec);
+    }
+    assert_int_equal(faults, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_recorded_logins),
         cmocka_unit_test(test_recordings),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

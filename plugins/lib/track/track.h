@@ -168,6 +168,11 @@ void track_sync_mention(struct track *t, struct track_leg *leg);
  */
 void track_restarted(struct track *t);
 /**
+ * No list of legs is to be had: a call of ours counts as mentioned, unless all of its devices are
+ * idle, as idle(ctx, device) knows. True if there is such a one.
+ */
+bool track_sync_by_devices(struct track *t, bool (*idle)(void *ctx, const char *device), void *ctx);
+/**
  * Drop stale legs, name the calls that live, between the host's resync brackets. listed: only legs
  * that an earlier snapshot brought are doubted, as it may have been late.
  */

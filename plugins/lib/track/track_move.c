@@ -287,6 +287,25 @@ void track_sync_mention(struct track *t, struct track_leg *leg)
     leg->sync = t->sync;
 }
 
+bool track_sync_by_devices(struct track *t, bool (*idle)(void *ctx, const char *device), void *ctx)
+{
+    struct track_call *c, *next;
+    struct track_leg *leg;
+    bool found = false;
+    HASH_ITER (hh, t->calls, c, next) {
+        bool any = false, all = true;
+        DL_FOREACH (c->legs, leg) {
+            any = any || leg->device[0];
+            all = all && (!leg->device[0] || idle(ctx, leg->device));
+        }
+        DL_FOREACH (c->legs, leg)
+            if (!any || !all)
+                track_sync_mention(t, leg);
+        found = found || (any && all);
+    }
+    return found;
+}
+
 static bool is_fresh(const struct track *t, const struct track_leg *leg, bool listed)
 {
     return leg->sync == t->sync || (listed && !leg->listed);
