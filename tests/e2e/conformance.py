@@ -51,6 +51,7 @@ class Recording:
         self.played = asyncio.Event()
         self.replies = None  # while playing: answers that wait for the end of a message
         self.connections = 0
+        self.player = None  # the one task that plays
         self.actions = []
 
     # -- what comes before the events, and is answered by us --
@@ -107,7 +108,7 @@ class Recording:
             if name in ("CoreShowChannels", "QueueStatus"):
                 out += f"EventList: start\r\n\r\nEvent: {name}Complete\r\nActionID: {ident}\r\nEventList: Complete\r\n"
             self.reply(writer, (out + answers.get(name, "") + "\r\n").encode())
-            if name == "QueueStatus" and first:
+            if name == "QueueStatus" and first and not self.player:
                 self.player = asyncio.create_task(self.play(writer))
             elif name == "QueueStatus" and self.after:
                 writer.write(self.after[self.skip(self.after):])
@@ -123,7 +124,7 @@ class Recording:
                 self.reply(writer, f"Content-Type: api/response\nContent-Length: {len(body)}\n\n{body}".encode())
             elif text.startswith("api "):
                 self.reply(writer, b"Content-Type: api/response\nContent-Length: 5\n\n-ERR\n")
-                if first and "agent list" in text:
+                if first and "agent list" in text and not self.player:
                     self.player = asyncio.create_task(self.play(writer))
             else:
                 self.reply(writer, b"Content-Type: command/reply\nReply-Text: +OK accepted\n\n")
