@@ -141,7 +141,15 @@ static void on_moved(struct reading *r, const json_t *o)
     if (time_at(o, "due_at"))
         c->due_at = time_at(o, "due_at");
     c->since = r->at;
-    c->paused = c->paused && !time_at(o, "due_at");
+}
+
+static void on_resumed(struct reading *r, const json_t *o)
+{
+    struct told_clock *c = find(r, o);
+
+    on_moved(r, o);
+    if (c)
+        c->paused = false;
 }
 
 /* Rungs have other numbers in another ladder. */
@@ -286,7 +294,7 @@ static const struct {
     {"clock_kept", on_kept},
     {"clock_breached", on_breached},
     {"clock_paused", on_paused},
-    {"clock_resumed", on_moved},
+    {"clock_resumed", on_resumed},
     {"extended", on_moved},
     {"rebased", on_rebased},
     {"escalated", on_escalated},
