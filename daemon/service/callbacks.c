@@ -18,9 +18,10 @@
 #include "service/ticket_verb.h"
 #include "service/timers.h"
 
-#define DAY_MS    INT64_C(86400000)
-#define CALLS_MAX (64 * 1024)
-#define LIST_MAX  500
+#define DAY_MS     INT64_C(86400000)
+#define CALLS_MAX  (64 * 1024)
+#define CALLS_KEPT 100 /* newest calls that a callback names */
+#define LIST_MAX   500
 
 /* ---- rows ---- */
 
@@ -297,19 +298,27 @@ int callback_leave(struct tickets *t, struct ledger_tx *tx, const struct callbac
 
 /* ---- what telephony tells ---- */
 
-/* One more call of the same number. */
+/* Where the list of numbers goes on if it is to hold one more: past the oldest, once it is full. */
+static const char *calls_to_keep(const char *list)
+{
+    size_t n = 1;
+
+    for (const char *p = list; *p; p++)
+        n += *p == ',';
+    return n < CALLS_KEPT ? list + 1 : strchr(list, ',') + 1;
+}
+
+/* One more call of the same number; who rings again and again leaves their newest calls. */
 static void add_call(struct callback_row *r, int64_t call_id)
 {
     struct buf out = BUF_INIT(CALLS_MAX);
-    size_t len = r->calls_json ? strlen(r->calls_json) : 0;
+    bool any = r->calls_json && strlen(r->calls_json) > 2;
+    const char *kept = any ? calls_to_keep(r->calls_json) : "";
 
-    if (len > 2)
-        buf_add(&out, r->calls_json, len - 1);
-    buf_printf(&out, "%s%" PRId64 "]", len > 2 ? "," : "[", call_id);
-    if (!out.overflow) {
-        free(r->calls_json);
-        r->calls_json = buf_take(&out);
-    }
+    buf_printf(&out, "[%.*s%s%" PRId64 "]", any ? (int)strcspn(kept, "]") : 0, kept, any ? "," : "",
+               call_id);
+    free(r->calls_json);
+    r->calls_json = buf_take(&out);
     buf_free(&out);
 }
 

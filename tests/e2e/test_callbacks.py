@@ -78,6 +78,16 @@ def test_outbound_counts_and_ends(desk):
     assert desk.get("/callbacks")["items"][0]["state"] == "done"
 
 
+def test_who_rings_and_rings_leaves_the_newest_calls(desk):
+    for n in range(120):
+        for kind, more in ("delivered", {"device": "1001"}), ("cleared", {"by": "system"}):
+            desk.line.event(kind, f"r{n}", calling="13800138000", called="4008000", direction="inbound", **more)
+    desk.line.sync()
+    row = steward.eventually(lambda: (c := desk.get("/callbacks")["items"]) and len(c[0]["calls"]) == 100 and c[0], "a hundred calls")
+    newest = desk.sql("SELECT id FROM call ORDER BY id DESC LIMIT 100")
+    assert sorted(map(int, row["calls"])) == sorted(c["id"] for c in newest)
+
+
 def test_claim_clock_climbs(desk):
     token = desk.user("sun.li", role="supervisor", phone="13600136002")
     assert token
