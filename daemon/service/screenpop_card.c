@@ -294,8 +294,11 @@ static void retry_cb(void *arg)
     struct screenpop *sp = arg;
     struct want *want, *tmp;
     HASH_ITER (hh, sp->wants, want, tmp) {
-        if (!want->queued)
-            want_submit(sp, want);
+        if (want->queued)
+            continue;
+        want_submit(sp, want);
+        if (!want->queued) /* the lane is full again */
+            break;
     }
 }
 

@@ -22,7 +22,7 @@
 #define BATCH_WORK  1536 /* events after which a batch leaves whatever the ledger does */
 #define TICKET_WORK 16   /* a ticket costs the ledger as much as so many events */
 #define APART_MS    5    /* between two batches … */
-#define BUSY_WORK   64   /* … but if the one before had so many events: */
+#define BUSY_WORK   256  /* … but if the one before had so many events: */
 #define BUSY_MS     20   /* fewer commits leave more time for pops, and the readers their caches */
 #define CARDS_MS    250  /* how long a sealed batch waits for its calls' cards */
 
