@@ -188,6 +188,7 @@ void auditor_free(struct auditor **ap)
 
 void auditor_heard(struct auditor *a, const struct audit_report *report)
 {
+    a->found = *report; /* newer than what the pass under way has read, which must not undo it */
     if (report->broken || report->missing) {
         raise_alarm(a, report);
     } else {
