@@ -205,6 +205,15 @@ int worker_submit(struct worker *w, const struct worker_job *job, bool urgent)
     return full ? E_BUSY : 0;
 }
 
+int worker_idle(const struct worker *w)
+{
+    struct worker *m = (struct worker *)w;
+    pthread_mutex_lock(&m->lock);
+    int n = m->idle;
+    pthread_mutex_unlock(&m->lock);
+    return n;
+}
+
 size_t worker_waiting(const struct worker *w)
 {
     struct worker *m = (struct worker *)w;

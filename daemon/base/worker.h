@@ -35,6 +35,8 @@ struct worker_opts {
 
 /** Start the threads. opts is copied. */
 struct worker *worker_new(struct loop *loop, const struct worker_opts *opts);
+/** How many threads have nothing to do. */
+int worker_idle(const struct worker *w);
 /** E_BUSY when the lane is full (then nothing was taken). Loop thread only. */
 int worker_submit(struct worker *w, const struct worker_job *job, bool urgent) MUST_CHECK;
 size_t worker_waiting(const struct worker *w);

@@ -208,6 +208,13 @@ static void wait_for_waiting(struct bench *b, size_t n)
         sched_yield();
 }
 
+/* All threads have started, or come back. */
+static void wait_for_idle(const struct bench *b, int n)
+{
+    while (worker_idle(b->worker) != n)
+        sched_yield();
+}
+
 /* Whoever is at urgent jobs comes back for more; a second thread is called past a group. */
 static void one_thread_serves_until_there_are_many(void **state)
 {
@@ -226,6 +233,7 @@ static void one_thread_serves_until_there_are_many(void **state)
     struct job j[10];
     for (int i = 0; i < 10; i++)
         j[i] = (struct job){&b, (char)('0' + i), i < 4 ? 4 : 10};
+    wait_for_idle(&b, 2);
     submit(&j[0], true);
     wait_for_waiting(&b, 0); /* one thread has it and waits at the gate */
     for (int i = 1; i < 4; i++)
@@ -234,6 +242,7 @@ static void one_thread_serves_until_there_are_many(void **state)
     loop_run(b.loop);
     assert_memory_equal(b.order, "0123", 4);
     assert_int_equal(b.groups, 2);
+    wait_for_idle(&b, 2);
     submit(&j[4], true);
     wait_for_waiting(&b, 0);
     for (int i = 5; i < 10; i++)
