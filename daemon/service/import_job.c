@@ -400,7 +400,9 @@ static bool read_body(struct import_job *job)
 {
     struct reading r;
     struct csv *csv = reading_open(&r, job, job->only);
+    pthread_mutex_lock(&job->mutex);
     job->files[job->only].bytes = (int64_t)job->body.len;
+    pthread_mutex_unlock(&job->mutex);
     bool ok = true;
     for (size_t at = 0; ok && at < job->body.len; at += CHUNK) {
         size_t len = job->body.len - at < CHUNK ? job->body.len - at : CHUNK;
