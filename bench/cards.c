@@ -12,7 +12,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/rng.h"
-#include "service/registry.h"
+#include "service/registry/registry.h"
 
 static char (*numbers)[NUMBER_TEXT_MAX];
 static int numbers_n, next;

@@ -11,7 +11,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "service/import.h"
+#include "service/import/import.h"
 
 #define SAMPLES 200000
 #define CARDS   20000

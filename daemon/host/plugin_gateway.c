@@ -11,7 +11,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/text.h"
-#include "service/outbox.h"
+#include "service/messages/outbox.h"
 
 #define URL_MAX       32768
 #define HEADERS_MAX   64

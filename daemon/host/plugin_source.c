@@ -9,7 +9,7 @@
 
 #include "base/mem.h"
 #include "base/text.h"
-#include "service/telephony.h"
+#include "service/calls/calls.h"
 
 #define CAN_ALL ((STEWARD_CAN_PARK << 1) - 1)
 

@@ -15,8 +15,8 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/loop.h"
-#include "service/checks.h"
-#include "service/metrics.h"
+#include "spine/checks.h"
+#include "spine/metrics.h"
 
 struct outbox;
 struct plugins;

@@ -6,17 +6,17 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "edge/edge.h"
+#include "edge/api/edge.h"
 #include "host/plugins.h"
 #include "main/daemon.h"
 #include "main/parts.h"
-#include "service/digest.h"
-#include "service/outbox.h"
-#include "service/radar.h"
-#include "service/registry.h"
-#include "service/staff.h"
-#include "service/telephony.h"
-#include "service/tickets.h"
+#include "service/reports/digest.h"
+#include "service/messages/outbox.h"
+#include "service/incidents/radar_watch.h"
+#include "service/registry/registry.h"
+#include "service/staff/staff.h"
+#include "service/calls/calls.h"
+#include "service/tickets/tickets.h"
 
 /* ---- tickets: between two commands ---- */
 

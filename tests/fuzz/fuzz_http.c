@@ -2,7 +2,7 @@
  * fuzz_http.c - any bytes as an HTTP request: head, chunked body, escapes; cut anywhere, the
  * outcome is the same. Then the same bytes as JSON, which bodies are.
  *
- * sources: daemon/edge/http_parse.c daemon/base/buf.c daemon/base/mem.c daemon/base/text.c
+ * sources: daemon/edge/http/http_parse.c daemon/base/buf.c daemon/base/mem.c daemon/base/text.c
  * sources: daemon/base/json.c daemon/base/err.c daemon/base/clock.c
  * libs: -ljansson -lcrypto
  * corpus: tests/data/http
@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "base/json.h"
-#include "edge/http_parse.h"
+#include "edge/http/http_parse.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 
-FLOORS = ["base", "domain", "store", "service", "edge", "host", "main"]
+FLOORS = ["base", "domain", "store", "spine", "service", "edge", "host", "main"]
 ALONE = {"ctl": {"base"}, "sim": {"base"}}
 FILE_LINES = 800
 FUNCTION_LINES = 60

@@ -9,10 +9,10 @@
 
 #include "base/mem.h"
 #include "base/text.h"
-#include "edge/edge_priv.h"
-#include "edge/password.h"
+#include "edge/api/api_priv.h"
+#include "edge/api/password.h"
 #include "http_client.h"
-#include "service/screenpop.h"
+#include "service/pops/pops.h"
 
 /** Defined by the test: the routes that are served. */
 extern const struct http_route *const rig_tables[];

@@ -10,8 +10,8 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "line_rig.h"
-#include "service/screenpop.h"
-#include "service/staff_priv.h"
+#include "service/pops/pops.h"
+#include "service/staff/staff_priv.h"
 
 /* ---- telephony as the test plays it ---- */
 

@@ -6,11 +6,11 @@
 #include "base/conn.h"
 #include "base/log.h"
 #include "base/loop.h"
-#include "edge/line.h"
-#include "service/hub.h"
-#include "service/ledger.h"
-#include "service/staff.h"
-#include "service/telephony.h"
+#include "edge/line/line.h"
+#include "spine/hub.h"
+#include "spine/ledger.h"
+#include "service/staff/staff.h"
+#include "service/calls/calls.h"
 
 /* Telephony as the test plays it. */
 struct telephony_source {

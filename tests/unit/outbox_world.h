@@ -10,8 +10,8 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "domain/site.h"
-#include "service/outbox.h"
-#include "service/sender.h"
+#include "service/messages/outbox.h"
+#include "spine/sender.h"
 
 #define NOON 1795320000000 /* 2026-11-22T04:00:00Z: noon in Shanghai */
 

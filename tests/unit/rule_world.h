@@ -16,11 +16,11 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "domain/site.h"
-#include "service/callbacks.h"
-#include "service/hub.h"
-#include "service/outbox.h"
-#include "service/tickets.h"
-#include "service/timers.h"
+#include "service/tickets/callbacks.h"
+#include "spine/hub.h"
+#include "service/messages/outbox.h"
+#include "service/tickets/tickets.h"
+#include "service/clocks/clock_timer.h"
 
 #define NOON   INT64_C(1795320000000) /* 2026-11-22T04:00:00Z, a Sunday noon in Shanghai */
 #define MINUTE INT64_C(60000)

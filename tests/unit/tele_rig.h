@@ -6,8 +6,8 @@
 #include "unit.h"
 #include <stdbool.h>
 #include <stdint.h>
-#include "service/telephony.h"
-#include "service/tickets.h"
+#include "service/calls/calls.h"
+#include "service/tickets/tickets.h"
 
 struct rig {
     struct loop *loop;

@@ -5,8 +5,8 @@
  */
 #include "edge_rig.h"
 
-#include "service/outbox.h"
-#include "service/registry.h"
+#include "service/messages/outbox.h"
+#include "service/registry/registry.h"
 
 const struct http_route *const rig_tables[] = {api_session_routes,
                                                api_owner_routes,

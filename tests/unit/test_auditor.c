@@ -2,7 +2,7 @@
  * test_auditor.c - the second reader finds every planted fault, and none where there is none.
  */
 #include "rule_world.h"
-#include "service/auditor.h"
+#include "service/auditor/auditor.h"
 
 static int setup(void **state)
 {

@@ -16,7 +16,7 @@
 #include "base/text.h"
 #include "domain/site.h"
 #include "host/plugins.h"
-#include "service/telephony.h"
+#include "service/calls/calls.h"
 
 /* ---- telephony as the host sees it: counts what it is told ---- */
 

@@ -8,7 +8,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
-#include "edge/http.h"
+#include "edge/http/http.h"
 #include "http_client.h"
 
 static struct loop *loop;

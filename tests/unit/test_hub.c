@@ -9,7 +9,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
-#include "service/hub.h"
+#include "spine/hub.h"
 
 static struct buf seen;
 

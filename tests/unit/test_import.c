@@ -13,7 +13,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "service/import.h"
+#include "service/import/import.h"
 
 static char dir[32], path[48];
 static struct loop *loop;

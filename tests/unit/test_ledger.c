@@ -16,7 +16,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
-#include "service/ledger.h"
+#include "spine/ledger.h"
 
 static char dir[32], path[48];
 static struct loop *loop;

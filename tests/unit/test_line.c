@@ -9,7 +9,7 @@
 
 #include "base/mem.h"
 #include "line_rig.h"
-#include "service/staff_priv.h"
+#include "service/staff/staff_priv.h"
 
 /* ---- hello ---- */
 

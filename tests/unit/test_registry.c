@@ -13,7 +13,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "service/registry.h"
+#include "service/registry/registry.h"
 #include "store/repo_card.h"
 #include "store/repo_unit.h"
 

@@ -14,7 +14,7 @@
 
 #include "base/mem.h"
 #include "base/text.h"
-#include "service/registry_priv.h"
+#include "service/registry/registry_priv.h"
 #include "store/repo_unit.h"
 
 #define DAY     86400000LL

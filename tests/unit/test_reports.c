@@ -3,8 +3,8 @@
  */
 #include "rule_world.h"
 
-#include "service/incident_rung.h"
-#include "service/reports.h"
+#include "service/incidents/incident_rung.h"
+#include "service/reports/reports.h"
 #include "store/repo_incident.h"
 
 static int setup(void **state)

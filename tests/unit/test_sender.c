@@ -12,7 +12,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/text.h"
-#include "service/sender.h"
+#include "spine/sender.h"
 
 struct result {
     struct loop *loop;

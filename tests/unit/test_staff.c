@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/text.h"
-#include "service/staff.h"
+#include "service/staff/staff.h"
 
 static char dir[32], path[48];
 static struct loop *loop;

@@ -6,7 +6,7 @@
 #include <time.h>
 
 #include "rule_world.h"
-#include "service/auditor.h"
+#include "service/auditor/auditor.h"
 
 #define TICKETS 8
 #define BATCH   40 /* operations of one ledger command, each in its savepoint */

@@ -1,0 +1,271 @@
+/*
+ * api_admin.c - what an operator does: reload, backup, doctor, the audit log, the clock of tests.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "edge/api/api_priv.h"
+#include "service/auditor/auditor.h"
+#include "service/clocks/clock_timer.h"
+
+#define REPORT_MAX (1u << 20)
+
+/* ---- reload ---- */
+
+static int note_reload(struct ledger_tx *tx, struct api_job *job)
+{
+    return api_audit(tx, job->actor.name, "config.reload", NULL, NULL);
+}
+
+static void reload_now(struct api_job *job)
+{
+    struct buf report = BUF_INIT(REPORT_MAX);
+    int rc = job->e->o.reload ? job->e->o.reload(job->e->o.ctx, &report) : E_UNSUPPORTED;
+    if (rc == E_INVALID) {
+        http_problem_code(job->req, 422, "bad_configuration", buf_str(&report));
+        api_job_free(job);
+    } else {
+        buf_add(&job->out, buf_str(&report), report.len);
+        api_answer(job, rc, NULL);
+    }
+    buf_free(&report);
+}
+
+static void reload(struct http_req *req, void *ctx)
+{
+    struct api_job *job = api_job(req, ctx);
+    job->then = reload_now;
+    api_write(job, "reload", note_reload);
+}
+
+/* ---- backup ---- */
+
+static int run_backup(struct api_job *job, struct errmsg *why)
+{
+    struct db *db = NULL;
+    int rc = db_open(&db_sqlite, job->e->store_path, DB_READER, &db, why);
+    if (rc == E_OK)
+        rc = db_backup(db, job->word, why);
+    db_close(&db);
+    jw_obj(&job->w);
+    jw_kstr(&job->w, "file", job->word);
+    jw_end_obj(&job->w);
+    return rc;
+}
+
+/* The file is written by the daemon, so its path is the daemon's: absolute. */
+static void start_backup(struct api_job *job)
+{
+    job->word = api_text(job, "file", 4000);
+    int rc = job->word ? E_OK : E_INVALID;
+    if (job->word && job->word[0] != '/')
+        rc = api_bad(job, "file", "file must be an absolute path");
+    if (rc == E_OK)
+        api_chore(job, run_backup);
+    else
+        api_answer(job, rc, NULL);
+}
+
+static void backup(struct http_req *req, void *ctx)
+{
+    api_once(api_job(req, ctx), http_body(req), start_backup);
+}
+
+/* ---- the audit log ---- */
+
+static int read_audit(struct db *db, struct api_job *job)
+{
+    struct db_q *q =
+        db_query(db, "SELECT id, at, by, what, object, data_json FROM audit "
+                     "WHERE id < $1 AND ($2 IS NULL OR object = $2) AND ($3 IS NULL OR by = $3) "
+                     "ORDER BY id DESC LIMIT $4");
+    db_bind_int(q, 1, job->before ? job->before : INT64_MAX);
+    db_bind_text(q, 2, http_query(job->req, "object"));
+    db_bind_text(q, 3, http_query(job->req, "by"));
+    db_bind_int(q, 4, job->limit + 1);
+    int64_t last = 0;
+    int n = 0;
+    bool more = false;
+    api_items(job);
+    while (db_row(q)) {
+        if (n++ == job->limit) {
+            more = true;
+            continue;
+        }
+        last = db_int(q, 0);
+        jw_obj(&job->w);
+        jw_kint(&job->w, "id", last);
+        jw_ktime(&job->w, "at", db_int(q, 1));
+        jw_kstr(&job->w, "by", db_text(q, 2));
+        jw_kstr(&job->w, "what", db_text(q, 3));
+        jw_kstr(&job->w, "object", db_text(q, 4));
+        jw_kraw(&job->w, "data", db_text(q, 5));
+        jw_end_obj(&job->w);
+    }
+    api_items_end(job, more ? last : 0);
+    return db_end(q);
+}
+
+static void list_audit(struct http_req *req, void *ctx)
+{
+    int limit;
+    int64_t before;
+    if (!http_page_id(req, &limit, &before))
+        return;
+    struct api_job *job = api_job(req, ctx);
+    job->limit = limit;
+    job->before = before;
+    api_read(job, "audit", read_audit);
+}
+
+#define AGAIN_MS 400 /* a step that is missing may just be under way: look again */
+#define TRIES    5
+
+struct verify {
+    struct audit_report report;
+    struct loop_timer *timer;
+    int tries;
+};
+
+static void free_verify(void *arg)
+{
+    struct verify *v = arg;
+    loop_timer_free(&v->timer);
+    free(v);
+}
+
+/* Reads the whole history, which takes a while if it is long, on the chores' thread. */
+static int run_verify(struct api_job *job, struct errmsg *why)
+{
+    struct verify *v = job->arg;
+    struct db *db = NULL;
+    int rc = db_open(&db_sqlite, job->e->store_path, DB_READER, &db, why);
+    memset(&v->report, 0, sizeof(v->report));
+    if (rc == E_OK)
+        rc = audit_all(db, job->e->o.tickets, clock_now_ms(), &v->report);
+    db_close(&db);
+    return rc;
+}
+
+static void verify_again(void *arg)
+{
+    api_chore(arg, run_verify);
+}
+
+static void verified(struct api_job *job)
+{
+    struct verify *v = job->arg;
+    if (v->report.missing && !v->report.broken && ++v->tries < TRIES) {
+        loop_timer_arm(v->timer, AGAIN_MS);
+        api_chore_wait(job);
+        return;
+    }
+    if (job->e->o.auditor)
+        auditor_heard(job->e->o.auditor, &v->report);
+    audit_report_json(&v->report, &job->out);
+    api_answer(job, E_OK, NULL);
+}
+
+static void verify(struct http_req *req, void *ctx)
+{
+    struct edge *e = ctx;
+    struct api_job *job = api_job(req, e);
+    struct verify *v = xcalloc(1, sizeof(*v));
+    v->timer = loop_timer_new(e->o.loop, verify_again, job);
+    job->arg = v;
+    job->free_arg = free_verify;
+    job->then = verified;
+    if (e->o.timers)
+        timers_poke(e->o.timers);
+    api_chore(job, run_verify);
+}
+
+/* ---- doctor ---- */
+
+static void put_unknown_account(void *ctx, const char *where, const char *account)
+{
+    struct api_job *job = ctx;
+    char text[256];
+    if (staff_by_name(job->e->o.staff, account))
+        return;
+    snprintf(text, sizeof(text), "%.120s names %.64s, who has no account", where, account);
+    jw_str(&job->w, text);
+}
+
+static void put_unknown_department(void *ctx, const struct staff_account *a)
+{
+    struct api_job *job = ctx;
+    char text[256];
+    if (!a->department[0] || a->disabled || site_department(job->site, a->department))
+        return;
+    snprintf(text, sizeof(text), "account %.64s is of department %.64s, which there is not",
+             a->name, a->department);
+    jw_str(&job->w, text);
+}
+
+/* Everything that checks say, and what the configuration names that is not there. */
+static void doctor(struct http_req *req, void *ctx)
+{
+    struct edge *e = ctx;
+    struct api_job *job = api_job(req, e);
+    struct buf checks = BUF_INIT(REPORT_MAX);
+    struct jw w;
+    jw_init(&w, &checks);
+    enum check_state worst = checks_write(e->o.checks, &w);
+    jw_obj(&job->w);
+    jw_kstr(&job->w, "status", check_state_name(worst));
+    jw_kstr(&job->w, "version", STEWARD_VERSION);
+    jw_kraw(&job->w, "checks", checks.data);
+    jw_key(&job->w, "warnings");
+    jw_arr(&job->w);
+    site_each_account(job->site, put_unknown_account, job);
+    staff_each(e->o.staff, put_unknown_department, job);
+    jw_end_arr(&job->w);
+    jw_end_obj(&job->w);
+    buf_free(&checks);
+    api_answer(job, E_OK, NULL);
+}
+
+/* ---- the clock of tests ---- */
+
+/* Only while `stewardd --test-clock` has frozen the wall clock. */
+static void set_clock(struct http_req *req, void *ctx)
+{
+    struct edge *e = ctx;
+    struct errmsg why;
+    int64_t ms = 0;
+    if (!clock_test_frozen() || http_proof(req) != HTTP_BY_SOCKET) {
+        http_problem(req, 404, "there is nothing at %s", http_path(req));
+        return;
+    }
+    if (json_get_int(http_body(req), "set", 1, INT64_MAX / 2, &ms, &why) < 0 || !ms) {
+        http_invalid(req, "set", "set must be milliseconds since 1970");
+        return;
+    }
+    clock_test_set(ms);
+    if (e->o.timers)
+        timers_poke(e->o.timers);
+    http_reply_json(req, 204, NULL, 0);
+}
+
+const struct http_route api_admin_routes[] = {
+    ROUTE(POST, "/api/v1/reload", MAY_ADMIN, reload,
+          "Read the configuration again; a bad one changes nothing", .answer = "Object",
+          .flags = HTTP_REPEAT),
+    ROUTE(POST, "/api/v1/backup", MAY_ADMIN, backup, "Copy the live database to a file",
+          .body = "file!", .answer = "Object"),
+    ROUTE(GET, "/api/v1/doctor", MAY_ADMIN, doctor, "What is wrong here", .answer = "Object"),
+    ROUTE(GET, "/api/v1/audit", MAY_ADMIN | MAY_ROLE(ROLE_AUDITOR), list_audit,
+          "Who read or changed what, newest first", .query = "object by limit:int cursor",
+          .answer = "[Audit]"),
+    ROUTE(GET, "/api/v1/audit/verify", MAY_SUPERVISE | MAY_ROLE(ROLE_AUDITOR), verify,
+          "Read the history again: whether it is what was written, and where it is not first",
+          .answer = "Object"),
+    ROUTE(POST, "/api/v1/test/clock", MAY_ADMIN, set_clock, "Move the frozen clock of a test",
+          .body = "set:int!", .flags = HTTP_HIDDEN | HTTP_REPEAT),
+    {.path = NULL},
+};

@@ -1,0 +1,178 @@
+/*
+ * api_shifts.c - the shift plan: who is on duty or on leave, which handovers and `on_shift` follow.
+ */
+#include "base/clock.h"
+#include "base/text.h"
+#include "edge/api/api_priv.h"
+#include "service/tickets/tickets.h"
+#include "store/repo_unit.h"
+
+struct shift_query {
+    const char *user;
+    int64_t from, to;
+};
+
+static void put_shift(struct jw *w, struct db_q *q)
+{
+    jw_obj(w);
+    jw_kint(w, "id", db_int(q, 0));
+    jw_kstr(w, "user", db_str(q, 1));
+    jw_ktime(w, "from", db_int(q, 2));
+    jw_ktime(w, "to", db_int(q, 3));
+    jw_kstr(w, "kind", db_str(q, 4));
+    jw_end_obj(w);
+}
+
+static int read_shifts(struct db *db, struct api_job *job)
+{
+    const struct shift_query *s = job->arg;
+    int64_t last = 0;
+    int n = 0;
+    struct db_q *q =
+        db_query(db, "SELECT id, user, from_at, to_at, kind FROM shift WHERE id > $1 AND "
+                     "to_at > $2 AND from_at < $3 AND ($4 IS NULL OR user = $4) "
+                     "ORDER BY id LIMIT $5");
+    db_bind_int(q, 1, job->before);
+    db_bind_int(q, 2, s->from);
+    db_bind_int(q, 3, s->to);
+    db_bind_text(q, 4, s->user);
+    db_bind_int(q, 5, job->limit + 1);
+    api_items(job);
+    while (db_row(q)) {
+        if (n++ == job->limit)
+            continue;
+        last = db_int(q, 0);
+        put_shift(&job->w, q);
+    }
+    api_items_end(job, n > job->limit ? last : 0);
+    return db_end(q);
+}
+
+/* A moment in the query; false: the problem was answered. */
+static bool query_time(struct http_req *req, const char *name, int64_t def, int64_t *out)
+{
+    const char *text = http_query(req, name);
+    *out = def;
+    if (!text || clock_parse(text, out) == 0)
+        return true;
+    http_invalid(req, name, "%s: not a time like 2026-11-22T08:15:30Z", name);
+    return false;
+}
+
+static void list_shifts(struct http_req *req, void *ctx)
+{
+    struct shift_query s = {.user = http_query(req, "user")};
+    int limit;
+    int64_t after;
+    if (!http_page_id(req, &limit, &after) || !query_time(req, "from", 0, &s.from) ||
+        !query_time(req, "to", INT64_MAX, &s.to))
+        return;
+    struct api_job *job = api_job(req, ctx);
+    job->limit = limit;
+    job->before = after;
+    api_job_keep(job, &s, sizeof(s));
+    api_read(job, "shifts", read_shifts);
+}
+
+/* ---- changing ---- */
+
+struct new_shift {
+    const char *user, *kind;
+    int64_t from, to;
+};
+
+static int run_add(struct ledger_tx *tx, struct api_job *job)
+{
+    const struct new_shift *s = job->arg;
+    struct staff_account account;
+    enum put what;
+    if (staff_row_by_name(ledger_db(tx), s->user, &account) || account.kind != STAFF_PERSON)
+        return api_bad(job, "user", "there is nobody '%.64s'", s->user);
+    int rc = shift_put(ledger_db(tx), s->user, s->from, s->to, s->kind, &what);
+    if (rc < 0)
+        return rc;
+    struct db_q *q = db_query(ledger_db(tx), "SELECT id, user, from_at, to_at, kind FROM shift "
+                                             "WHERE user = $1 AND from_at = $2 AND kind = $3");
+    db_bind_text(q, 1, s->user);
+    db_bind_int(q, 2, s->from);
+    db_bind_text(q, 3, s->kind);
+    if (db_row(q))
+        put_shift(&job->w, q);
+    job->status = what == PUT_NEW ? 201 : 200;
+    rc = db_end(q);
+    if (rc == E_OK)
+        rc = tickets_on_shifts_changed(job->e->o.tickets, tx);
+    return rc < 0 ? rc : api_audit(tx, job->actor.name, "shift.add", s->user, NULL);
+}
+
+static int body_time(struct api_job *job, const char *field, int64_t *out)
+{
+    const char *text = api_text(job, field, 64);
+    if (!text)
+        return E_INVALID;
+    return clock_parse(text, out) == 0
+               ? E_OK
+               : api_bad(job, field, "%s: not a time like 2026-11-22T08:15:30Z", field);
+}
+
+static int read_new(struct api_job *job, struct new_shift *s)
+{
+    int rc = api_text_opt(job, "kind", 16, &s->kind);
+    if (rc < 0 || !(s->user = api_text(job, "user", 64)) ||
+        (rc = body_time(job, "from", &s->from)) < 0 || (rc = body_time(job, "to", &s->to)) < 0)
+        return rc < 0 ? rc : E_INVALID;
+    if (!s->kind)
+        s->kind = "on";
+    if (!text_eq(s->kind, "on") && !text_eq(s->kind, "leave"))
+        return api_bad(job, "kind", "kind is none of on, leave");
+    return s->to <= s->from ? api_bad(job, "to", "to is not after from") : E_OK;
+}
+
+static void add_shift(struct http_req *req, void *ctx)
+{
+    struct api_job *job = api_job(req, ctx);
+    struct new_shift s = {0};
+    int rc = read_new(job, &s);
+    api_job_keep(job, &s, sizeof(s));
+    if (rc == E_OK)
+        api_write(job, "shift_add", run_add);
+    else
+        api_answer(job, rc, NULL);
+}
+
+static int run_remove(struct ledger_tx *tx, struct api_job *job)
+{
+    char user[65] = "";
+    struct db_q *q = db_query(ledger_db(tx), "DELETE FROM shift WHERE id = $1 RETURNING user");
+    db_bind_int(q, 1, job->id);
+    bool found = db_row(q);
+    text_copy(user, sizeof(user), found ? db_str(q, 0) : "");
+    int rc = db_end(q);
+    if (rc < 0 || !found)
+        return rc < 0 ? rc : E_NOTFOUND;
+    buf_adds(&job->out, "{\"ok\":true}");
+    if ((rc = tickets_on_shifts_changed(job->e->o.tickets, tx)) < 0)
+        return rc;
+    return api_audit(tx, job->actor.name, "shift.remove", user, NULL);
+}
+
+static void remove_shift(struct http_req *req, void *ctx)
+{
+    int64_t id;
+    if (!http_param_id(req, "id", &id))
+        return;
+    struct api_job *job = api_job(req, ctx);
+    job->id = id;
+    api_write(job, "shift_remove", run_remove);
+}
+
+const struct http_route api_shift_routes[] = {
+    ROUTE(GET, "/api/v1/shifts", MAY_READ, list_shifts, "The shift plan, within from and to",
+          .query = "user from to limit:int cursor", .answer = "[Shift]"),
+    ROUTE(POST, "/api/v1/shifts", MAY_SUPERVISE, add_shift,
+          "Put somebody on duty (on) or on leave; the same user, from and kind is changed",
+          .body = "user! from! to! kind", .answer = "Shift"),
+    ROUTE(DELETE, "/api/v1/shifts/{id}", MAY_SUPERVISE, remove_shift, "Take it off the plan",
+          .answer = "Done"),
+    {.path = NULL},
+};

@@ -1,0 +1,413 @@
+/*
+ * api_staff.c - accounts and tokens over HTTP, for stewardctl and administrators.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/text.h"
+#include "edge/api/api_priv.h"
+#include "edge/api/password.h"
+#include "service/registry/registry.h"
+
+/* ---- accounts ---- */
+
+static void put_account(struct jw *w, const struct staff_account *a)
+{
+    jw_obj(w);
+    jw_kstr(w, "name", a->name);
+    jw_kstr(w, "kind", staff_kind_name(a->kind));
+    jw_kstr(w, "role", a->kind == STAFF_PERSON ? staff_role_name(a->role) : NULL);
+    jw_kstr(w, "display", a->display[0] ? a->display : NULL);
+    jw_kstr(w, "department", a->department[0] ? a->department : NULL);
+    jw_kstr(w, "phone", a->phone[0] ? a->phone : NULL);
+    jw_kstr(w, "email", a->email[0] ? a->email : NULL);
+    jw_kstr(w, "device", a->device[0] ? a->device : NULL);
+    jw_kbool(w, "disabled", a->disabled);
+    jw_end_obj(w);
+}
+
+struct accounts {
+    struct api_job *job;
+    int left;
+    int64_t last;
+    bool more;
+};
+
+static void put_listed(void *ctx, const struct staff_account *a)
+{
+    struct accounts *list = ctx;
+    if (a->id <= list->job->before) /* dev has no row: 0 */
+        return;
+    if (list->left-- <= 0) {
+        list->more = true;
+        return;
+    }
+    list->last = a->id;
+    put_account(&list->job->w, a);
+}
+
+static void list_users(struct http_req *req, void *ctx)
+{
+    struct edge *e = ctx;
+    int limit;
+    int64_t after;
+    if (!http_page_id(req, &limit, &after))
+        return;
+    struct api_job *job = api_job(req, e);
+    struct accounts list = {.job = job, .left = limit};
+    job->before = after;
+    api_items(job);
+    staff_each(e->o.staff, put_listed, &list);
+    api_items_end(job, list.more ? list.last : 0);
+    api_answer(job, E_OK, NULL);
+}
+
+/* ---- adding people ---- */
+
+struct new_user {
+    struct staff_new_account account; /* its texts belong to the body, but for the password */
+    char *hash;
+};
+
+static void free_new_user(void *arg)
+{
+    struct new_user *u = arg;
+    free(u->hash);
+    free(u);
+}
+
+static int run_add(struct ledger_tx *tx, struct api_job *job)
+{
+    struct new_user *u = job->arg;
+    int64_t id;
+    job->status = 201;
+    int rc = staff_add(job->e->o.staff, tx, &u->account, &id);
+    return rc < 0 ? rc : api_audit(tx, job->actor.name, "user.add", u->account.name, NULL);
+}
+
+/* The answer is what staff knows after the commit. */
+static void show_account(struct api_job *job)
+{
+    const struct staff_account *a = staff_by_name(job->e->o.staff, job->word);
+    if (a)
+        put_account(&job->w, a);
+}
+
+static void add_hashed(void *ctx, bool ok, const char *hash)
+{
+    struct api_job *job = ctx;
+    struct new_user *u = job->arg;
+    if (!ok) {
+        api_answer(job, E_BUSY, NULL);
+        return;
+    }
+    u->hash = xstrdup(hash);
+    u->account.password = u->hash;
+    api_write(job, "user_add", run_add);
+}
+
+/* Steps of ladders are sent there. Empty is none. */
+static bool is_phone(const struct api_job *job, const char *text)
+{
+    struct number_rules rules;
+    struct number n;
+    number_rules_of(job->site, &rules);
+    number_normalise(&rules, text, &n);
+    return !*text || n.kind == NUMBER_E164;
+}
+
+static int read_user(struct api_job *job, struct staff_new_account *a, const char **password)
+{
+    const char *role;
+    const struct {
+        const char *field;
+        size_t max;
+        const char **out;
+    } fields[] = {
+        {"name", 64, &a->name},
+        {"role", 16, &role},
+        {"display", 127, &a->display},
+        {"department", 64, &a->department},
+        {"phone", 31, &a->phone},
+        {"email", 127, &a->email},
+        {"language", 15, &a->language},
+        {"device", 64, &a->home_device},
+        {"password", PASSWORD_MAX, password},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(fields); i++)
+        if (api_text_opt(job, fields[i].field, fields[i].max, fields[i].out) < 0)
+            return E_INVALID;
+    a->kind = STAFF_PERSON;
+    a->role = staff_role_parse(role ? role : "");
+    if (!a->name)
+        return api_bad(job, "name", "name is missing");
+    if (a->role == ROLE_NONE)
+        return api_bad(job, "role",
+                       "role is one of agent, department, supervisor, manager, "
+                       "director, admin, auditor");
+    if (a->home_device && !staff_is_device(a->home_device))
+        return api_bad(job, "device", "that is not a device");
+    if (a->phone && !is_phone(job, a->phone))
+        return api_bad(job, "phone", "phone: '%s' is no telephone number", a->phone);
+    if (a->email && *a->email && !registry_is_email(a->email))
+        return api_bad(job, "email", "email: '%s' is no e-mail address", a->email);
+    if (*password && strlen(*password) < PASSWORD_MIN)
+        return api_bad(job, "password", "a password has at least %d characters", PASSWORD_MIN);
+    return E_OK;
+}
+
+static void add_user(struct http_req *req, void *ctx)
+{
+    struct edge *e = ctx;
+    struct api_job *job = api_job(req, e);
+    struct new_user *u = xcalloc(1, sizeof(*u));
+    const char *password = NULL;
+    job->arg = u;
+    job->free_arg = free_new_user;
+    int rc = read_user(job, &u->account, &password);
+    job->word = u->account.name;
+    job->after = show_account;
+    if (rc == E_OK && password)
+        rc = password_make(auth_passwords(e->auth), password, add_hashed, job);
+    else if (rc == E_OK)
+        api_write(job, "user_add", run_add);
+    if (rc < 0)
+        api_answer(job, rc, NULL);
+}
+
+/* ---- changing people ---- */
+
+static int run_disable(struct ledger_tx *tx, struct api_job *job)
+{
+    /* The account as it was when the request came; staff itself is the loop's. */
+    int rc = staff_disable(job->e->o.staff, tx, job->word, job->arg);
+    return rc < 0 ? rc : api_audit(tx, job->actor.name, "user.disable", job->word, NULL);
+}
+
+static void disable_user(struct http_req *req, void *ctx)
+{
+    struct edge *e = ctx;
+    struct api_job *job = api_job(req, e);
+    const struct staff_account *by = staff_by_name(e->o.staff, job->actor.name);
+    if (by)
+        api_job_keep(job, by, sizeof(*by));
+    job->word = http_param(req, "name");
+    job->after = show_account;
+    api_write(job, "user_disable", run_disable);
+}
+
+static int run_password(struct ledger_tx *tx, struct api_job *job)
+{
+    struct new_user *u = job->arg;
+    int rc = staff_set_password(job->e->o.staff, tx, job->word, u->hash);
+    return rc < 0 ? rc : api_audit(tx, job->actor.name, "user.password", job->word, NULL);
+}
+
+static void password_hashed(void *ctx, bool ok, const char *hash)
+{
+    struct api_job *job = ctx;
+    struct new_user *u = job->arg;
+    if (!ok) {
+        api_answer(job, E_BUSY, NULL);
+        return;
+    }
+    u->hash = xstrdup(hash);
+    api_write(job, "user_password", run_password);
+}
+
+static void set_password(struct http_req *req, void *ctx)
+{
+    struct edge *e = ctx;
+    struct api_job *job = api_job(req, e);
+    job->arg = xcalloc(1, sizeof(struct new_user));
+    job->free_arg = free_new_user;
+    job->word = http_param(req, "name");
+    job->after = show_account;
+    const char *password = api_text(job, "password", PASSWORD_MAX);
+    int rc = E_INVALID;
+    if (password && strlen(password) < PASSWORD_MIN)
+        rc = api_bad(job, "password", "a password has at least %d characters", PASSWORD_MIN);
+    else if (password)
+        rc = password_make(auth_passwords(e->auth), password, password_hashed, job);
+    if (rc < 0)
+        api_answer(job, rc, NULL);
+}
+
+/* ---- tokens ---- */
+
+struct new_token {
+    char token[44], account[65];
+    enum staff_kind kind;
+};
+
+static const struct {
+    const char *field;
+    enum staff_kind kind;
+} kinds[] = {
+    {"user", STAFF_PERSON},
+    {"pbx", STAFF_PBX},
+    {"monitor", STAFF_MONITOR},
+    {"integration", STAFF_INTEGRATION},
+};
+
+static int run_token(struct ledger_tx *tx, struct api_job *job)
+{
+    struct new_token *t = job->arg;
+    int rc = staff_token_add(
+        job->e->o.staff, tx,
+        &(struct staff_new_token){.account = t->account, .kind = t->kind, .token = t->token});
+    if (rc < 0)
+        return rc;
+    job->status = 201;
+    jw_obj(&job->w);
+    jw_kstr(&job->w, "token", t->token);
+    jw_kstr(&job->w, "account", t->account);
+    jw_kstr(&job->w, "kind", staff_kind_name(t->kind));
+    jw_end_obj(&job->w);
+    return api_audit(tx, job->actor.name, "token.add", t->account, NULL);
+}
+
+/* Exactly one of user, pbx, monitor, integration names the account. */
+static int read_holder(struct api_job *job, struct new_token *t)
+{
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        const char *name;
+        if (api_text_opt(job, kinds[i].field, sizeof(t->account) - 1, &name) < 0)
+            return E_INVALID;
+        if (!name)
+            continue;
+        if (t->account[0])
+            return api_bad(job, kinds[i].field, "one of user, pbx, monitor, integration only");
+        text_copy(t->account, sizeof(t->account), name);
+        t->kind = kinds[i].kind;
+    }
+    return t->account[0] ? E_OK
+                         : api_bad(job, "user", "one of user, pbx, monitor, integration is needed");
+}
+
+static void add_token(struct http_req *req, void *ctx)
+{
+    struct api_job *job = api_job(req, ctx);
+    struct new_token *t = xcalloc(1, sizeof(*t));
+    job->arg = t;
+    job->free_arg = free;
+    int rc = read_holder(job, t);
+    staff_token_make(t->token);
+    if (rc == E_OK)
+        api_write(job, "token_add", run_token);
+    else
+        api_answer(job, rc, NULL);
+}
+
+static int revoke(struct ledger_tx *tx, struct api_job *job, const char *account)
+{
+    struct staff *staff = job->e->o.staff;
+    if (job->id)
+        return staff_token_revoke_id(staff, tx, job->id);
+    return job->word ? staff_token_revoke(staff, tx, job->word)
+                     : staff_token_revoke_all(staff, tx, account);
+}
+
+static int run_revoke(struct ledger_tx *tx, struct api_job *job)
+{
+    const char *account = json_string_value(json_object_get(http_body(job->req), "account"));
+    int rc = revoke(tx, job, account);
+    if (rc < 0)
+        return rc;
+    buf_adds(&job->out, "{\"ok\":true}");
+    return api_audit(tx, job->actor.name, "token.revoke", account, NULL);
+}
+
+/* Exactly one of token, id and account says what ends. */
+static int read_revoked(struct api_job *job)
+{
+    struct errmsg why = {""};
+    const char *account;
+    int rc = api_text_opt(job, "token", STAFF_TOKEN_MAX - 1, &job->word);
+    if (rc == E_OK)
+        rc = api_text_opt(job, "account", 64, &account);
+    if (rc < 0)
+        return rc;
+    rc = json_get_int(http_body(job->req), "id", 1, INT64_MAX, &job->id, &why);
+    if (rc < 0)
+        return api_bad(job, "id", "%s", why.text);
+    if ((job->word != NULL) + (account != NULL) + (job->id != 0) != 1)
+        return api_bad(job, "token", "one of token, id and account is needed");
+    return E_OK;
+}
+
+static void revoke_token(struct http_req *req, void *ctx)
+{
+    struct api_job *job = api_job(req, ctx);
+    int rc = read_revoked(job);
+    if (rc == E_OK)
+        api_write(job, "token_revoke", run_revoke);
+    else
+        api_answer(job, rc, NULL);
+}
+
+/* What is known of tokens: never they themselves. */
+static int read_tokens(struct db *db, struct api_job *job)
+{
+    struct db_q *q = db_query(
+        db, "SELECT t.id, a.name, a.kind, t.purpose, t.created_at, t.expires_at FROM token t "
+            "JOIN account a ON a.id = t.account_id WHERE t.id > $1 AND t.revoked = 0 AND "
+            "(t.expires_at IS NULL OR t.expires_at > $2) AND ($3 IS NULL OR a.name = $3) "
+            "ORDER BY t.id LIMIT $4");
+    int64_t last = 0;
+    int n = 0;
+    db_bind_int(q, 1, job->before);
+    db_bind_int(q, 2, job->now);
+    db_bind_text(q, 3, http_query(job->req, "account"));
+    db_bind_int(q, 4, job->limit + 1);
+    api_items(job);
+    while (db_row(q) && n++ < job->limit) {
+        last = db_int(q, 0);
+        jw_obj(&job->w);
+        jw_kint(&job->w, "id", last);
+        jw_kstr(&job->w, "account", db_text(q, 1));
+        jw_kstr(&job->w, "kind", db_text(q, 2));
+        jw_kstr(&job->w, "purpose", db_text(q, 3));
+        jw_ktime(&job->w, "created_at", db_int(q, 4));
+        jw_ktime(&job->w, "expires_at", db_int(q, 5));
+        jw_end_obj(&job->w);
+    }
+    api_items_end(job, n > job->limit ? last : 0);
+    return db_end(q);
+}
+
+static void list_tokens(struct http_req *req, void *ctx)
+{
+    int limit;
+    int64_t after;
+    if (!http_page_id(req, &limit, &after))
+        return;
+    struct api_job *job = api_job(req, ctx);
+    job->limit = limit;
+    job->before = after;
+    api_read(job, "tokens", read_tokens);
+}
+
+/* ---- the table ---- */
+
+const struct http_route api_staff_routes[] = {
+    ROUTE(GET, "/api/v1/users", MAY_ADMIN, list_users, "Accounts of people and machines",
+          .query = "limit:int cursor", .answer = "[Account]"),
+    ROUTE(POST, "/api/v1/users", MAY_ADMIN, add_user, "Add a person",
+          .body = "name! role! display department phone email language device password",
+          .answer = "Account"),
+    ROUTE(POST, "/api/v1/users/{name}/disable", MAY_ADMIN, disable_user,
+          "Disable an account: its tokens end, its tickets are handed over", .answer = "Account"),
+    ROUTE(POST, "/api/v1/users/{name}/password", MAY_ADMIN, set_password, "Set a password",
+          .body = "password!", .answer = "Account"),
+    ROUTE(GET, "/api/v1/tokens", MAY_ADMIN, list_tokens,
+          "Live tokens and sessions: whose, since when, until when",
+          .query = "account limit:int cursor", .answer = "[TokenInfo]"),
+    ROUTE(POST, "/api/v1/tokens", MAY_ADMIN, add_token, "A new token; it is shown this once",
+          .body = "user pbx monitor integration", .answer = "Token"),
+    ROUTE(POST, "/api/v1/tokens/revoke", MAY_ADMIN, revoke_token,
+          "End one token (itself, or its id), or all of an account", .body = "token id:int account",
+          .answer = "Done"),
+    {.path = NULL},
+};

@@ -1,0 +1,565 @@
+/*
+ * source.c - sources and their events: numbered, judged, applied to live calls, acked once they
+ * are on disk.
+ */
+#include "service/calls/calls.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "domain/site.h"
+#include "service/calls/calls_priv.h"
+
+#define FORGET_AFTER_MS ((int64_t)6 * 3600 * 1000)
+#define OUTSIDE_DIGITS  7 /* shorter texts are devices, not outside numbers */
+
+/* ---- sources ---- */
+
+static struct telephony_source *source_new(struct telephony *t, const char *name)
+{
+    struct telephony_source *s = xcalloc(1, sizeof(*s));
+    s->t = t;
+    text_copy(s->name, sizeof(s->name), name);
+    log_ctx_init(&s->log, "source", name, NULL);
+    s->since = clock_now_ms();
+    HASH_ADD_STR(t->sources, name, s);
+    return s;
+}
+
+struct telephony_source *telephony_source_find(struct telephony *t, const char *name)
+{
+    struct telephony_source *s;
+    HASH_FIND_STR(t->sources, name, s);
+    return s;
+}
+
+struct telephony_source *telephony_source(struct telephony *t, const char *name)
+{
+    if (!text_is_name(name))
+        return NULL;
+    struct telephony_source *s = telephony_source_find(t, name);
+    if (s || HASH_COUNT(t->sources) >= SOURCES_MAX)
+        return s;
+    s = source_new(t, name);
+    store_source(s);
+    return s;
+}
+
+const char *telephony_source_name(const struct telephony_source *s)
+{
+    return s->name;
+}
+
+static void set_state(struct telephony_source *s, enum steward_source_state state,
+                      const char *error)
+{
+    if (s->state != state) {
+        log_info(&s->log, "%s -> %s%s%s", telephony_state_name(s->state),
+                 telephony_state_name(state), error ? ": " : "", error ? error : "");
+        s->since = clock_now_ms();
+    }
+    s->state = state;
+    text_copy(s->error, sizeof(s->error), error ? error : "");
+}
+
+void telephony_attach(struct telephony_source *s, const struct telephony_adapter *adapter)
+{
+    s->adapter = *adapter;
+    s->can = adapter->can;
+    text_copy(s->plugin, sizeof(s->plugin), adapter->plugin ? adapter->plugin : "");
+    s->adapter.plugin = s->plugin;
+}
+
+void telephony_detach(struct telephony_source *s, const void *ctx, const char *error)
+{
+    if (s->adapter.ctx != ctx)
+        return;
+    s->adapter = (struct telephony_adapter){.plugin = s->plugin};
+    s->syncing = false;
+    set_state(s, STEWARD_SOURCE_DOWN, error);
+    actions_source_down(s);
+}
+
+static void count_gap(struct telephony_source *s)
+{
+    s->gaps++;
+    s->t->stats.gaps++;
+}
+
+void telephony_source_state(struct telephony_source *s, enum steward_source_state state,
+                            uint32_t can, const char *error)
+{
+    bool back = s->state < STEWARD_SOURCE_SYNCING && state == STEWARD_SOURCE_SYNCING;
+    s->can = can;
+    set_state(s, state, error);
+    if (back && live_mark_gap(s))
+        count_gap(s);
+    if (state == STEWARD_SOURCE_DOWN) {
+        s->syncing = false;
+        actions_source_down(s);
+    }
+}
+
+int64_t telephony_last_seq(const struct telephony_source *s)
+{
+    return s->durable;
+}
+
+static int by_source_name(struct telephony_source *a, struct telephony_source *b)
+{
+    return strcmp(a->name, b->name);
+}
+
+void telephony_each_source(struct telephony *t,
+                           void (*fn)(void *ctx, const struct telephony_source_info *info),
+                           void *ctx)
+{
+    struct telephony_source *s, *tmp;
+    HASH_SORT(t->sources, by_source_name);
+    HASH_ITER (hh, t->sources, s, tmp) {
+        struct telephony_source_info info = {.name = s->name,
+                                             .plugin = s->plugin[0] ? s->plugin : NULL,
+                                             .error = s->error[0] ? s->error : NULL,
+                                             .state = s->state,
+                                             .since = s->since,
+                                             .can = s->can,
+                                             .last_seq = s->durable,
+                                             .events = s->events,
+                                             .refused = s->refused,
+                                             .repeats = s->repeats,
+                                             .gaps = s->gaps,
+                                             .live_calls = s->n_live};
+        fn(ctx, &info);
+    }
+}
+
+void telephony_source_json(const struct telephony_source_info *info, struct jw *w)
+{
+    static const struct {
+        uint32_t bit;
+        const char *word;
+    } words[] = {
+        {STEWARD_CAN_DIAL, "dial"},         {STEWARD_CAN_ANSWER, "answer"},
+        {STEWARD_CAN_HANGUP, "hangup"},     {STEWARD_CAN_HOLD, "hold"},
+        {STEWARD_CAN_RETRIEVE, "retrieve"}, {STEWARD_CAN_TRANSFER, "transfer"},
+        {STEWARD_CAN_AGENT_STATE, "ready"}, {STEWARD_CAN_AGENT_STATE, "not_ready"},
+        {STEWARD_CAN_PARK, "park"},
+    };
+    jw_obj(w);
+    jw_kstr(w, "name", info->name);
+    jw_kstr(w, "plugin", info->plugin);
+    jw_kstr(w, "state", telephony_state_name(info->state));
+    jw_ktime(w, "since", info->since);
+    jw_key(w, "can");
+    jw_arr(w);
+    for (size_t i = 0; i < ARRAY_LEN(words); i++)
+        if (info->can & words[i].bit)
+            jw_str(w, words[i].word);
+    jw_end_arr(w);
+    jw_kstr(w, "error", info->error);
+    jw_end_obj(w);
+}
+
+/* ---- acks ---- */
+
+static void tell_acks(void *arg)
+{
+    struct telephony *t = arg;
+    struct telephony_source *s, *tmp;
+    HASH_ITER (hh, t->sources, s, tmp) {
+        if (!s->ack_due)
+            continue;
+        s->ack_due = false;
+        if (s->adapter.durable && s->durable)
+            s->adapter.durable(s->adapter.ctx, s->durable);
+    }
+}
+
+void telephony_tell_durable(struct telephony *t)
+{
+    tell_acks(t);
+}
+
+static void ack_soon(struct telephony_source *s)
+{
+    s->ack_due = true;
+    if (!loop_timer_armed(s->t->acks))
+        loop_timer_arm(s->t->acks, 0);
+}
+
+void source_durable(struct telephony_source *s, int64_t seq)
+{
+    struct durable_wait *w, *tmp;
+    if (seq > s->durable)
+        s->durable = seq;
+    ack_soon(s);
+    DL_FOREACH_SAFE (s->waits, w, tmp) {
+        if (w->seq > s->durable)
+            break;
+        DL_DELETE(s->waits, w);
+        w->fn(w->ctx);
+        free(w);
+    }
+}
+
+void telephony_when_durable(struct telephony_source *s, void (*fn)(void *ctx), void *ctx)
+{
+    if (s->durable >= s->accepted) {
+        fn(ctx);
+        return;
+    }
+    struct durable_wait *w = xcalloc(1, sizeof(*w));
+    *w = (struct durable_wait){.seq = s->accepted, .fn = fn, .ctx = ctx};
+    DL_APPEND(s->waits, w);
+}
+
+/* ---- events ---- */
+
+/* When it happened, by the source's clock. */
+static int64_t moment(struct telephony_source *s, const struct steward_cti_event *ev, int64_t now)
+{
+    if (!ev->at)
+        return now - s->skew > 0 ? now - s->skew : now;
+    s->skew = now - ev->at;
+    return ev->at;
+}
+
+/* An outside party's number stands where a device might. */
+static bool is_outside(struct telephony_source *s, const char *text)
+{
+    struct number n;
+    if (!text || strlen(text) < OUTSIDE_DIGITS || device_get(s, text, false) ||
+        (s->t->opts.staff && staff_at_device(s->t->opts.staff, s->name, text)))
+        return false;
+    numbers_get(s->t->numbers, text, &n);
+    return n.kind == NUMBER_E164 || n.kind == NUMBER_SVC;
+}
+
+/* "pbx-a/1001" at pbx-a is 1001. */
+static const char *own_device(const struct telephony_source *s, const char *device)
+{
+    size_t n = strlen(s->name);
+    bool own = device && strncmp(device, s->name, n) == 0 && device[n] == '/';
+    return own ? device + n + 1 : device;
+}
+
+static struct call_event event_of(struct telephony_source *s, const struct steward_cti_event *ev,
+                                  int64_t at)
+{
+    struct call_event e = {.kind = ev->kind,
+                           .at = at,
+                           .direction = ev->direction,
+                           .restricted = ev->restricted,
+                           .cause = ev->cause,
+                           .transfer = ev->transfer,
+                           .by = ev->by,
+                           .calling = ev->calling,
+                           .called = ev->called,
+                           .device = own_device(s, ev->device),
+                           .queue = ev->queue,
+                           .to = own_device(s, ev->to)};
+    e.outside = is_outside(s, e.device);
+    e.to_outside = is_outside(s, e.to);
+    e.blocked = text_eq(ev->pbx_cause, "blocked");
+    if (e.kind == STEWARD_EV_TRANSFERRED && !e.transfer)
+        e.transfer = ev->other_call ? STEWARD_TRANSFER_ATTENDED : STEWARD_TRANSFER_BLIND;
+    return e;
+}
+
+/*
+ * Whether the PBX uses the name of a call that ended again: an event comes long after the end, or,
+ * from a source that tells all in order, a birth that is not within that call's life.
+ */
+static bool is_new_life(const struct live *l, const struct call_event *e, bool in_order)
+{
+    if (!l->ended || e->kind == STEWARD_EV_CLEARED)
+        return false;
+    int64_t began = call_started_at(l->call), ended = call_ended_at(l->call);
+    if (e->at > ended + NEW_LIFE_MS)
+        return true;
+    return in_order && e->kind == STEWARD_EV_ORIGINATED &&
+           (e->at > ended || e->at + LISTED_MS < began);
+}
+
+/* The call of that name to which an event at that moment belongs; made if new. */
+static struct live *call_of(struct telephony_source *s, const struct call_event *e,
+                            const char *name, bool in_order)
+{
+    struct live *l = live_find(s, name);
+    if (l && is_new_life(l, e, in_order)) {
+        live_free(l);
+        l = NULL;
+    }
+    if (l) {
+        s->t->stats.late += l->ended;
+        return l;
+    }
+    s->t->stats.calls++;
+    return live_new(s, name);
+}
+
+/* The consultation ends in the call that took it over. */
+static void end_in_other(struct live *l, int64_t at)
+{
+    struct call_event end = {.kind = STEWARD_EV_CLEARED, .at = at};
+    if (l->ended || !call_apply(l->call, &end))
+        return;
+    live_changed(l);
+}
+
+static bool takes_over(const struct steward_cti_event *ev)
+{
+    return ev->other_call && !text_eq(ev->other_call, ev->call) &&
+           (ev->kind == STEWARD_EV_TRANSFERRED || ev->kind == STEWARD_EV_CONFERENCED);
+}
+
+/* A snapshot dates what it shows by the age of channels: what was heard of it live is better. */
+static bool is_known_better(struct telephony_source *s, const struct call_event *e,
+                            const char *name)
+{
+    const struct live *l = s->state == STEWARD_SOURCE_SYNCING ? live_find(s, name) : NULL;
+    if (!l || l->ended || e->at >= call_last_at(l->call))
+        return false;
+    switch (e->kind) {
+    case STEWARD_EV_ORIGINATED:
+        return true;
+    case STEWARD_EV_QUEUED:
+        return call_queued_at(l->call) != 0;
+    case STEWARD_EV_DELIVERED:
+        return call_busies(l->call, e->device);
+    case STEWARD_EV_ESTABLISHED:
+        return e->device && text_eq(call_holder(l->call), e->device);
+    default:
+        return false;
+    }
+}
+
+static void apply(struct telephony_source *s, const struct steward_cti_event *ev, bool in_order,
+                  int64_t now)
+{
+    struct call_event e = event_of(s, ev, moment(s, ev, now));
+    if (is_known_better(s, &e, ev->call)) {
+        live_heard(live_find(s, ev->call), now);
+        return;
+    }
+    struct live *other = takes_over(ev) ? live_find(s, ev->other_call) : NULL;
+    if (other)
+        e.joined = call_joined_as(other->call, e.device, &e.joined_device);
+    struct live *l = call_of(s, &e, ev->call, in_order);
+    bool changed = call_apply(l->call, &e);
+    live_heard(l, now);
+    if (other) /* first, so that its screens are free when this call's follow */
+        end_in_other(other, e.at);
+    if (changed)
+        live_changed(l);
+}
+
+static void apply_agent_state(struct telephony_source *s, const struct steward_cti_event *ev,
+                              int64_t now)
+{
+    struct device *d = device_get(s, own_device(s, ev->device), true);
+    if (!d)
+        return;
+    d->state = ev->agent_state;
+    d->since = moment(s, ev, now);
+    d->told = ++s->t->tellings;
+    text_copy(d->reason, sizeof(d->reason), ev->reason ? ev->reason : "");
+    store_device(s, d);
+}
+
+static int refuse(struct telephony_source *s, int rc)
+{
+    s->refused++;
+    s->t->stats.refused++;
+    return rc;
+}
+
+int telephony_event(struct telephony_source *s, int64_t seq, const struct steward_cti_event *ev,
+                    struct errmsg *why)
+{
+    struct telephony *t = s->t;
+    if (seq && seq <= s->accepted) {
+        s->repeats++;
+        t->stats.repeats++;
+        ack_soon(s);
+        return E_OK;
+    }
+    int rc = event_check(ev, why);
+    if (rc < 0)
+        return refuse(s, rc);
+    if (seq > s->accepted + 1) {
+        count_gap(s);
+        log_complain(&s->gap_complaint, &s->log, "events %lld to %lld are missing",
+                     (long long)s->accepted + 1, (long long)seq - 1);
+        live_mark_gap(s);
+    }
+    s->accepted = seq ? seq : s->accepted + 1;
+    s->events++;
+    t->stats.events++;
+    int64_t now = clock_now_ms();
+    if (ev->kind == STEWARD_EV_AGENT_STATE)
+        apply_agent_state(s, ev, now);
+    else
+        apply(s, ev, !seq && ev->at, now);
+    store_seq(s);
+    return E_OK;
+}
+
+/* ---- snapshots ---- */
+
+void telephony_resync_begin(struct telephony_source *s)
+{
+    struct live *l, *tmp;
+    HASH_ITER (hh, s->calls, l, tmp) {
+        l->seen = false;
+    }
+    s->syncing = true;
+}
+
+void telephony_alive(struct telephony_source *s, const char *call)
+{
+    struct live *l = live_find(s, call);
+    if (l)
+        live_heard(l, clock_now_ms());
+}
+
+void telephony_resync_end(struct telephony_source *s)
+{
+    struct live *l, *tmp;
+    int64_t at = clock_now_ms() - s->skew;
+    if (!s->syncing)
+        return;
+    s->syncing = false;
+    bool news = false;
+    DL_FOREACH_SAFE (s->t->lives, l, tmp) {
+        if (l->source != s || l->seen)
+            continue;
+        s->t->stats.resync_closed++;
+        news = news || !l->gap;
+        live_close(l, at, "it ended while the link was down");
+        live_free(l); /* no late word of it can come: its name may be used again */
+    }
+    if (news) /* nobody told that the PBX was cut off, and it cost us ends of calls */
+        count_gap(s);
+}
+
+/* ---- configuration ---- */
+
+void telephony_conf_of(const struct site *site, struct telephony_conf *out)
+{
+    *out = (struct telephony_conf){.outbound_number = site->numbering.outbound_number};
+    number_rules_of(site, &out->numbers);
+    out->forget_after_ms = span_rough_ms(&site->calls.forget_after);
+    out->opens_tickets = !text_eq(site->tickets.open_on, "manual");
+}
+
+void telephony_reload(struct telephony *t, const struct telephony_conf *conf)
+{
+    t->conf = *conf;
+    text_copy(t->outbound, sizeof(t->outbound), conf->outbound_number ? conf->outbound_number : "");
+    t->conf.outbound_number = t->outbound;
+    if (t->conf.forget_after_ms <= 0)
+        t->conf.forget_after_ms = FORGET_AFTER_MS;
+    if (t->numbers)
+        numbers_set_rules(t->numbers, &conf->numbers);
+    else
+        t->numbers = numbers_new(&conf->numbers);
+    loop_timer_arm(t->sweep, 0);
+}
+
+/* ---- start and end ---- */
+
+struct telephony *telephony_new(const struct telephony_opts *opts)
+{
+    struct telephony *t = xcalloc(1, sizeof(*t));
+    t->opts = *opts;
+    t->sweep = loop_timer_new(opts->loop, live_sweep, t);
+    t->acks = loop_timer_new(opts->loop, tell_acks, t);
+    store_init(t);
+    telephony_reload(t, &opts->conf);
+    return t;
+}
+
+static void load_source(void *ctx, const struct source_row *row)
+{
+    struct telephony_source *s = source_new(ctx, row->name);
+    s->id = row->id;
+    s->accepted = s->durable = row->last_seq;
+    s->gaps = (uint64_t)row->gaps;
+}
+
+static void load_device(void *ctx, const struct device_row *row)
+{
+    struct telephony_source *s = telephony_source_find(ctx, row->source);
+    struct device *d = s ? device_get(s, row->device, true) : NULL;
+    if (!d)
+        return;
+    d->state = agent_state_parse(row->state);
+    d->since = row->since;
+    text_copy(d->reason, sizeof(d->reason), row->reason ? row->reason : "");
+}
+
+static void load_call(void *ctx, const struct call_row *row)
+{
+    struct errmsg why;
+    struct telephony_source *s = telephony_source_find(ctx, row->source);
+    if (s && live_restore(s, row, &why) < 0)
+        log_error(&s->log, "call %s cannot be rebuilt: %s", row->call, why.text);
+}
+
+int telephony_load(struct telephony *t, struct errmsg *why)
+{
+    struct db *db = ledger_startup_db(t->opts.ledger);
+    if (!db)
+        return errmsg_set(why, E_IO, "the store cannot be read");
+    int rc = source_rows(db, load_source, t);
+    if (rc == E_OK)
+        rc = device_rows(db, load_device, t);
+    if (rc == E_OK)
+        rc = call_rows_live(db, load_call, t);
+    return rc < 0 ? errmsg_set(why, rc, "calls cannot be read: %s", db_last_error(db)) : E_OK;
+}
+
+static void source_free(struct telephony_source *s)
+{
+    struct durable_wait *w, *wtmp;
+    DL_FOREACH_SAFE (s->waits, w, wtmp) {
+        DL_DELETE(s->waits, w);
+        free(w);
+    }
+    devices_free(s);
+    HASH_DEL(s->t->sources, s);
+    free(s);
+}
+
+void telephony_free(struct telephony **tp)
+{
+    struct telephony *t = *tp;
+    struct telephony_source *s, *tmp;
+    if (!t)
+        return;
+    *tp = NULL;
+    actions_free(t);
+    store_drop(t);
+    while (t->lives)
+        live_free(t->lives);
+    while (t->ended)
+        live_free(t->ended);
+    HASH_ITER (hh, t->sources, s, tmp) {
+        source_free(s);
+    }
+    loop_timer_free(&t->sweep);
+    loop_timer_free(&t->acks);
+    store_deinit(t);
+    numbers_free(&t->numbers);
+    free(t);
+}
+
+void telephony_get_stats(const struct telephony *t, struct telephony_stats *out)
+{
+    *out = t->stats;
+}

@@ -1,0 +1,141 @@
+/*
+ * incident_work.c - what an incident does with its tickets, a batch at a time: they join, page
+ * together, and their callers are told once that it is over.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "service/incidents/incident_priv.h"
+#include "service/incidents/incident_rung.h"
+#include "service/messages/outbox.h"
+#include "service/tickets/ticket_verb.h"
+
+/* ---- joining ---- */
+
+int incidents_join(struct incidents *in, struct ledger_tx *tx, int64_t id, int64_t ticket_id)
+{
+    static const struct actor self = {.name = SYSTEM_NAME, .kind = STAFF_DEV};
+    json_t *body = json_pack("{s:I}", "id", (json_int_t)id);
+    struct verb_out out;
+    int rc = tickets_verb(in->t, tx, ticket_id, "incident", body, &self, 0, &out);
+
+    json_decref(body);
+    return rc == E_CONFLICT || rc == E_NOTFOUND ? 0 : rc; /* it has just ended */
+}
+
+int incident_join_some(struct incidents *in, struct ledger_tx *tx, struct incident_row *r)
+{
+    int64_t ids[INCIDENT_BATCH];
+    size_t n = 0;
+    int rc = repo_incident_candidates(ledger_db(tx), r, r->joining, ids, INCIDENT_BATCH, &n);
+
+    if (!rc) /* tickets look whether their incident is open */
+        rc = repo_incident_update(ledger_db(tx), r);
+    for (size_t i = 0; !rc && i < n; i++)
+        rc = incidents_join(in, tx, r->id, ids[i]);
+    r->joining = n == INCIDENT_BATCH ? ids[n - 1] : -1;
+    return rc;
+}
+
+/* ---- paging ---- */
+
+int incident_rung(struct ledger_tx *tx, const struct incident_rung *rung, bool *pages)
+{
+    struct db *db = ledger_db(tx);
+    struct db_q *q;
+
+    *pages = true;
+    if (!rung->incident_id)
+        return 0;
+    q = db_query(db, "SELECT 1 FROM incident WHERE id=$1 AND state='open'");
+    db_bind_int(q, 1, rung->incident_id);
+    bool open = db_row(q);
+    int rc = db_end(q);
+    if (rc || !open)
+        return rc;
+    return repo_incident_rung(db, rung->incident_id, rung->ticket_id, rung->clock, rung->step,
+                              rung->turn, ledger_now(tx), pages);
+}
+
+/* ---- telling ---- */
+
+/* Whoever called twice is told once, for the first of their tickets. */
+static int told_before(struct db *db, const struct ticket_row *t, bool *before)
+{
+    struct db_q *q = db_query(db, "SELECT 1 FROM ticket WHERE incident_id=$1 AND id<$2 AND "
+                                  "state<>'cancelled' AND (($3<>0 AND person_id=$3) OR "
+                                  "($4<>'' AND caller=$4)) LIMIT 1");
+    db_bind_int(q, 1, t->incident_id);
+    db_bind_int(q, 2, t->id);
+    db_bind_int(q, 3, t->person_id);
+    db_bind_text(q, 4, t->caller);
+    *before = db_row(q);
+    return db_end(q);
+}
+
+/* Through consent and quiet hours, whatever the ticket's policy: nothing is urgent any more. */
+static int send_solved(struct ticket *k, const struct incident_row *r, int64_t *id)
+{
+    struct outbox_param params[] = {{"incident", r->subject, 0}, {"note", r->reason, 0}};
+    struct outbox_message m = {.channel = k->row.person_id ? NULL : "sms",
+                               .message_class = "service",
+                               .person_id = k->row.person_id,
+                               .recipient = k->row.person_id ? NULL : k->row.caller,
+                               .ticket_id = k->row.id,
+                               .template_name = "incident_solved",
+                               .params = params,
+                               .n_params = r->reason ? 2 : 1};
+    struct errmsg why = {""};
+    int rc = outbox_enqueue(k->t->outbox, k->tx, &m, id, &why);
+
+    return rc ? tickets_not_sent(k->t, k->tx, rc, k->row.id, &why) : 0;
+}
+
+static void say_told(struct ticket *k, const struct incident_row *r, int64_t message)
+{
+    struct jw *w = ticket_say(k);
+
+    jw_kint(w, "incident", r->id);
+    jw_key(w, "messages");
+    jw_arr(w);
+    jw_int(w, message);
+    jw_end_arr(w);
+    ticket_said(k, "told");
+}
+
+static int tell_caller(struct incidents *in, struct ledger_tx *tx, const struct incident_row *r,
+                       int64_t ticket_id)
+{
+    struct ticket k;
+    int64_t message = 0;
+    bool before = false;
+    int rc = ticket_load(&k, in->t, tx, ticket_id, *r->resolved_by ? r->resolved_by : SYSTEM_NAME);
+
+    if (rc)
+        return rc;
+    bool known = (k.row.person_id || *k.row.caller) && k.row.state != TICKET_CANCELLED;
+    if (known && in->t->outbox)
+        rc = told_before(k.db, &k.row, &before);
+    if (!rc && known && !before && in->t->outbox)
+        rc = send_solved(&k, r, &message);
+    if (rc || !message) {
+        ticket_drop(&k);
+        return rc;
+    }
+    say_told(&k, r, message);
+    return ticket_finish(&k);
+}
+
+int incident_tell_some(struct incidents *in, struct ledger_tx *tx, struct incident_row *r)
+{
+    int64_t ids[INCIDENT_BATCH];
+    size_t n = 0;
+    int rc = repo_incident_tickets(ledger_db(tx), r->id, r->telling, ids, INCIDENT_BATCH, &n);
+
+    for (size_t i = 0; !rc && i < n; i++)
+        rc = tell_caller(in, tx, r, ids[i]);
+    r->telling = n == INCIDENT_BATCH ? ids[n - 1] : -1;
+    return rc;
+}

@@ -1,0 +1,549 @@
+/*
+ * outbox_enqueue.c - new messages: who gets them and by what, may they, when, and the row.
+ */
+#include "service/messages/outbox_priv.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/rng.h"
+#include "base/text.h"
+#include "domain/retry.h"
+#include "domain/sms.h"
+#include "service/staff/staff.h"
+
+static const char *const classes[] = {"service", "marketing", "staff", "verification"};
+
+/* Whom a message is for, as far as rows know. */
+struct target {
+    int64_t person_id; /* an owner; 0: staff or a stranger */
+    char name[128], language[24], phone[40], email[256];
+    struct consent consent;
+    const char *channel; /* chosen: "sms" or "email" */
+    const char *to;
+    const char *message_class;
+    bool passed_consent, passed_quiet; /* urgent */
+};
+
+int outbox_audit(struct ledger_tx *tx, const char *by, const char *what, const char *kind,
+                 int64_t id, const char *data)
+{
+    static const char sql[] =
+        "INSERT INTO audit (at, by, what, object, data_json) VALUES ($1, $2, $3, $4, $5)";
+    char object[64];
+    struct db_q *q = db_query(ledger_db(tx), sql);
+
+    snprintf(object, sizeof(object), "%s %lld", kind, (long long)id);
+    db_bind_int(q, 1, ledger_now(tx));
+    db_bind_text(q, 2, by);
+    db_bind_text(q, 3, what);
+    db_bind_text(q, 4, object);
+    db_bind_text(q, 5, data);
+    return db_run(q);
+}
+
+/* ---- who ---- */
+
+static int read_person(struct db *db, int64_t id, struct target *t)
+{
+    static const char sql[] =
+        "SELECT name, language, consent_sms, consent_email, consent_call, consent_marketing "
+        "FROM person WHERE id = $1";
+    struct db_q *q = db_query(db, sql);
+    bool found;
+
+    db_bind_int(q, 1, id);
+    if ((found = db_row(q))) {
+        text_copy(t->name, sizeof(t->name), db_str(q, 0));
+        text_copy(t->language, sizeof(t->language), db_str(q, 1));
+        t->consent = (struct consent){db_int(q, 2) != 0, db_int(q, 3) != 0, db_int(q, 4) != 0,
+                                      db_int(q, 5) != 0};
+        t->person_id = id;
+    }
+    int rc = db_end(q);
+    return rc ? rc : found ? 0 : E_NOTFOUND;
+}
+
+int outbox_consent_of(struct db *db, int64_t person_id, struct consent *out)
+{
+    struct target t = {0};
+    int rc = read_person(db, person_id, &t);
+
+    *out = t.consent;
+    return rc;
+}
+
+/* The first number that short messages reach, mobiles first. */
+static int read_phone(struct db *db, int64_t person_id, char *out, size_t cap)
+{
+    static const char sql[] = "SELECT e164 FROM phone WHERE person_id = $1 "
+                              "ORDER BY CASE WHEN label = 'mobile' THEN 0 ELSE 1 END, pos";
+    struct db_q *q = db_query(db, sql);
+
+    db_bind_int(q, 1, person_id);
+    while (db_row(q))
+        if (!*out && sms_reaches(db_str(q, 0)))
+            text_copy(out, cap, db_str(q, 0));
+    return db_end(q);
+}
+
+static int read_email(struct db *db, int64_t person_id, char *out, size_t cap)
+{
+    struct db_q *q =
+        db_query(db, "SELECT address FROM email WHERE person_id = $1 ORDER BY pos LIMIT 1");
+
+    db_bind_int(q, 1, person_id);
+    if (db_row(q))
+        text_copy(out, cap, db_str(q, 0));
+    return db_end(q);
+}
+
+/* The owner to whom a number or address belongs: their consent counts even if nobody named them.
+ * Of several who share it, the one who permits least. */
+static int person_of(struct db *db, const char *recipient, int64_t *id)
+{
+    static const char by_phone[] =
+        "SELECT p.id FROM phone f JOIN person p ON p.id = f.person_id WHERE f.e164 = $1 "
+        "ORDER BY p.consent_sms, p.consent_marketing, p.id LIMIT 1";
+    static const char by_email[] =
+        "SELECT p.id FROM email e JOIN person p ON p.id = e.person_id WHERE e.address = $1 "
+        "ORDER BY p.consent_email, p.consent_marketing, p.id LIMIT 1";
+    struct db_q *q = db_query(db, strchr(recipient, '@') ? by_email : by_phone);
+
+    *id = 0;
+    db_bind_text(q, 1, recipient);
+    if (db_row(q))
+        *id = db_int(q, 0);
+    return db_end(q);
+}
+
+static int read_account(struct db *db, const char *name, struct target *t)
+{
+    struct staff_account a;
+    int rc = staff_row_by_name(db, name, &a);
+
+    if (rc)
+        return rc;
+    text_copy(t->name, sizeof(t->name), *a.display ? a.display : a.name);
+    text_copy(t->language, sizeof(t->language), a.language);
+    text_copy(t->phone, sizeof(t->phone), a.phone);
+    text_copy(t->email, sizeof(t->email), a.email);
+    return 0;
+}
+
+static bool is_address(const char *s)
+{
+    const char *at = strchr(s, '@');
+    return at && at != s && at[1] && !strpbrk(s, " \t\r\n<>,;\"") && strlen(s) < 255;
+}
+
+/* A recipient given as it is: an address, or a number in any form the site's PBXs would show. */
+static int read_recipient(struct outbox *ob, const char *recipient, struct target *t,
+                          struct errmsg *why)
+{
+    struct number n;
+
+    if (strchr(recipient, '@')) {
+        if (!is_address(recipient))
+            return errmsg_set(why, E_INVALID, "to: no e-mail address");
+        text_copy(t->email, sizeof(t->email), recipient);
+        return 0;
+    }
+    number_normalise(&ob->rules->numbers, recipient, &n);
+    if (n.kind != NUMBER_E164)
+        return errmsg_set(why, E_INVALID, "to: no telephone number");
+    text_copy(t->phone, sizeof(t->phone), n.value);
+    return 0;
+}
+
+/* Staff's numbers are kept as they were typed. */
+static void normalise_phone(struct outbox *ob, struct target *t)
+{
+    struct number n;
+
+    if (!*t->phone)
+        return;
+    number_normalise(&ob->rules->numbers, t->phone, &n);
+    text_copy(t->phone, sizeof(t->phone), n.kind == NUMBER_E164 ? n.value : "");
+}
+
+static int find_target(struct outbox *ob, struct ledger_tx *tx, const struct outbox_message *m,
+                       struct target *t, struct errmsg *why)
+{
+    struct db *db = ledger_db(tx);
+    int64_t person = m->person_id;
+    int rc = 0;
+
+    if (m->recipient)
+        rc = read_recipient(ob, m->recipient, t, why);
+    if (!rc && m->recipient && !person && !m->account)
+        rc = person_of(db, *t->phone ? t->phone : t->email, &person);
+    if (!rc && person)
+        rc = read_person(db, person, t);
+    if (!rc && person && !m->recipient) {
+        rc = read_phone(db, person, t->phone, sizeof(t->phone));
+        if (!rc)
+            rc = read_email(db, person, t->email, sizeof(t->email));
+    }
+    if (!rc && m->account && !m->recipient) {
+        rc = read_account(db, m->account, t);
+        normalise_phone(ob, t);
+    }
+    if (rc == E_NOTFOUND)
+        return errmsg_set(why, rc,
+                          m->account ? "account: there is no such account"
+                                     : "person_id: there is no such person");
+    return rc;
+}
+
+/* ---- by what, and may it ---- */
+
+static int choose_class(const struct outbox_message *m, struct target *t, struct errmsg *why)
+{
+    const char *want = m->message_class ? m->message_class : m->account ? "staff" : "service";
+
+    for (size_t i = 0; i < ARRAY_LEN(classes); i++)
+        if (strcmp(classes[i], want) == 0)
+            t->message_class = classes[i];
+    if (!t->message_class)
+        return errmsg_set(why, E_INVALID,
+                          "class: '%s' is none of service, marketing, staff, verification", want);
+    if (t->person_id && strcmp(t->message_class, "staff") == 0)
+        t->message_class = "service";
+    return 0;
+}
+
+/* NULL if the channel can be used, else what stands against it. */
+static const char *against(struct target *t, const char *channel, bool urgent)
+{
+    const char *to = text_eq(channel, "sms") ? t->phone : t->email;
+
+    if (!*to)
+        return "address";
+    if (!t->person_id)
+        return NULL;
+    const char *forbids = consent_forbids(&t->consent, channel, t->message_class);
+    if (forbids && urgent && strcmp(t->message_class, "marketing") != 0) {
+        t->passed_consent = true;
+        return NULL;
+    }
+    return forbids;
+}
+
+static void use_channel(struct target *t, const char *channel)
+{
+    t->channel = text_eq(channel, "sms") ? "sms" : "email";
+    t->to = text_eq(channel, "sms") ? t->phone : t->email;
+}
+
+static int refuse(const struct target *t, const char *channel, const char *what, struct errmsg *why)
+{
+    if (strcmp(what, "address") == 0)
+        return errmsg_set(why, E_NOTFOUND, "%s has no %s", *t->name ? t->name : "the recipient",
+                          strcmp(channel, "sms") == 0 ? "number that short messages reach"
+                                                      : "e-mail address");
+    return errmsg_set(why, E_DENIED, "consent '%s' is not given", what);
+}
+
+static int choose_channel(struct outbox *ob, const struct outbox_message *m, const char *preferred,
+                          struct target *t, struct errmsg *why)
+{
+    const char *asked = m->channel ? m->channel : preferred;
+    const char *first = asked ? asked : "sms", *second = NULL;
+
+    if (strcmp(first, "sms") != 0 && strcmp(first, "email") != 0)
+        return errmsg_set(why, E_INVALID, "channel: '%s' is none of sms, email", first);
+    if (!asked ||
+        (strcmp(first, "sms") == 0 && text_eq(ob->rules->site->messages.sms.fallback, "email")))
+        second = "email";
+    const char *bad = against(t, first, m->urgent);
+    if (!bad) {
+        use_channel(t, first);
+        return 0;
+    }
+    if (second && !against(t, second, m->urgent)) {
+        use_channel(t, second);
+        return 0;
+    }
+    return refuse(t, first, bad, why);
+}
+
+/* The moment before which it may not go, 0 for at once. */
+static int64_t when(struct outbox *ob, struct ledger_tx *tx, const struct outbox_message *m,
+                    struct target *t)
+{
+    int64_t now = ledger_now(tx), from = m->not_before > now ? m->not_before : now;
+    int64_t until = t->person_id ? quiet_until(&ob->rules->quiet, from) : from;
+
+    if (until > from && m->urgent && strcmp(t->message_class, "marketing") != 0) {
+        t->passed_quiet = true;
+        until = from;
+    }
+    return until > now ? until : 0;
+}
+
+/* ---- the row ---- */
+
+static char *sms_text(struct outbox *ob, const char *text)
+{
+    const char *signature = ob->rules->site->messages.sms.signature;
+
+    if (!signature || !*signature || text_starts(text, "【"))
+        return xstrdup(text);
+    return xasprintf("【%s】%s", signature, text);
+}
+
+static int insert(struct outbox *ob, struct ledger_tx *tx, const struct outbox_message *m,
+                  const struct target *t, const struct outbox_rendered *r, enum lang lang,
+                  int64_t not_before, int64_t *id)
+{
+    static const char sql[] = "INSERT INTO message (key, channel, class, gateway, recipient, "
+                              "person_id, account, ticket_id, template, "
+                              "provider_template, params_json, language, subject, text, segments, "
+                              "state, urgent, not_before, next_at, "
+                              "expires_at, queued_at, resend_of) VALUES ($1, $2, $3, $4, $5, $6, "
+                              "$7, $8, $9, $10, $11, $12, $13, $14, $15, "
+                              "'queued', $16, $17, $18, $19, $20, $21)";
+    int64_t now = ledger_now(tx), first = not_before ? not_before : now;
+    bool sms = strcmp(t->channel, "sms") == 0;
+    const char *gateway = outbox_gateway_of(ob->rules, t->channel);
+    char key[33] = "msg_", *text = sms ? sms_text(ob, r->text) : xstrdup(r->text);
+    struct sms_size size = {.segments = 1};
+    struct db_q *q = db_query(ledger_db(tx), sql);
+
+    rng_token(key + 4, 28);
+    if (sms)
+        sms_measure(text, sms_rule_for(t->to), &size);
+    db_bind_text(q, 1, key);
+    db_bind_text(q, 2, t->channel);
+    db_bind_text(q, 3, t->message_class);
+    db_bind_text(q, 4, gateway);
+    db_bind_text(q, 5, t->to);
+    db_bind_opt(q, 6, t->person_id);
+    db_bind_text(q, 7, m->account);
+    db_bind_opt(q, 8, m->ticket_id);
+    db_bind_text(q, 9, m->template_name);
+    db_bind_text(q, 10, r->provider_template);
+    db_bind_text(q, 11, r->params);
+    db_bind_text(q, 12, lang_tag(lang));
+    db_bind_text(q, 13, sms ? NULL : r->subject ? r->subject : ob->rules->site->site.name);
+    db_bind_text(q, 14, text);
+    db_bind_int(q, 15, size.segments);
+    db_bind_int(q, 16, m->urgent);
+    db_bind_opt(q, 17, not_before);
+    db_bind_int(q, 18, first);
+    db_bind_int(q, 19, first + outbox_life_ms(ob->rules));
+    db_bind_int(q, 20, now);
+    db_bind_opt(q, 21, m->resend_of);
+    int rc = db_insert(q, id);
+    free(text);
+    return rc ? rc : outbox_announce(ob, tx, *id, gateway, first);
+}
+
+static int record_urgent(struct ledger_tx *tx, const struct target *t, int64_t id)
+{
+    char data[96];
+
+    if (!t->passed_consent && !t->passed_quiet)
+        return 0;
+    snprintf(data, sizeof(data), "{\"person_id\":%lld,\"consent\":%s,\"quiet_hours\":%s}",
+             (long long)t->person_id, t->passed_consent ? "true" : "false",
+             t->passed_quiet ? "true" : "false");
+    return outbox_audit(tx, "system", "urgent_message", "message", id, data);
+}
+
+static enum lang language_of(struct outbox *ob, const struct outbox_message *m,
+                             const struct target *t)
+{
+    enum lang lang = lang_parse(m->language);
+
+    if (lang == LANG_NONE)
+        lang = lang_parse(t->language);
+    return lang == LANG_NONE ? ob->rules->site->site.lang : lang;
+}
+
+int outbox_enqueue(struct outbox *ob, struct ledger_tx *tx, const struct outbox_message *m,
+                   int64_t *id, struct errmsg *why)
+{
+    struct target t = {0};
+    struct outbox_rendered r = {0};
+    int64_t made = 0;
+
+    if (id)
+        *id = 0;
+    if (!m->person_id && !m->account && !m->recipient)
+        return errmsg_set(why, E_INVALID, "to: a message needs person_id, account or to");
+    int rc = find_target(ob, tx, m, &t, why);
+    if (!rc)
+        rc = choose_class(m, &t, why);
+    if (rc)
+        return rc;
+    enum lang lang = language_of(ob, m, &t);
+    rc = outbox_render(ob, tx, m, lang, t.name, &r, why);
+    if (!rc)
+        rc = choose_channel(ob, m, r.channel, &t, why);
+    if (!rc)
+        rc = insert(ob, tx, m, &t, &r, lang, when(ob, tx, m, &t), &made);
+    if (!rc)
+        rc = record_urgent(tx, &t, made);
+    outbox_rendered_free(&r);
+    if (!rc && id)
+        *id = made;
+    return rc;
+}
+
+/* ---- again ---- */
+
+/* A message as it was, for resend and fall-back. Text columns are owned. */
+struct former {
+    char *channel, *message_class, *recipient, *account, *template_name, *language, *subject, *text,
+        *event_type;
+    int64_t person_id, ticket_id;
+    bool urgent;
+};
+
+static void former_free(struct former *f)
+{
+    char *owned[] = {f->channel,  f->message_class, f->recipient, f->account,   f->template_name,
+                     f->language, f->subject,       f->text,      f->event_type};
+    for (size_t i = 0; i < ARRAY_LEN(owned); i++)
+        free(owned[i]);
+}
+
+static int read_former(struct db *db, int64_t id, struct former *f)
+{
+    static const char sql[] =
+        "SELECT channel, class, recipient, account, template, language, subject, text, "
+        "event_type, person_id, ticket_id, urgent FROM message WHERE id = $1";
+    struct db_q *q = db_query(db, sql);
+    bool found;
+
+    *f = (struct former){0};
+    db_bind_int(q, 1, id);
+    if ((found = db_row(q))) {
+        char **to[] = {&f->channel, &f->message_class, &f->recipient,
+                       &f->account, &f->template_name, &f->language,
+                       &f->subject, &f->text,          &f->event_type};
+        for (int i = 0; i < (int)ARRAY_LEN(to); i++)
+            *to[i] = xstrdup(db_text(q, i));
+        f->person_id = db_int(q, 9);
+        f->ticket_id = db_int(q, 10);
+        f->urgent = db_int(q, 11) != 0;
+    }
+    int rc = db_end(q);
+    return rc ? rc : found ? 0 : E_NOTFOUND;
+}
+
+/* The text stays as it was, without the signature, which is put before it anew. */
+static const char *bare_text(const char *text)
+{
+    const char *end = text_starts(text, "【") ? strstr(text, "】") : NULL;
+    return end ? end + strlen("】") : text;
+}
+
+static int copy_params(struct ledger_tx *tx, int64_t from, int64_t to)
+{
+    static const char sql[] =
+        "UPDATE message SET template = (SELECT f.template FROM message f WHERE f.id = $1), "
+        "provider_template = (SELECT f.provider_template FROM message f WHERE f.id = $1), "
+        "params_json = (SELECT f.params_json FROM message f WHERE f.id = $1) WHERE id = $2";
+    struct db_q *q = db_query(ledger_db(tx), sql);
+
+    db_bind_int(q, 1, from);
+    db_bind_int(q, 2, to);
+    return db_run(q);
+}
+
+static int again(struct outbox *ob, struct ledger_tx *tx, int64_t id, const struct former *f,
+                 const char *channel, int64_t *new_id, struct errmsg *why)
+{
+    struct outbox_message m = {.channel = channel,
+                               .message_class = f->message_class,
+                               .person_id = f->person_id,
+                               .account = f->account,
+                               .ticket_id = f->ticket_id,
+                               .text = bare_text(f->text),
+                               .subject = f->subject,
+                               .language = f->language,
+                               .urgent = f->urgent,
+                               .resend_of = id};
+    if (strcmp(channel, f->channel) == 0)
+        m.recipient = f->recipient;
+    int rc = outbox_enqueue(ob, tx, &m, new_id, why);
+    return rc ? rc : copy_params(tx, id, *new_id);
+}
+
+int outbox_resend(struct outbox *ob, struct ledger_tx *tx, int64_t id, const char *by,
+                  int64_t *new_id, struct errmsg *why)
+{
+    struct former f;
+    int64_t made = 0;
+    int rc = read_former(ledger_db(tx), id, &f);
+
+    if (rc == E_NOTFOUND)
+        errmsg_set(why, rc, "no message %lld", (long long)id);
+    else if (!rc && f.event_type)
+        rc = errmsg_set(why, E_CONFLICT, "an event is not sent again by hand");
+    else if (!rc)
+        rc = again(ob, tx, id, &f, f.channel, &made, why);
+    former_free(&f);
+    if (rc == E_DENIED) /* a refused consent is a state, not a matter of who asks */
+        rc = E_CONFLICT;
+    if (!rc)
+        rc = outbox_audit(tx, by, "message_resend", "message", id, NULL);
+    if (!rc && new_id)
+        *new_id = made;
+    return rc;
+}
+
+int outbox_fall_back(struct outbox *ob, struct ledger_tx *tx, int64_t id)
+{
+    struct former f;
+    struct errmsg why;
+    int64_t made;
+    int rc = read_former(ledger_db(tx), id, &f);
+    bool wanted = !rc && text_eq(f.channel, "sms") &&
+                  text_eq(ob->rules->site->messages.sms.fallback, "email") &&
+                  (f.person_id || f.account) && !text_eq(f.message_class, "verification");
+
+    if (wanted)
+        rc = again(ob, tx, id, &f, "email", &made, &why);
+    if (wanted && (rc == E_NOTFOUND || rc == E_DENIED || rc == E_INVALID))
+        rc = 0; /* no address either: the failure stands */
+    former_free(&f);
+    return rc;
+}
+
+int outbox_cancel(struct outbox *ob, struct ledger_tx *tx, int64_t id, const char *by,
+                  enum msg_state *now, struct errmsg *why)
+{
+    static const char sql[] = "UPDATE message SET state = 'cancelled', next_at = NULL, done = 1 "
+                              "WHERE id = $1 AND state = 'queued' RETURNING gateway";
+    char gateway[65] = "", state[24] = "";
+    struct db_q *q = db_query(ledger_db(tx), sql);
+
+    db_bind_int(q, 1, id);
+    if (db_row(q))
+        text_copy(gateway, sizeof(gateway), db_str(q, 0));
+    int rc = db_end(q);
+    if (rc)
+        return rc;
+    if (*gateway) {
+        rc = outbox_audit(tx, by, "message_cancel", "message", id, NULL);
+        return rc ? rc : outbox_announce(ob, tx, id, gateway, 0);
+    }
+    q = db_query(ledger_db(tx), "SELECT state FROM message WHERE id = $1");
+    db_bind_int(q, 1, id);
+    if (db_row(q))
+        text_copy(state, sizeof(state), db_str(q, 0));
+    rc = db_end(q);
+    if (rc)
+        return rc;
+    if (!*state)
+        return errmsg_set(why, E_NOTFOUND, "no message %lld", (long long)id);
+    if (now)
+        *now = msg_state_parse(state);
+    return errmsg_set(why, E_CONFLICT, "a message that is %s cannot be cancelled", state);
+}

@@ -1,0 +1,121 @@
+/*
+ * pops_priv.h - what screenpop.c (who is shown what), screenpop_card.c (cards, cached and
+ * read) and telephony share.
+ */
+#pragma once
+#include <uthash.h>
+#include "base/lru.h"
+#include "domain/number.h"
+#include "service/pops/pops.h"
+
+/* ---- for telephony: one call's pops ---- */
+
+/** What a pop says of its call. Text NULL where it does not apply. */
+struct pop_about {
+    const char *source, *call, *direction;
+    const char *key; /* what the card is looked up by: E.164 or "86:95588"; NULL: nobody */
+    const char *party, *calling, *calling_raw, *called, *queue;
+    bool withheld;
+};
+
+struct pop_call;
+typedef void pop_found_cb(void *ctx, const struct pop_found *found);
+
+/** Starts to look the caller up at once; found is told (perhaps before this returns) whenever it
+ * is known or known better. about is copied. */
+struct pop_call *pop_call_new(struct screenpop *sp, const struct pop_about *about,
+                              pop_found_cb *found, void *ctx);
+/** More is known of the call; looks up anew if the key changed. */
+void pop_call_about(struct pop_call *p, const struct pop_about *about);
+/** The card belongs on this device since `at`. */
+void pop_call_show(struct pop_call *p, const char *device, int64_t at);
+/** It does not any more; nothing happens if it was not shown. While the card is still being read
+ * both wait for it: every phone that rang gets its pop, and then its end. */
+void pop_call_hide(struct pop_call *p, const char *device, enum pop_end reason);
+/** Calls fn for each device that has it; fn may hide that device. */
+void pop_call_each(struct pop_call *p, void (*fn)(void *ctx, const char *device), void *ctx);
+/** Says nothing: what still stands (the daemon ends, the call goes on) stays where it is. */
+void pop_call_free(struct pop_call **p);
+
+/* ---- cards ---- */
+
+#define CARD_PERSONS 10
+#define CARD_PLACES  8
+
+/** What a number comes to, rendered; shared by the cache and by the calls that show it. */
+struct card {
+    int refs;
+    char key[NUMBER_TEXT_MAX];
+    uint64_t born; /* screenpop.turn when its read was asked for */
+    bool stale;    /* its number changed hands since */
+    const char *match;
+    int64_t ids[CARD_PERSONS]; /* candidates */
+    int n;
+    int64_t person_id; /* of match "one" */
+    bool certain;
+    char name[128];
+    uint64_t digest;
+    char *owners, *advice;                  /* JSON arrays */
+    struct radar_scope places[CARD_PLACES]; /* where the candidates live */
+    size_t places_n;
+    size_t bytes;
+};
+
+struct waiter {
+    void (*fn)(void *ctx, struct card *card);
+    void *ctx;
+    struct waiter *prev, *next;
+};
+
+/** A read under way for a number; those who wait for it. */
+struct want;
+
+/** Persons whose cards changed, and when (screenpop.turn). */
+struct touched {
+    int64_t id;
+    uint64_t turn;
+    UT_hash_handle hh;
+};
+
+struct screenpop {
+    struct screenpop_opts opts;
+    struct lru *cards;
+    struct want *wants;         /* uthash by number */
+    struct touched *touched;    /* uthash by person */
+    uint64_t turn, all_touched; /* counts up with each touch; the last one of everybody */
+    int64_t *unread;            /* persons whose numbers are still to be looked up */
+    size_t unread_n, unread_cap;
+    bool reading_numbers, refresh_due;
+    struct pop_call *calls;    /* utlist: those with a caller to look up, ended ones, too */
+    struct pop_call *standing; /* utlist: those that some screen shows */
+    struct finder *finders;    /* utlist: screenpop_find() under way */
+    struct loop_timer *retry, *refresh;
+    void (*advise)(void *ctx, const struct radar_scope *places, size_t n, struct jw *w);
+    void *advise_ctx;
+    struct buf out; /* for the pops that are written */
+    struct screenpop_stats stats;
+};
+
+/** The cache and what belongs to it, within sp. */
+void cards_init(struct screenpop *sp);
+/** After the ledger is gone. */
+void cards_deinit(struct screenpop *sp);
+/** Reads under way. */
+size_t cards_reading(const struct screenpop *sp);
+/** True while nothing that the card shows has changed since its read was asked for. */
+bool card_valid(const struct screenpop *sp, const struct card *card);
+struct card *card_ref(struct card *card);
+void card_unref(struct card **card);
+/** The cached card of a number or NULL; not referenced. */
+struct card *card_cached(struct screenpop *sp, const char *key);
+/** Read it; w->fn once, later, unless card_unwait() comes first. */
+void card_wait(struct screenpop *sp, const char *key, struct waiter *w);
+void card_unwait(struct screenpop *sp, const char *key, struct waiter *w);
+/** What cannot be looked up: no number. Referenced by the caller. */
+struct card *card_nobody(const char *match);
+/** Take note of touched persons; fresh numbers that they have are looked up by a reader. */
+void cards_touch(struct screenpop *sp, const int64_t *ids, size_t n);
+/** screenpop.c: the person has this number; calls whose card does not show them look again. */
+void pops_number_changed(struct screenpop *sp, const char *key, int64_t person_id);
+/** The card shows the person as a candidate. */
+bool card_shows(const struct card *card, int64_t person_id);

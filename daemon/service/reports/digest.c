@@ -1,0 +1,235 @@
+/*
+ * digest.c - when the daily digest is due, and its sending exactly once.
+ */
+#include "service/reports/digest.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "domain/zone.h"
+#include "service/messages/outbox.h"
+#include "service/reports/reports.h"
+#include "service/tickets/ticket_priv.h"
+
+#define LOOK_MS  250
+#define DAY_MS   INT64_C(86400000)
+#define TEXT_MAX 16384
+
+struct digest_sender {
+    struct digest_opts opts; /* site: a reference */
+    struct zone *zone;
+    struct loop_timer *timer;
+    int32_t done_day; /* the last day that was seen to */
+    bool busy, started;
+};
+
+/* One day's sending: read, then written. */
+struct sending {
+    struct digest_sender *ds;
+    struct site *site;       /* a reference */
+    int32_t today;           /* the day on which it is sent */
+    struct digest_day about; /* the day before */
+    struct buf text;
+    bool sent_before;
+};
+
+/* ---- writing ---- */
+
+static int was_sent(struct db *db, int32_t day, bool *sent)
+{
+    struct db_q *q = db_query(db, "SELECT 1 FROM report_sent WHERE kind='digest' AND day=$1");
+
+    db_bind_int(q, 1, day);
+    *sent = db_row(q);
+    return db_end(q);
+}
+
+/* True through *mine if this command marks the day, and no other before. */
+static int mark(struct ledger_tx *tx, int32_t day, bool *mine)
+{
+    struct db_q *q = db_query(ledger_db(tx), "INSERT INTO report_sent (kind,day,at) VALUES "
+                                             "('digest',$1,$2) ON CONFLICT DO NOTHING "
+                                             "RETURNING day");
+    db_bind_int(q, 1, day);
+    db_bind_int(q, 2, ledger_now(tx));
+    *mine = db_row(q);
+    return db_end(q);
+}
+
+/* By e-mail, else by SMS; who has neither sees it at the desk (GET /reports/digest). */
+static int send_one(struct tickets *t, struct ledger_tx *tx, const char *account, const char *text,
+                    int *sent)
+{
+    static const char *const channels[] = {"email", "sms"};
+    struct outbox_param params[] = {{"text", text, 0}};
+    struct errmsg why = {""};
+    int rc = E_NOTFOUND;
+
+    for (size_t i = 0; i < ARRAY_LEN(channels) && rc == E_NOTFOUND; i++) {
+        struct outbox_message m = {.channel = channels[i],
+                                   .message_class = "staff",
+                                   .account = account,
+                                   .template_name = "digest",
+                                   .params = params,
+                                   .n_params = ARRAY_LEN(params)};
+        rc = outbox_enqueue(t->outbox, tx, &m, NULL, &why);
+    }
+    *sent += rc == 0;
+    return rc ? tickets_not_sent(t, tx, rc, 0, &why) : 0;
+}
+
+static int sending_run(struct ledger_tx *tx, void *arg)
+{
+    struct sending *s = arg;
+    struct tickets *t = s->ds->opts.tickets;
+    struct tell_scope scope = {.t = t, .tx = tx};
+    struct told told = {.n = 0};
+    bool mine = false;
+    int sent = 0;
+    int rc = mark(tx, s->today, &mine);
+
+    if (rc || !mine || !s->text.len)
+        return rc;
+    rc = tell_resolve(&scope, &s->site->reports.digest_tell, &told);
+    for (size_t i = 0; !rc && i < told.n; i++)
+        rc = send_one(t, tx, told.names[i], buf_str(&s->text), &sent);
+    if (!rc && !sent)
+        rc = tickets_alert(t, tx, "nobody_found", 0, "the digest of complaints reached nobody");
+    return rc;
+}
+
+static void sending_end(struct sending *s, bool seen_to)
+{
+    s->ds->busy = false;
+    if (seen_to)
+        s->ds->done_day = s->today;
+    site_unref(&s->site);
+    buf_free(&s->text);
+    free(s);
+}
+
+static void sending_done(void *arg, int rc, const struct errmsg *why)
+{
+    if (rc && rc != E_CANCELLED)
+        log_warn(NULL, "digest: it could not be sent, it is tried again: %s", why ? why->text : "");
+    sending_end(arg, rc == 0);
+}
+
+/* ---- reading ---- */
+
+static int text_run(struct db *db, void *arg)
+{
+    struct sending *s = arg;
+    int rc = was_sent(db, s->today, &s->sent_before);
+
+    buf_reset(&s->text);
+    return rc || s->sent_before ? rc : digest_text(db, s->site, &s->about, &s->text);
+}
+
+static void text_done(void *arg, int rc)
+{
+    struct sending *s = arg;
+    struct ledger_cmd cmd = {.name = "digest", .run = sending_run, .done = sending_done, .arg = s};
+
+    if (rc || s->sent_before || !s->ds->started) {
+        sending_end(s, rc == 0 && s->sent_before);
+        return;
+    }
+    if (ledger_submit(s->ds->opts.ledger, &cmd))
+        sending_end(s, false);
+}
+
+static void begin(struct digest_sender *ds, int32_t today)
+{
+    struct sending *s = xcalloc(1, sizeof(*s));
+
+    s->ds = ds;
+    s->site = site_ref(ds->opts.site);
+    s->today = today;
+    s->about = (struct digest_day){.day = today - 1,
+                                   .from = zone_moment(ds->zone, today - 1, 0),
+                                   .to = zone_moment(ds->zone, today, 0)};
+    buf_init(&s->text, TEXT_MAX);
+    struct ledger_read read = {.name = "digest", .run = text_run, .done = text_done, .arg = s};
+    ds->busy = true;
+    if (ledger_read(ds->opts.ledger, &read, false))
+        sending_end(s, false);
+}
+
+/* ---- the clock ---- */
+
+static void look(void *arg)
+{
+    struct digest_sender *ds = arg;
+    int64_t now = clock_now_ms();
+    int64_t local = now + (int64_t)zone_offset(ds->zone, now) * 1000;
+    int32_t today = (int32_t)(local / DAY_MS);
+
+    if (!ds->started)
+        return;
+    loop_timer_arm(ds->timer, LOOK_MS);
+    if (ds->busy || ds->done_day == today || ds->opts.site->reports.digest_tell.n == 0)
+        return;
+    if (now >= zone_moment(ds->zone, today, (int)ds->opts.site->reports.digest_at))
+        begin(ds, today);
+}
+
+/* ---- start and stop ---- */
+
+struct digest_sender *digest_new(const struct digest_opts *opts, struct errmsg *why)
+{
+    struct digest_sender *ds;
+    struct zone *zone = zone_load(opts->site->site.timezone, why);
+
+    if (!zone)
+        return NULL;
+    ds = xcalloc(1, sizeof(*ds));
+    ds->opts = *opts;
+    ds->opts.site = site_ref(opts->site);
+    ds->zone = zone;
+    ds->timer = loop_timer_new(opts->loop, look, ds);
+    return ds;
+}
+
+void digest_start(struct digest_sender *ds)
+{
+    ds->started = true;
+    loop_timer_arm(ds->timer, LOOK_MS);
+}
+
+void digest_set_site(struct digest_sender *ds, struct site *site)
+{
+    struct errmsg why = {""};
+    struct zone *zone = zone_load(site->site.timezone, &why);
+
+    if (!zone) {
+        log_error(NULL, "digest: the old configuration stays: %s", why.text);
+        return;
+    }
+    zone_free(&ds->zone);
+    ds->zone = zone;
+    site_unref(&ds->opts.site);
+    ds->opts.site = site_ref(site);
+}
+
+void digest_stop(struct digest_sender *ds)
+{
+    ds->started = false;
+    loop_timer_disarm(ds->timer);
+}
+
+void digest_free(struct digest_sender **dsp)
+{
+    struct digest_sender *ds = *dsp;
+
+    if (!ds)
+        return;
+    loop_timer_free(&ds->timer);
+    zone_free(&ds->zone);
+    site_unref(&ds->opts.site);
+    free(ds);
+    *dsp = NULL;
+}

@@ -1,0 +1,468 @@
+/*
+ * ticket_clock.c - clocks of tickets: started, kept, paused, re-based. Each is a row whose next_at
+ * is the next moment at which timers.c must look at it.
+ */
+#include <string.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "base/text.h"
+#include "service/tickets/ticket_priv.h"
+#include "service/clocks/clock_timer.h"
+
+bool clock_is_standard(const char *name)
+{
+    static const char *const names[] = {"claim",     "first_reply", "accept",  "progress",
+                                        "resolve",   "feedback",    "confirm", "handover",
+                                        "no_answer", "successor"};
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (text_eq(names[i], name))
+            return true;
+    return false;
+}
+
+bool clock_is_protocol(const struct clock_row *c)
+{
+    return text_eq(c->name, "no_answer") || text_eq(c->name, "successor");
+}
+
+/* ---- from a row to a promise ---- */
+
+int clock_promise_of(struct db *db, const struct calendars *calendars, const struct clock_row *c,
+                     struct clock_promise *out)
+{
+    struct segment_row *rows;
+    int rc;
+
+    out->promise = (struct promise){.calendar = calendars_get(calendars, c->calendar),
+                                    .share = c->share,
+                                    .extra_ms = c->extra_ms,
+                                    .started_at = c->started_at,
+                                    .segments = out->segments};
+    rc = span_parse(c->span, &out->promise.within);
+    if (rc || !c->segments)
+        return rc;
+    rows = xcalloc(SEGMENTS_MAX, sizeof(*rows));
+    rc = repo_segments_load(db, c->id, rows, &out->promise.n);
+    for (size_t i = 0; !rc && i < out->promise.n; i++)
+        out->segments[i] =
+            (struct promise_segment){.from = rows[i].from_at,
+                                     .to = rows[i].to_at,
+                                     .running = rows[i].running,
+                                     .calendar = calendars_get(calendars, rows[i].calendar)};
+    free(rows);
+    return rc;
+}
+
+void clock_row_arm(struct clock_row *c, const struct policy *p, const struct promise *promise)
+{
+    struct ladder_mark mark = {.breached = c->breached};
+    struct ladder_next next;
+
+    c->dirty = true;
+    c->due_at = promise_due(promise);
+    ladder_mark_parse(c->fired, &mark);
+    next = ladder_next(policy_ladder_of(p, c->name), promise, &mark);
+    c->next_at = next.what == LADDER_NOTHING ? c->resume_at : next.at;
+}
+
+void ticket_clock_arm(struct ticket *k, struct clock_row *c)
+{
+    struct clock_promise cp;
+    const struct policy *p = tickets_frozen(k->t, k->db, c->policy_id);
+
+    if (k->rc)
+        return;
+    k->rc = p ? clock_promise_of(k->db, k->t->calendars, c, &cp) : E_FATAL;
+    if (k->rc)
+        return;
+    clock_row_arm(c, p, &cp.promise);
+    if (c->next_at && k->t->timers)
+        timers_note(k->t->timers, k->tx, c->next_at);
+}
+
+/* ---- starting ---- */
+
+bool clock_row_fill(struct clock_row *c, const struct policy *p, int64_t policy_id, int cycle)
+{
+    /* A handover's acceptance is promised like that of a work order, else like a claim. */
+    bool handover = text_eq(c->name, "handover");
+    const struct policy_clock *clock = policy_clock(p, handover ? "accept" : c->name);
+    if (handover && !clock)
+        clock = policy_clock(p, "claim");
+    const struct policy_milestone *milestone = clock ? NULL : policy_milestone(p, c->name);
+    const struct span *within = clock ? &clock->within : milestone ? &milestone->within : NULL;
+
+    if (!within || !span_is_set(within))
+        return false;
+    text_copy(c->span, sizeof(c->span), within->text);
+    text_copy(c->calendar, sizeof(c->calendar), p->calendar);
+    c->policy_id = policy_id;
+    c->share = cycle > 1 && p->reopen.shrink ? (int)p->reopen.shrink : 100;
+    c->cycle = cycle;
+    return true;
+}
+
+/* "clock", "dispatch", "cycle": how every event names a clock. */
+static void say_clock(struct jw *w, const struct clock_row *c)
+{
+    jw_kstr(w, "clock", c->name);
+    jw_kid(w, "dispatch", c->dispatch);
+    jw_kint(w, "cycle", c->cycle);
+}
+
+struct clock_row *ticket_clock_add(struct ticket *k, const struct clock_row *c)
+{
+    if (k->clocks_n == k->clocks_cap) {
+        k->clocks_cap = k->clocks_cap ? k->clocks_cap * 2 : 8;
+        k->clocks = xrealloc(k->clocks, k->clocks_cap * sizeof(*k->clocks));
+    }
+    k->clocks[k->clocks_n] = *c;
+    return &k->clocks[k->clocks_n++];
+}
+
+static struct clock_row *start_at(struct ticket *k, const char *name, int64_t dispatch, int64_t at)
+{
+    struct clock_row c = {.ticket_id = k->row.id, .dispatch = dispatch, .started_at = at};
+    struct clock_row *row;
+    struct jw *w;
+
+    text_copy(c.name, sizeof(c.name), name);
+    if (k->rc || !clock_row_fill(&c, k->policy, k->row.policy_id, k->row.cycle))
+        return NULL;
+    c.state = CLOCK_RUNNING;
+    row = ticket_clock_add(k, &c);
+    ticket_clock_arm(k, row);
+    w = ticket_say(k);
+    say_clock(w, row);
+    jw_kstr(w, "span", row->span);
+    jw_kstr(w, "calendar", row->calendar);
+    jw_kstr(w, "policy", k->policy->name);
+    jw_kint(w, "policy_id", row->policy_id);
+    jw_ktime(w, "due_at", row->due_at);
+    ticket_said(k, "clock_started");
+    return row;
+}
+
+struct clock_row *ticket_clock_start(struct ticket *k, const char *name, int64_t dispatch)
+{
+    return start_at(k, name, dispatch, k->now);
+}
+
+struct clock_row *ticket_clock(struct ticket *k, const char *name, int64_t dispatch)
+{
+    for (size_t i = 0; i < k->clocks_n; i++) {
+        struct clock_row *c = &k->clocks[i];
+        if (!c->ended_at && c->dispatch == dispatch && text_eq(c->name, name))
+            return c;
+    }
+    return NULL;
+}
+
+/* ---- ending ---- */
+
+static void end_clock(struct ticket *k, struct clock_row *c, enum clock_state state)
+{
+    c->state = state;
+    c->ended_at = k->now;
+    c->next_at = c->resume_at = 0;
+    c->dirty = true;
+    if (c->segments && !k->rc)
+        k->rc = repo_segment_end(k->db, c->id, k->now);
+}
+
+void ticket_clock_keep(struct ticket *k, const char *name, int64_t dispatch)
+{
+    struct clock_row *c = ticket_clock(k, name, dispatch);
+    struct jw *w;
+
+    if (!c || k->rc)
+        return;
+    /* Late by a moment that no timer has seen yet: the breach comes first, whatever the ladder. */
+    if (!c->breached && c->state != CLOCK_PAUSED && c->due_at && k->now > c->due_at) {
+        c->breached = true;
+        w = ticket_say(k);
+        say_clock(w, c);
+        ticket_said(k, "clock_breached");
+    }
+    end_clock(k, c, CLOCK_KEPT);
+    w = ticket_say(k);
+    say_clock(w, c);
+    jw_kbool(w, "late", c->breached);
+    ticket_said(k, "clock_kept");
+}
+
+void ticket_clock_cancel(struct ticket *k, struct clock_row *c)
+{
+    if (c && !c->ended_at)
+        end_clock(k, c, CLOCK_CANCELLED);
+}
+
+void ticket_clocks_cancel(struct ticket *k)
+{
+    for (size_t i = 0; i < k->clocks_n; i++)
+        ticket_clock_cancel(k, &k->clocks[i]);
+}
+
+/* ---- pauses and re-basing: segments ---- */
+
+/* One stretch of a clock that begins. */
+struct stretch {
+    int64_t at;
+    bool running;
+    const char *calendar, *reason;
+};
+
+/* End the present segment, writing the one that a plain clock never had, and begin another. */
+static void turn_segment(struct ticket *k, struct clock_row *c, const struct stretch *next)
+{
+    struct segment_row s = {.from_at = c->started_at, .to_at = next->at, .running = true};
+
+    if (!c->id)
+        ticket_flush(k);
+    if (k->rc)
+        return;
+    s.clock_id = c->id;
+    text_copy(s.calendar, sizeof(s.calendar), c->calendar);
+    k->rc = c->segments ? repo_segment_end(k->db, c->id, next->at) : repo_segment_add(k->db, &s);
+    c->segments = c->dirty = true;
+    s.from_at = next->at;
+    s.to_at = 0;
+    s.running = next->running;
+    text_copy(s.calendar, sizeof(s.calendar), next->calendar);
+    text_copy(s.reason, sizeof(s.reason), next->reason ? next->reason : "");
+    if (!k->rc)
+        k->rc = repo_segment_add(k->db, &s);
+}
+
+void ticket_clock_pause(struct ticket *k, struct clock_row *c, const char *reason, int64_t until)
+{
+    struct stretch next = {k->now, false, c->calendar, reason};
+    struct jw *w;
+
+    turn_segment(k, c, &next);
+    c->state = CLOCK_PAUSED;
+    c->resume_at = until;
+    text_copy(c->paused_reason, sizeof(c->paused_reason), reason);
+    ticket_clock_arm(k, c);
+    w = ticket_say(k);
+    say_clock(w, c);
+    jw_kstr(w, "reason", reason);
+    if (until)
+        jw_ktime(w, "until", until);
+    ticket_said(k, "clock_paused");
+}
+
+void ticket_clock_resume(struct ticket *k, struct clock_row *c)
+{
+    /* A pause that ends by itself ends at its moment, whenever the daemon comes to it. */
+    bool by_itself = c->resume_at && c->resume_at < k->now;
+    struct stretch next = {by_itself ? c->resume_at : k->now, true, c->calendar, NULL};
+    struct jw *w;
+
+    turn_segment(k, c, &next);
+    c->state = c->breached ? CLOCK_BREACHED : CLOCK_RUNNING;
+    c->resume_at = 0;
+    c->paused_reason[0] = 0;
+    ticket_clock_arm(k, c);
+    w = ticket_say(k);
+    say_clock(w, c);
+    jw_ktime(w, "due_at", c->due_at);
+    ticket_said(k, "clock_resumed");
+}
+
+static bool is_of_clock(const struct clock_row *c, const json_t *o)
+{
+    return text_eq(json_string_value(json_object_get(o, "clock")), c->name) &&
+           json_integer_value(json_object_get(o, "dispatch")) == c->dispatch &&
+           json_integer_value(json_object_get(o, "cycle")) == c->cycle;
+}
+
+/* Notes one `escalated` of the clock in the marks of the ladder's rungs at the same place. A
+ * `clock_started` of its name begins anew: a former one may have ended in the same millisecond. */
+static void carry_mark(const struct clock_row *c, const struct policy_ladder *ladder,
+                       const char *kind, const char *data, struct ladder_mark *mark)
+{
+    json_t *o = data ? json_parse(data, strlen(data), NULL) : NULL;
+    int turn = (int)json_integer_value(json_object_get(o, "turn"));
+    char at[SPAN_TEXT_MAX + 2];
+
+    if (!is_of_clock(c, o)) {
+        json_decref(o);
+        return;
+    }
+    if (text_eq(kind, "clock_started"))
+        memset(mark, 0, sizeof(*mark));
+    for (size_t i = 0; i < ladder->steps_n && i < LADDER_STEPS_MAX; i++)
+        if (text_eq(ladder_at_text(&ladder->steps[i], at),
+                    json_string_value(json_object_get(o, "at"))) &&
+            turn > mark->fired[i])
+            mark->fired[i] = turn;
+    json_decref(o);
+}
+
+/* Rungs of the new ladder at a place where the clock climbed one before are climbed: the history
+ * says which, also those that the ladder between did not have. */
+static void carry_marks(struct ticket *k, struct clock_row *c, const struct policy_ladder *ladder)
+{
+    struct ladder_mark mark = {0};
+    struct db_q *q;
+
+    if (ticket_flush(k))
+        return;
+    q = db_query(k->db, "SELECT kind,data FROM ticket_event WHERE ticket_id=$1 AND kind IN "
+                        "('escalated','clock_started') AND at>=$2 ORDER BY seq");
+    db_bind_int(q, 1, k->row.id);
+    db_bind_int(q, 2, c->started_at);
+    while (db_row(q))
+        carry_mark(c, ladder, db_str(q, 0), db_text(q, 1), &mark);
+    k->rc = db_end(q);
+    ladder_mark_format(&mark, ladder, c->fired);
+}
+
+/* Whether the clock would end later as the new policy has it. What is paused ends nowhere yet. */
+static bool gains_time(struct ticket *k, const struct clock_row *c, const struct clock_row *fresh)
+{
+    struct clock_promise cp;
+
+    if (!c->due_at)
+        return false;
+    k->rc = clock_promise_of(k->db, k->t->calendars, fresh, &cp);
+    return !k->rc && promise_due(&cp.promise) > c->due_at;
+}
+
+/* What a clock goes on under, with the time used; one that has ended, under nothing. */
+static void say_rebased(struct ticket *k, const struct clock_row *c, const struct policy *p,
+                        const struct promise *promise, const char *why)
+{
+    struct jw *w = ticket_say(k);
+    bool ended = c->ended_at != 0;
+
+    say_clock(w, c);
+    jw_kstr(w, "policy", p->name);
+    jw_kint(w, "policy_id", ended ? k->row.policy_id : c->policy_id);
+    jw_kstr(w, "span", ended ? NULL : c->span);
+    jw_kint(w, "used_s", promise_used(promise, k->now) / 1000);
+    jw_ktime(w, "due_at", ended ? 0 : c->due_at);
+    if (ended)
+        jw_kstr(w, "state", clock_state_name(c->state));
+    jw_kstr(w, "why", why);
+    ticket_said(k, "rebased");
+}
+
+/* The present policy has no such promise: it ends here, for the history to see. */
+static void rebase_away(struct ticket *k, struct clock_row *c, const char *why)
+{
+    struct clock_promise cp;
+
+    k->rc = clock_promise_of(k->db, k->t->calendars, c, &cp);
+    if (k->rc)
+        return;
+    ticket_clock_cancel(k, c);
+    say_rebased(k, c, k->policy, &cp.promise, why);
+}
+
+void ticket_clock_recount(struct ticket *k, struct clock_row *c, const struct policy *p,
+                          const struct promise *promise)
+{
+    int64_t due = promise_due(promise);
+
+    if (k->rc || !due || due == c->due_at)
+        return;
+    c->due_at = due;
+    c->dirty = true;
+    say_rebased(k, c, p, promise, "calendar");
+}
+
+static void rebase(struct ticket *k, struct clock_row *c, const char *why, bool never_later)
+{
+    struct clock_row fresh = *c;
+    struct clock_promise cp;
+
+    if (k->rc || clock_is_protocol(c))
+        return;
+    if (!clock_row_fill(&fresh, k->policy, k->row.policy_id, c->cycle)) {
+        /* A handover under way needs its answer whatever the policy promises the owner. */
+        if (!never_later && !text_eq(c->name, "handover"))
+            rebase_away(k, c, why);
+        return;
+    }
+    if (never_later && gains_time(k, c, &fresh))
+        return;
+    if (!text_eq(fresh.calendar, c->calendar))
+        turn_segment(
+            k, c,
+            &(struct stretch){k->now, c->state != CLOCK_PAUSED, fresh.calendar, c->paused_reason});
+    text_copy(c->span, sizeof(c->span), fresh.span);
+    text_copy(c->calendar, sizeof(c->calendar), fresh.calendar);
+    c->policy_id = fresh.policy_id;
+    c->share = fresh.share;
+    carry_marks(k, c, policy_ladder_of(k->policy, c->name));
+    ticket_clock_arm(k, c);
+    if (!k->rc)
+        k->rc = clock_promise_of(k->db, k->t->calendars, c, &cp);
+    if (k->rc)
+        return;
+    say_rebased(k, c, k->policy, &cp.promise, why);
+}
+
+void ticket_clocks_rebase(struct ticket *k, const char *why, bool never_later)
+{
+    size_t n = k->clocks_n;
+
+    for (size_t i = 0; i < n; i++)
+        if (!k->clocks[i].ended_at && k->clocks[i].policy_id != k->row.policy_id)
+            rebase(k, &k->clocks[i], why, never_later);
+}
+
+/* True once a clock of that name was started for the ticket, in its present cycle or in any. One
+ * that another policy ended meanwhile does not count. */
+static bool was_started(struct ticket *k, const char *name, bool in_cycle)
+{
+    struct db_q *q;
+    bool found;
+
+    if (ticket_clock(k, name, 0))
+        return true;
+    if (ticket_flush(k)) /* it may have ended in this very command */
+        return true;
+    q = db_query(k->db, "SELECT 1 FROM clock WHERE ticket_id=$1 AND name=$2 AND "
+                        "CASE WHEN cycle=$3 THEN state<>'cancelled' ELSE $4=0 END LIMIT 1");
+    db_bind_int(q, 1, k->row.id);
+    db_bind_text(q, 2, name);
+    db_bind_int(q, 3, k->row.cycle);
+    db_bind_int(q, 4, in_cycle);
+    found = db_row(q);
+    k->rc = db_end(q);
+    return found;
+}
+
+/* The clocks that run from the opening, as far as they are still owed. */
+static bool is_owed(const struct ticket_row *r, const char *name)
+{
+    bool works = r->state == TICKET_OPEN || r->state == TICKET_DISPATCHED;
+
+    if (text_eq(name, "claim"))
+        return r->state == TICKET_NEW;
+    if (text_eq(name, "resolve"))
+        return works || r->state == TICKET_NEW;
+    return text_eq(name, "first_reply") && r->cycle == 1 && !text_eq(r->channel, "call") &&
+           !(r->was_set & TICKET_TOLD_OWNER);
+}
+
+void ticket_clocks_join(struct ticket *k)
+{
+    int64_t at = k->row.cycle == 1 ? k->row.opened_at : k->now;
+
+    for (size_t i = 0; i < k->policy->clocks_n && !k->rc; i++) {
+        const char *name = k->policy->clocks[i].name;
+        if (is_owed(&k->row, name) && !was_started(k, name, true))
+            (void)start_at(k, name, 0, at);
+    }
+    for (size_t i = 0; i < k->policy->milestones_n && !k->rc; i++) {
+        const struct policy_milestone *m = &k->policy->milestones[i];
+        if (text_eq(m->from, "opened") && !was_started(k, m->name, false))
+            (void)start_at(k, m->name, 0, k->row.opened_at);
+    }
+}

@@ -1,0 +1,375 @@
+/*
+ * ticket_open.c - how tickets begin: a call that was answered, what somebody types in, and what
+ * every new ticket starts with.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/text.h"
+#include "domain/number.h"
+#include "service/tickets/callbacks.h"
+#include "service/registry/registry.h"
+#include "service/tickets/ticket_verb.h"
+
+#define DAY_MS      INT64_C(86400000)
+#define SUBJECT_MAX 500
+#define CALLS_MAX   (64 * 1024)
+
+void ticket_opened(struct ticket *k, bool by_answered_call)
+{
+    struct jw *w = ticket_say(k);
+
+    jw_kstr(w, "channel", k->row.channel);
+    jw_kstr(w, "responder", *k->row.responder ? k->row.responder : NULL);
+    jw_kid(w, "call_id", k->row.call_id);
+    jw_kid(w, "person_id", k->row.person_id);
+    jw_kint(w, "priority", k->row.priority);
+    jw_kstr(w, "policy", k->policy ? k->policy->name : NULL);
+    ticket_said(k, "opened");
+    if (!*k->row.responder)
+        (void)ticket_clock_start(k, "claim", 0);
+    (void)ticket_clock_start(k, "first_reply", 0);
+    if (by_answered_call)
+        ticket_clock_keep(k, "first_reply", 0);
+    (void)ticket_clock_start(k, "resolve", 0);
+    if (k->policy)
+        ticket_milestones_start(k, "opened");
+    ticket_announce(k, "ticket.opened");
+}
+
+/* ---- calls ---- */
+
+/* The one unit that the person holds now; 0 if there are several or none. */
+int ticket_only_unit(struct db *db, int64_t person_id, int32_t today, int64_t *unit_id)
+{
+    struct db_q *q = db_query(db, "SELECT min(unit_id),max(unit_id) FROM tenure WHERE person_id=$1 "
+                                  "AND (to_on IS NULL OR to_on>=$2)");
+
+    *unit_id = 0;
+    db_bind_int(q, 1, person_id);
+    db_bind_int(q, 2, today);
+    if (db_row(q) && db_int(q, 0) == db_int(q, 1))
+        *unit_id = db_int(q, 0);
+    return db_end(q);
+}
+
+static char *call_subject(const struct site *site, const char *number)
+{
+    const char *words = site->site.lang == LANG_EN ? "Call" : "来电";
+
+    return number ? xasprintf("%s %s", words, number) : xstrdup(words);
+}
+
+static int open_for_call(struct tickets *t, struct ledger_tx *tx, const struct answered_call *call,
+                         int32_t today, int64_t *ticket_id)
+{
+    struct ticket k;
+
+    ticket_begin(&k, t, tx, call->agent ? call->agent : SYSTEM_NAME);
+    if (call->agent && !k.rc && ticket_may_own(&k, call->agent))
+        ticket_take(&k, call->agent);
+    k.row.subject = call_subject(t->site, call->number);
+    text_copy(k.row.channel, sizeof(k.row.channel), "call");
+    text_copy(k.row.caller, sizeof(k.row.caller), call->number ? call->number : "");
+    k.row.person_id = call->person_id;
+    k.row.call_id = call->call_id;
+    k.row.calls_json = xasprintf("[%" PRId64 "]", call->call_id);
+    if (call->person_id && !k.rc)
+        k.rc = ticket_only_unit(k.db, call->person_id, today, &k.row.unit_id);
+    if (ticket_choose_policy(&k) == 0)
+        ticket_opened(&k, true);
+    *ticket_id = k.row.id;
+    return ticket_finish(&k);
+}
+
+/* "[17]" and 19: "[17,19]"; unchanged if it is there already. */
+static void add_call(struct ticket *k, int64_t call_id)
+{
+    struct buf out = BUF_INIT(CALLS_MAX);
+    char needle[32];
+    const char *old = k->row.calls_json ? k->row.calls_json : "[]";
+    size_t len = strlen(old);
+
+    snprintf(needle, sizeof(needle), "%" PRId64, call_id);
+    buf_add(&out, old, len - 1);
+    buf_printf(&out, "%s%s]", len > 2 ? "," : "", needle);
+    if (!out.overflow) {
+        free(k->row.calls_json);
+        k->row.calls_json = buf_take(&out);
+    }
+    buf_free(&out);
+}
+
+static int join_call(struct tickets *t, struct ledger_tx *tx, const struct answered_call *call,
+                     int64_t ticket_id)
+{
+    struct ticket k;
+    struct jw *w;
+    int rc = ticket_load(&k, t, tx, ticket_id, call->agent ? call->agent : SYSTEM_NAME);
+
+    if (rc)
+        return rc;
+    ticket_reached(&k);
+    add_call(&k, call->call_id);
+    if (!k.row.call_id)
+        k.row.call_id = call->call_id;
+    w = ticket_say(&k);
+    jw_kint(w, "call_id", call->call_id);
+    jw_kstr(w, "agent", call->agent);
+    ticket_said(&k, "call_joined");
+    ticket_concerns(&k, call->agent);
+    return ticket_finish(&k);
+}
+
+static int on_call(struct tickets *t, struct ledger_tx *tx, const struct answered_call *call,
+                   int64_t *ticket_id, bool *joined)
+{
+    int32_t today = (int32_t)(call->at / DAY_MS);
+    int rc = repo_ticket_open_of(ledger_db(tx), call->person_id, call->number, today, ticket_id);
+
+    if (rc)
+        return rc;
+    *joined = *ticket_id != 0;
+    return *joined ? join_call(t, tx, call, *ticket_id)
+                   : open_for_call(t, tx, call, today, ticket_id);
+}
+
+bool tickets_open_on(const struct tickets *t, const char *moment)
+{
+    return text_eq(t->site->tickets.open_on, moment);
+}
+
+int tickets_on_answered(struct tickets *t, struct ledger_tx *tx, const struct answered_call *call,
+                        int64_t *ticket_id, bool *joined)
+{
+    int rc = callbacks_on_answered(t, tx, call->person_id, call->number, call->at);
+
+    *ticket_id = 0;
+    *joined = false;
+    if (rc || !tickets_open_on(t, "answered"))
+        return rc;
+    return on_call(t, tx, call, ticket_id, joined);
+}
+
+int tickets_on_wrap_up(struct tickets *t, struct ledger_tx *tx, const struct answered_call *call,
+                       int64_t *ticket_id, bool *joined)
+{
+    *ticket_id = 0;
+    *joined = false;
+    if (!tickets_open_on(t, "wrap_up"))
+        return 0;
+    return on_call(t, tx, call, ticket_id, joined);
+}
+
+/* ---- typed in ---- */
+
+/* A new ticket under way. */
+struct creation {
+    struct ticket *k;
+    const json_t *body;
+    const struct actor *actor;
+    struct verb_out *out;
+    bool answered; /* by the call it names */
+    bool take;
+};
+
+static int read_words(struct creation *c)
+{
+    struct ticket_row *row = &c->k->row;
+    const char *subject, *kind, *channel;
+    int rc;
+
+    if ((rc = verb_text_needed(c->body, "subject", SUBJECT_MAX, &subject, c->out)) ||
+        (rc = verb_text(c->body, "kind", 64, &kind, c->out)) ||
+        (rc = verb_text(c->body, "channel", 64, &channel, c->out)))
+        return rc;
+    if (kind && !ticket_is_kind(kind))
+        return verb_refuse(c->out, E_INVALID, "kind",
+                           "kind is none of repair, complaint, enquiry, suggestion, praise");
+    if (channel && !ticket_is_channel(channel))
+        return verb_refuse(c->out, E_INVALID, "channel",
+                           "channel is none of call, callback, walk_in, sms, email, web");
+    row->subject = xstrdup(subject);
+    if (channel)
+        text_copy(row->channel, sizeof(row->channel), channel);
+    if (kind) {
+        text_copy(row->kind, sizeof(row->kind), kind);
+        row->was_set |= SET_KIND;
+    }
+    return 0;
+}
+
+static int read_category(struct creation *c)
+{
+    struct ticket_row *row = &c->k->row;
+    const struct site_category *category;
+    int64_t priority = 0;
+    const char *name;
+    int rc = verb_text(c->body, "category", 64, &name, c->out);
+
+    if (!rc)
+        rc = verb_int(c->body, "priority", 1, 4, &priority, c->out);
+    if (rc)
+        return rc;
+    if (name) {
+        if (!(category = site_category(c->k->t->site, name)))
+            return verb_refuse(c->out, E_INVALID, "category", "there is no category '%.64s'", name);
+        text_copy(row->category, sizeof(row->category), name);
+        row->priority = (int)category->priority;
+        if (!(row->was_set & SET_KIND))
+            text_copy(row->kind, sizeof(row->kind), category->kind);
+        row->was_set |= SET_CATEGORY;
+    }
+    if (priority) {
+        row->priority = (int)priority;
+        row->was_set |= SET_PRIORITY;
+    }
+    return 0;
+}
+
+static int read_id(struct creation *c, const char *key, const char *sql, int64_t *id)
+{
+    struct db_q *q;
+    bool found;
+    int rc = verb_int(c->body, key, 1, INT64_MAX, id, c->out);
+
+    if (rc || !*id)
+        return rc;
+    q = db_query(c->k->db, sql);
+    db_bind_int(q, 1, *id);
+    found = db_row(q);
+    if ((rc = db_end(q)) || found)
+        return rc;
+    return verb_refuse(c->out, E_INVALID, key, "%s: there is no %" PRId64, key, *id);
+}
+
+static int read_caller(struct creation *c)
+{
+    struct number_rules rules;
+    struct number number;
+    const char *caller;
+    int rc = verb_text(c->body, "caller", 64, &caller, c->out);
+
+    if (rc || !caller || !*caller)
+        return rc;
+    number_rules_of(c->k->t->site, &rules);
+    number_normalise(&rules, caller, &number);
+    if (number.kind != NUMBER_E164)
+        return verb_refuse(c->out, E_INVALID, "caller", "caller: '%.64s' is no telephone number",
+                           caller);
+    text_copy(c->k->row.caller, sizeof(c->k->row.caller), number.value);
+    return 0;
+}
+
+/* The call that the ticket came by: its caller and person stand in where they were not given. */
+static int read_call(struct creation *c)
+{
+    struct ticket_row *row = &c->k->row;
+    struct db_q *q = db_query(c->k->db, "SELECT answered_at,party,person_id FROM call WHERE id=$1");
+
+    db_bind_int(q, 1, row->call_id);
+    if (db_row(q)) {
+        c->answered = db_int(q, 0) != 0;
+        if (!*row->caller)
+            text_copy(row->caller, sizeof(row->caller), db_str(q, 1));
+        if (!row->person_id)
+            row->person_id = db_int(q, 2);
+    }
+    int rc = db_end(q);
+    row->calls_json = xasprintf("[%" PRId64 "]", row->call_id);
+    if (!verb_has(c->body, "channel"))
+        text_copy(row->channel, sizeof(row->channel), "call");
+    if (rc)
+        return rc;
+    q = db_query(c->k->db, "UPDATE call SET ticket_id=$1 WHERE id=$2");
+    db_bind_int(q, 1, row->id);
+    db_bind_int(q, 2, row->call_id);
+    return db_run(q);
+}
+
+/* Nobody was named: whose number it certainly is, as with a call. */
+static int identify(struct creation *c)
+{
+    struct ticket_row *row = &c->k->row;
+    struct registry_found found = {0};
+    int rc = registry_cards(c->k->db, row->caller, c->k->now, &found);
+
+    if (!rc && text_eq(found.match, "one") && found.n && found.owners[0].certainty == MATCH_CERTAIN)
+        row->person_id = found.owners[0].id;
+    registry_found_free(&found);
+    return rc;
+}
+
+static int read_people(struct creation *c)
+{
+    struct ticket_row *row = &c->k->row;
+    struct staff_account a;
+    const char *about;
+    int rc;
+
+    if ((rc = read_caller(c)) ||
+        (rc = read_id(c, "person_id", "SELECT 1 FROM person WHERE id=$1", &row->person_id)) ||
+        (rc = read_id(c, "unit_id", "SELECT 1 FROM unit WHERE id=$1", &row->unit_id)) ||
+        (rc = read_id(c, "call_id", "SELECT 1 FROM call WHERE id=$1", &row->call_id)) ||
+        (rc = verb_text(c->body, "about", 64, &about, c->out)))
+        return rc;
+    if (about && staff_row_by_name(c->k->db, about, &a))
+        return verb_refuse(c->out, E_INVALID, "about", "there is nobody '%.64s'", about);
+    text_copy(row->about, sizeof(row->about), about ? about : "");
+    row->was_set |= (row->unit_id ? SET_UNIT : 0) | (row->person_id ? SET_PERSON : 0);
+    if (row->call_id && (rc = read_call(c)))
+        return rc;
+    if (!row->person_id && *row->caller && (rc = identify(c)))
+        return rc;
+    if (row->person_id && !row->unit_id)
+        rc = ticket_only_unit(c->k->db, row->person_id, (int32_t)(c->k->now / DAY_MS),
+                              &row->unit_id);
+    return rc;
+}
+
+static int create(struct creation *c)
+{
+    struct ticket *k = c->k;
+    const char *note;
+    int rc;
+
+    if ((rc = k->rc) || (rc = read_words(c)) || (rc = read_category(c)) || (rc = read_people(c)) ||
+        (rc = verb_bool(c->body, "take", &c->take, c->out)) ||
+        (rc = verb_text(c->body, "note", TEXT_MAX, &note, c->out)))
+        return rc;
+    if (c->take && c->actor->kind == STAFF_PERSON && ticket_may_own(k, c->actor->name))
+        ticket_take(k, c->actor->name);
+    if (ticket_choose_policy(k))
+        return k->rc;
+    ticket_opened(k, c->answered);
+    if (note && *note) {
+        jw_kstr(ticket_say(k), "text", note);
+        ticket_said(k, "noted");
+    }
+    return k->rc;
+}
+
+int tickets_create(struct tickets *t, struct ledger_tx *tx, const json_t *body,
+                   const struct actor *actor, struct verb_out *out)
+{
+    struct ticket k;
+    struct creation c = {.k = &k, .body = body, .actor = actor, .out = out};
+    int rc;
+
+    memset(out, 0, sizeof(*out));
+    if (actor->kind == STAFF_PERSON && actor->role == ROLE_AUDITOR)
+        return verb_refuse(out, E_DENIED, NULL, "auditors open no tickets");
+    if (!json_is_object(body))
+        return verb_refuse(out, E_INVALID, NULL, "an object is expected");
+    ticket_begin(&k, t, tx, actor->name);
+    k.out = out;
+    rc = create(&c);
+    if (rc) {
+        ticket_drop(&k);
+        return rc;
+    }
+    return ticket_finish(&k);
+}

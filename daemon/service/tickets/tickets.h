@@ -1,0 +1,156 @@
+/*
+ * tickets.h - the first-responder rule as a service: tickets, their verbs, clocks and history.
+ *
+ * Everything that changes a ticket runs inside a ledger command (a `struct ledger_tx`): the row,
+ * the history, the clocks and the messages of one change are one transaction. Readers render the
+ * same JSON from a `struct db` of a reader thread. The rules themselves (who may do what from
+ * which state, ladders, promises, the hash chain) are in domain/; this floor carries them out.
+ */
+#pragma once
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/buf.h"
+#include "base/err.h"
+#include "spine/ledger.h"
+#include "service/staff/staff.h"
+
+struct hub;
+struct outbox;
+struct site;
+struct tickets;
+struct timers;
+
+/** Who asks. Copied from the account that the token or the session belongs to. */
+struct actor {
+    char name[65];
+    enum staff_role role;
+    enum staff_kind kind;
+    char department[65];
+};
+
+/** The actor that an account is. */
+struct actor actor_of(const struct staff_account *account);
+
+struct tickets_opts {
+    const struct site *site; /* the present configuration; see tickets_set_site() */
+    struct hub *hub; /* told of every changed ticket, callback and alert; may be NULL in tests */
+    struct outbox *outbox; /* takes messages; may be NULL in tests: then none is written */
+};
+
+/** The service; it starts nothing by itself. Free it after ledger_free(): commands refer to it. */
+struct tickets *tickets_new(const struct tickets_opts *opts);
+void tickets_free(struct tickets **t);
+/**
+ * Use another configuration from now on. Inside a ledger command (after HUP: submit a command
+ * that calls this), so that no command sees half of each; the old one may be freed in its `done`.
+ * Running tickets keep the policy frozen into them.
+ */
+void tickets_set_site(struct tickets *t, struct ledger_tx *tx, const struct site *site);
+/** The timers to be told when the nearest due moment moved; NULL: none (tests). */
+void tickets_set_timers(struct tickets *t, struct timers *timers);
+
+/* ---- identifiers ---- */
+
+#define TICKET_ID_TEXT 24
+/** "T-000123"; returns out. */
+const char *ticket_id_format(int64_t id, char out[TICKET_ID_TEXT]);
+/** "T-000123", "t-123" or "123"; E_INVALID otherwise. */
+int ticket_id_parse(const char *text, int64_t *id) MUST_CHECK;
+
+/* ---- what telephony tells, inside its own ledger command ---- */
+
+/** An inbound call that somebody answered. */
+struct answered_call {
+    int64_t call_id;    /* row of `call` */
+    int64_t person_id;  /* the certain caller, 0 if there is none */
+    const char *number; /* the caller in E.164; NULL if withheld or unreadable */
+    const char *agent;  /* account of the person who stands at the answering device; NULL: nobody */
+    int64_t at;         /* when it was answered */
+};
+
+/**
+ * The first answer of an inbound call: joins the newest open ticket of the caller's household or
+ * number, else opens one with `agent` as first responder (or `new` with its claim clock where
+ * nobody stands). Ends the caller's waiting callback (superseded). *ticket_id is the ticket, 0
+ * where `tickets.open_on` is not `answered`; *joined says whether it was there before. Telephony
+ * writes call.ticket_id itself, with whatever else it writes of the call.
+ */
+int tickets_on_answered(struct tickets *t, struct ledger_tx *tx, const struct answered_call *call,
+                        int64_t *ticket_id, bool *joined) MUST_CHECK;
+/** The same moment for `tickets.open_on: wrap_up`: the call ended. Does nothing for other settings.
+ */
+int tickets_on_wrap_up(struct tickets *t, struct ledger_tx *tx, const struct answered_call *call,
+                       int64_t *ticket_id, bool *joined) MUST_CHECK;
+
+/** Whether calls open tickets at that moment: "answered", "wrap_up". Ledger thread. */
+bool tickets_open_on(const struct tickets *t, const char *moment);
+
+/* ---- what people and machines do ---- */
+
+/** What a verb answers besides its code: filled as far as it applies, for problem+json. */
+struct verb_out {
+    int64_t ticket_id;
+    int64_t version;
+    char field[64];     /* E_INVALID: which field */
+    char state[24];     /* E_CONFLICT: the ticket's state */
+    char responder[65]; /* E_CONFLICT of a lost claim: who has it */
+    char allowed[640];  /* E_CONFLICT: a JSON list of the verbs that the asker may now use */
+    char text[256];     /* the cause for a person; English */
+};
+
+/** POST /tickets. body is the request's object. Codes as for tickets_verb(). */
+int tickets_create(struct tickets *t, struct ledger_tx *tx, const json_t *body,
+                   const struct actor *actor, struct verb_out *out) MUST_CHECK;
+
+/**
+ * One verb on one ticket. verb is what stands after /tickets/{id}/ ("claim", "dispatches/2/accept",
+ * "handover/approve", "milestones/investigate"), or "patch" for PATCH. if_match: the version the
+ * asker saw, 0 for none. 0, or E_NOTFOUND (ticket, dispatch or verb), E_DENIED, E_CONFLICT,
+ * E_STALE, E_INVALID, or the store's error; *out explains. Nothing is written unless 0.
+ */
+int tickets_verb(struct tickets *t, struct ledger_tx *tx, int64_t ticket_id, const char *verb,
+                 const json_t *body, const struct actor *actor, int64_t if_match,
+                 struct verb_out *out) MUST_CHECK;
+
+/** The account was disabled: a handover starts for each of its open tickets. Inside the command
+ * that disables it. */
+int tickets_on_account_disabled(struct tickets *t, struct ledger_tx *tx, const char *account,
+                                const struct actor *by) MUST_CHECK;
+
+/** The shift plan changed: successors are looked for where nobody was on duty. */
+int tickets_on_shifts_changed(struct tickets *t, struct ledger_tx *tx) MUST_CHECK;
+
+/** The person is erased: their tickets lose what their histories say (data and salt; the digests
+ * stay, so that the chains hold) and what they show of them, and `erased` is appended. */
+int tickets_erase_person(struct tickets *t, struct ledger_tx *tx, int64_t person_id,
+                         const struct actor *by) MUST_CHECK;
+
+/** True if a gateway asked for this kind of event ("call.cleared"). */
+bool tickets_event_wanted(struct tickets *t, const char *type);
+/** Queue an event (data: JSON) for whoever asked for it, on behalf of what is not a ticket. */
+int tickets_event(struct tickets *t, struct ledger_tx *tx, const char *type, int64_t at,
+                  const char *data, int64_t ticket_id) MUST_CHECK;
+
+/* ---- reading: any struct db, any thread ---- */
+
+/** One ticket as resources.md shows it, `allowed` for the actor; E_NOTFOUND. */
+int ticket_json(struct db *db, struct tickets *t, int64_t ticket_id, const struct actor *actor,
+                int64_t now, struct buf *out) MUST_CHECK;
+
+/** GET /tickets: every filter may be NULL or 0. */
+struct ticket_filter {
+    const char
+        *state; /* a state, or "open_all" for every one that is neither closed nor cancelled */
+    const char *responder;
+    const char *department; /* has a dispatch to it */
+    int64_t person_id, unit_id;
+    int limit;          /* 1 to 500 */
+    const char *cursor; /* of the former answer's `next` */
+};
+/** {"items":[…],"next":…}, newest first; E_INVALID for a cursor that is none. */
+int tickets_list_json(struct db *db, struct tickets *t, const struct ticket_filter *filter,
+                      const struct actor *actor, int64_t now, struct buf *out) MUST_CHECK;
+/** GET /tickets/{id}/timeline: {"items":[…],"next":…} in order; E_NOTFOUND. */
+int ticket_timeline_json(struct db *db, int64_t ticket_id, int limit, const char *cursor,
+                         struct buf *out) MUST_CHECK;
