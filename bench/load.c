@@ -273,7 +273,7 @@ static void read_args(int argc, char **argv)
         {"window", 1, 0, 'w'}, {"numbers", 1, 0, 'n'}, {"first", 1, 0, 'f'}, {0}};
     int c;
     const char *numbers = NULL;
-    while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+    while ((c = getopt_long(argc, argv, "", options, NULL)) != -1)
         if (c == 't')
             g.token = optarg;
         else if (c == 'p')
@@ -290,7 +290,6 @@ static void read_args(int argc, char **argv)
             numbers = optarg;
         else
             exit(2);
-    }
     if (optind >= argc || !g.token || g.phones < 1 || g.phones > PHONES_MAX) {
         fprintf(stderr, "usage: bench_load PORT --token TEXT [options]; see bench/load.c\n");
         exit(2);

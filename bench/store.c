@@ -32,14 +32,12 @@ static int by_value(const void *a, const void *b)
 
 static void print_samples(const char *what)
 {
-    if (!samples_n) {
+    if (!samples_n)
         return;
-    }
     int64_t sum = 0;
     qsort(samples, (size_t)samples_n, sizeof(samples[0]), by_value);
-    for (int i = 0; i < samples_n; i++) {
+    for (int i = 0; i < samples_n; i++)
         sum += samples[i];
-    }
     printf("%-28s n %6d  mean %7.1f us  p50 %6lld  p99 %6lld  max %6lld\n", what, samples_n,
            (double)sum / samples_n, (long long)samples[samples_n / 2],
            (long long)samples[(int)((double)samples_n * 0.99)], (long long)samples[samples_n - 1]);
@@ -49,9 +47,8 @@ static void print_samples(const char *what)
 
 static void sample(int64_t us)
 {
-    if (samples_n < SAMPLES) {
+    if (samples_n < SAMPLES)
         samples[samples_n++] = us;
-    }
 }
 
 /* ---- importing, with an event beside it --------------------------------------------------- */
@@ -73,11 +70,10 @@ static void event_done(void *arg, int rc, const struct errmsg *why)
 {
     struct event *e = arg;
     sample(clock_mono_us() - e->sent);
-    if (importing) {
+    if (importing)
         loop_timer_arm(e->timer, 10);
-    } else {
+    else
         loop_stop(loop);
-    }
 }
 
 static void event_send(void *arg)
@@ -85,9 +81,8 @@ static void event_send(void *arg)
     struct event *e = arg;
     e->sent = clock_mono_us();
     struct ledger_cmd cmd = {"event", event_run, event_done, e, true};
-    if (ledger_submit(ledger, &cmd) < 0) {
+    if (ledger_submit(ledger, &cmd) < 0)
         abort();
-    }
 }
 
 static void imported(void *ctx, const char *id)
@@ -125,12 +120,10 @@ static void load_numbers(struct db *db)
     struct db_q *q =
         db_query(db, "SELECT e164 FROM phone ORDER BY (id * 7919) % 1000003 LIMIT 20000");
     numbers = xcalloc(CARDS, sizeof(*numbers));
-    while (numbers_n < CARDS && db_row(q)) {
+    while (numbers_n < CARDS && db_row(q))
         strcpy(numbers[numbers_n++], db_str(q, 0));
-    }
-    if (db_end(q) < 0) {
+    if (db_end(q) < 0)
         exit(1);
-    }
 }
 
 static void one_card(struct db *db, const char *number, bool keep)
@@ -138,23 +131,19 @@ static void one_card(struct db *db, const char *number, bool keep)
     struct registry_found found;
     int64_t start = clock_mono_us();
     if (db_begin(db) < 0 || registry_cards(db, number, clock_now_ms(), &found) < 0 ||
-        db_commit(db) < 0) {
+        db_commit(db) < 0)
         exit(1);
-    }
-    if (keep) {
+    if (keep)
         sample(clock_mono_us() - start);
-    }
     registry_found_free(&found);
 }
 
 static void cards(struct db *db)
 {
     load_numbers(db);
-    for (int round = 0; round < 2; round++) {
-        for (int i = 0; i < numbers_n; i++) {
+    for (int round = 0; round < 2; round++)
+        for (int i = 0; i < numbers_n; i++)
             one_card(db, numbers[i], round == 1);
-        }
-    }
     print_samples("card of a known number");
     for (int i = 0; i < 5000; i++) {
         char unknown[NUMBER_TEXT_MAX];
@@ -185,9 +174,8 @@ static void searches(void)
 static void wait_for_search(void)
 {
     int64_t ids[1], start = clock_mono_us();
-    while (registry_search(registry, "x", 0, ids, 1) == E_BUSY) {
+    while (registry_search(registry, "x", 0, ids, 1) == E_BUSY)
         loop_turn(loop);
-    }
     printf("%-28s %.0f ms\n", "search block built in", (double)(clock_mono_us() - start) / 1e3);
 }
 

@@ -11,14 +11,13 @@
 static void bounds(const struct conf_key *k, struct buf *out)
 {
     bool bytes = k->kind == &conf_text || k->kind == &conf_texts_kind || k->kind == &conf_dict;
-    if (k->words) {
+    if (k->words)
         for (const char *const *w = k->words; *w; w++)
             buf_printf(out, "%s`%s`", w == k->words ? "" : " ", *w);
-    } else if (k->kind == &conf_span && (k->min || k->max)) {
+    else if (k->kind == &conf_span && (k->min || k->max))
         buf_printf(out, "%" PRId64 " s to %" PRId64 " s", k->min / 1000, k->max / 1000);
-    } else if ((k->min || k->max) && !bytes) {
+    else if ((k->min || k->max) && !bytes)
         buf_printf(out, "%" PRId64 " to %" PRId64, k->min, k->max);
-    }
 }
 
 static void row(const struct conf_key *k, const char *path, struct buf *out)

@@ -72,9 +72,8 @@ static void fault(struct csv *c, const char *reason)
 {
     c->opts.bad(c->opts.ctx, c->row_line, reason);
     size_t end = 0;
-    while (end < c->raw.len && c->raw.data[end] != '\n' && c->raw.data[end] != '\r') {
+    while (end < c->raw.len && c->raw.data[end] != '\n' && c->raw.data[end] != '\r')
         end++;
-    }
     if (end == c->raw.len) {
         record_reset(c);
         c->state = SKIP;
@@ -110,11 +109,10 @@ static void record_end(struct csv *c)
 
 static void line_end(struct csv *c)
 {
-    if (c->n == 0) {
+    if (c->n == 0)
         record_reset(c); /* an empty line, or the end of a skipped one */
-    } else {
+    else
         record_end(c);
-    }
 }
 
 static void field_end(struct csv *c)
@@ -131,9 +129,8 @@ static void field_end(struct csv *c)
 /* A byte outside of quotes that ends no line. */
 static void open_byte(struct csv *c, char b)
 {
-    if (c->n == 0) {
+    if (c->n == 0)
         c->start[c->n++] = 0;
-    }
     if (b == ',') {
         field_end(c);
     } else if (b == '"' && c->state == FIELD) {
@@ -164,19 +161,17 @@ static void take_byte(struct csv *c, char b)
     bool ends_line = b == '\n' || b == '\r';
     c->last = b;
     c->line += ends_line && !second;
-    if (c->state != SKIP) {
+    if (c->state != SKIP)
         buf_addc(&c->raw, b);
-    }
     if (c->raw.len > CSV_RECORD_MAX) {
         fault(c, "longer than 16384 bytes, or a quote that is not closed");
     } else if (c->state == QUOTED || (c->state == QUOTE && b == '"')) {
         quoted_byte(c, b);
     } else if (ends_line) {
-        if (!second) {
+        if (!second)
             line_end(c);
-        } else if (c->n == 0) {
+        else if (c->n == 0)
             record_reset(c);
-        }
     } else if (c->state != SKIP) {
         open_byte(c, b);
     }
@@ -184,9 +179,8 @@ static void take_byte(struct csv *c, char b)
 
 static void take_again(struct csv *c)
 {
-    while (c->again_at < c->again.len) {
+    while (c->again_at < c->again.len)
         take_byte(c, c->again.data[c->again_at++]);
-    }
     buf_reset(&c->again);
     c->again_at = 0;
 }
@@ -196,9 +190,8 @@ static void flush_bom(struct csv *c)
 {
     int n = c->bom;
     c->bom = -1;
-    for (int i = 0; i < n; i++) {
+    for (int i = 0; i < n; i++)
         take_byte(c, BOM[i]);
-    }
 }
 
 void csv_feed(struct csv *c, const char *data, size_t len)
@@ -212,22 +205,19 @@ void csv_feed(struct csv *c, const char *data, size_t len)
             flush_bom(c);
         }
         take_byte(c, data[i]);
-        if (c->again.len) {
+        if (c->again.len)
             take_again(c);
-        }
     }
 }
 
 void csv_end(struct csv *c)
 {
-    if (c->bom > 0) {
+    if (c->bom > 0)
         flush_bom(c);
-    }
     while (c->state == QUOTED) {
         fault(c, "a quote that is not closed");
         take_again(c);
     }
-    if (c->n > 0) {
+    if (c->n > 0)
         record_end(c);
-    }
 }

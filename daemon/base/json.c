@@ -201,13 +201,14 @@ void jw_text_key(struct jw *w, const char *key)
 
 void jw_strn(struct jw *w, const char *s, size_t n)
 {
-    char *at;
     if (json_plain(s, n) < n) {
         put(w, "", 0);
         json_quote(w->out, s, n);
-    } else if ((at = value(w, n + 2))) {
-        buf_end(w->out, put_plain(at, s, n));
+        return;
     }
+    char *at = value(w, n + 2);
+    if (at)
+        buf_end(w->out, put_plain(at, s, n));
 }
 
 void jw_str(struct jw *w, const char *s)

@@ -166,9 +166,9 @@ static int open_tcp(struct listener *l, const char *address, struct errmsg *why)
                           "'%s' is no address (like 127.0.0.1:7070, :7070 or a path)", address);
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV},
                     *list;
-    int rc = getaddrinfo(host[0] ? host : NULL, port, &hints, &list);
-    if (rc)
-        return errmsg_set(why, E_INVALID, "%s: %s", address, gai_strerror(rc));
+    int failed = getaddrinfo(host[0] ? host : NULL, port, &hints, &list);
+    if (failed)
+        return errmsg_set(why, E_INVALID, "%s: %s", address, gai_strerror(failed));
     for (int family = AF_INET6; l->fd < 0 && family; family = family == AF_INET6 ? AF_INET : 0)
         for (struct addrinfo *ai = list; ai && l->fd < 0; ai = ai->ai_next)
             if (ai->ai_family == family)

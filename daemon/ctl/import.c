@@ -82,18 +82,26 @@ static void end_bar(const struct ctl *ctl)
         (void)fputs("\r\033[K", stderr);
 }
 
+static json_t *read_answer(const struct ctl_reply *reply)
+{
+    struct errmsg why;
+    json_t *v = json_parse(buf_str(&reply->body), reply->body.len, &why);
+    if (!v)
+        (void)fprintf(stderr, "stewardctl import: the answer is not JSON: %s\n", why.text);
+    return v;
+}
+
 /* One answer as an object; NULL when it was refused or none came (said on stderr). */
 static json_t *ask(struct ctl *ctl, const char *method, const char *path, const char *type,
                    const char *body, size_t len)
 {
     struct ctl_reply reply;
-    struct errmsg why;
     json_t *v = NULL;
     if (ctl_request(ctl, method, path, type, body, len, &reply)) {
         if (reply.status < 200 || reply.status > 299)
             ctl_show_problem(ctl, &reply);
-        else if (!(v = json_parse(buf_str(&reply.body), reply.body.len, &why)))
-            (void)fprintf(stderr, "stewardctl import: the answer is no JSON: %s\n", why.text);
+        else
+            v = read_answer(&reply);
     }
     ctl_reply_free(&reply);
     return v;

@@ -41,7 +41,6 @@ struct calendar {
 static void add_stretch(struct calendar *c, int64_t from, int64_t to)
 {
     struct stretch *last = c->n ? &c->stretches[c->n - 1] : NULL;
-
     if (last && last->to >= from) {
         if (to > last->to)
             last->to = to;
@@ -67,7 +66,6 @@ static const struct site_day *hours_of(const struct site_calendar *def, const ui
                                        int day)
 {
     static const struct site_day none = {0};
-
     if (marks[day] == DAY_OFF)
         return &none;
     /* 2000-01-01 was a Saturday. */
@@ -80,7 +78,6 @@ static void add_day(struct calendar *c, const struct site_day *hours, int day, i
                     int64_t from, int64_t to)
 {
     int64_t midnight = (CALENDAR_FIRST_DAY + (int64_t)day) * DAY_MS - offset;
-
     for (size_t i = 0; i < hours->spans_n; i++) {
         int64_t a = midnight + hours->spans[i].from * MINUTE_MS;
         int64_t b = midnight + hours->spans[i].to * MINUTE_MS;
@@ -98,7 +95,6 @@ static void add_day(struct calendar *c, const struct site_day *hours, int day, i
 static int64_t change_between(const struct zone *z, int64_t lo, int64_t hi)
 {
     int32_t before = zone_offset(z, lo);
-
     while (hi - lo > 1) {
         int64_t mid = lo + (hi - lo) / 2;
         if (zone_offset(z, mid) == before)
@@ -115,7 +111,6 @@ static void add_constant(struct calendar *c, const struct site_calendar *def, co
 {
     int64_t day = (from + offset) / DAY_MS - CALENDAR_FIRST_DAY;
     int64_t last = (to - 1 + offset) / DAY_MS - CALENDAR_FIRST_DAY;
-
     for (day = day < 0 ? 0 : day; day <= last && day < CALENDAR_DAYS; day++)
         add_day(c, hours_of(def, marks, (int)day), (int)day, offset, from, to);
 }
@@ -124,7 +119,6 @@ static void fill(struct calendar *c, const struct site_calendar *def, const uint
 {
     int64_t start = zone_moment(c->zone, CALENDAR_FIRST_DAY, 0);
     int64_t from = start;
-
     c->end = zone_moment(c->zone, CALENDAR_FIRST_DAY + CALENDAR_DAYS, 0);
     for (int64_t at = start; at < c->end; at += DAY_MS) {
         int64_t next = at + DAY_MS < c->end ? at + DAY_MS : c->end;
@@ -140,7 +134,6 @@ static void fill(struct calendar *c, const struct site_calendar *def, const uint
 static void sum_up(struct calendar *c)
 {
     int64_t sum = 0;
-
     for (size_t i = 0; i < c->n; i++) {
         c->stretches[i].before = sum;
         sum += c->stretches[i].to - c->stretches[i].from;
@@ -153,8 +146,7 @@ static void sum_up(struct calendar *c)
 static int read_holidays(const struct site_calendar *def, uint8_t *marks, struct errmsg *why)
 {
     int rc = 0;
-
-    for (size_t i = 0; !rc && i < def->holidays.n; i++) {
+    for (size_t i = 0; rc == E_OK && i < def->holidays.n; i++) {
         rc = calendar_read_holidays(def->holidays.items[i], marks, why);
         if (rc == E_NOTFOUND) {
             log_warn(NULL, "calendar %s: %s", def->name, why ? why->text : "no holiday file");
@@ -169,23 +161,22 @@ struct calendar *calendar_new(const struct site_calendar *def, struct errmsg *wh
     uint8_t *marks = xcalloc(CALENDAR_DAYS, 1);
     struct calendar *c = xcalloc(1, sizeof(*c));
     int rc = 0;
-
     c->name = xstrdup(def->name);
     c->close = xcalloc(CALENDAR_DAYS, sizeof(*c->close));
     c->work_days = xcalloc(CALENDAR_DAYS + 1, sizeof(*c->work_days));
     c->zone = zone_load(def->timezone, why);
     if (!c->zone)
         rc = E_INVALID;
-    if (!rc)
+    if (rc == E_OK)
         rc = read_holidays(def, marks, why);
-    if (!rc) {
+    if (rc == E_OK) {
         fill(c, def, marks);
         sum_up(c);
         if (c->n == 0)
             rc = errmsg_set(why, E_INVALID, "has no working time");
     }
     free(marks);
-    if (rc)
+    if (rc < 0)
         calendar_free(&c);
     return c;
 }
@@ -193,7 +184,6 @@ struct calendar *calendar_new(const struct site_calendar *def, struct errmsg *wh
 struct calendar *calendar_new_always(void)
 {
     struct calendar *c = xcalloc(1, sizeof(*c));
-
     c->name = xstrdup("always");
     return c;
 }
@@ -227,7 +217,6 @@ static bool always(const struct calendar *c)
 static size_t find(const struct calendar *c, int64_t at)
 {
     size_t lo = 0, hi = c->n;
-
     while (lo < hi) {
         size_t mid = (lo + hi) / 2;
         if (c->stretches[mid].to <= at)
@@ -264,7 +253,6 @@ int64_t calendar_next_open(const struct calendar *c, int64_t at)
 static int64_t worked(const struct calendar *c, int64_t at)
 {
     size_t i = find(c, at);
-
     if (i == c->n) {
         const struct stretch *last = &c->stretches[c->n - 1];
         return last->before + (last->to - last->from) + (at > c->end ? at - c->end : 0);
@@ -321,7 +309,6 @@ static int64_t at_local(const struct calendar *c, int64_t from, int64_t day)
     int64_t local = from + offset_at(c, from);
     int64_t rest = local - floor_days(local) * DAY_MS;
     int64_t minute = rest / MINUTE_MS;
-
     if (always(c))
         return day * DAY_MS + rest;
     int64_t at = zone_moment(c->zone, (int32_t)day, (int)minute);
@@ -344,7 +331,6 @@ static int64_t add_months(int64_t days, int64_t n)
     int64_t day = doy - (153 * mp + 2) / 5 + 1, month = mp < 10 ? mp + 3 : mp - 9;
     int64_t months = (yoe + era * 400 + (month <= 2)) * 12 + month - 1 + n;
     int64_t year = months / 12, m = months % 12 + 1;
-
     if (day > days_in_month((int)year, (int)m))
         day = days_in_month((int)year, (int)m);
     int64_t y = year - (m <= 2);
@@ -357,7 +343,6 @@ static int64_t add_months(int64_t days, int64_t n)
 static int64_t working_days(const struct calendar *c, int64_t from, int64_t n)
 {
     int64_t day = floor_days(from + offset_at(c, from)) - CALENDAR_FIRST_DAY;
-
     if (always(c)) /* every day works, until midnight */
         return (floor_days(from) + n + 1) * DAY_MS;
     if (day < 0 || day >= CALENDAR_DAYS)
@@ -379,7 +364,6 @@ int64_t calendar_due(const struct calendar *c, int64_t from, const struct span *
     int64_t ms = 0;
     int64_t day = floor_days(from + offset_at(c, from));
     int64_t n = span->n > CALENDAR_DAYS ? CALENDAR_DAYS : span->n;
-
     if (span_fixed_ms(span, &ms))
         return calendar_add(c, from, ms);
     switch (span->unit) {
@@ -407,7 +391,6 @@ struct calendars *calendars_new(const struct site *site, struct errmsg *why)
 {
     struct calendars *all = xcalloc(1, sizeof(*all));
     struct errmsg cause = {""};
-
     atomic_init(&all->refs, 1);
     all->always = calendar_new_always();
     all->items = xcalloc(site->calendars_n + 1, sizeof(struct calendar *));
@@ -433,7 +416,6 @@ struct calendars *calendars_ref(struct calendars *c)
 void calendars_unref(struct calendars **c)
 {
     struct calendars *all = *c;
-
     *c = NULL;
     if (!all || atomic_fetch_sub(&all->refs, 1) > 1)
         return;

@@ -22,7 +22,6 @@ static int read_file(const char *file, struct buf *out, struct errmsg *why)
     char chunk[8192];
     size_t n;
     FILE *f = fopen(file, "re");
-
     if (!f)
         return errmsg_set(why, E_NOTFOUND, "%s: cannot be read", file);
     while ((n = fread(chunk, 1, sizeof(chunk), f)) > 0)
@@ -37,7 +36,6 @@ static int read_file(const char *file, struct buf *out, struct errmsg *why)
 static bool is_workday(icalcomponent *event)
 {
     icalproperty *p = icalcomponent_get_first_property(event, ICAL_CATEGORIES_PROPERTY);
-
     for (; p; p = icalcomponent_get_next_property(event, ICAL_CATEGORIES_PROPERTY)) {
         const char *words = icalproperty_get_categories(p);
         if (words && strcasestr(words, "WORKDAY"))
@@ -68,7 +66,6 @@ static void mark(uint8_t *marks, int first, int days, enum day_mark what)
 static int days_of(icalcomponent *event, struct icaltimetype start)
 {
     struct icaltimetype end = icalcomponent_get_dtend(event);
-
     if (icaltime_is_null_time(end))
         return 1;
     int days = day_of(end) - day_of(start);
@@ -82,7 +79,6 @@ static int read_event(icalcomponent *event, uint8_t *marks, const char *file, st
     struct icaltimetype start = icalcomponent_get_dtstart(event);
     enum day_mark what = is_workday(event) ? DAY_WORK : DAY_OFF;
     icalproperty *rule = icalcomponent_get_first_property(event, ICAL_RRULE_PROPERTY);
-
     if (icaltime_is_null_time(start) || !icaltime_is_valid_time(start))
         return errmsg_set(why, E_INVALID, "%s: an event without DTSTART", file);
     int days = days_of(event, start);
@@ -107,15 +103,14 @@ int calendar_read_holidays(const char *file, uint8_t *marks, struct errmsg *why)
     struct buf text = BUF_INIT(FILE_MAX);
     icalcomponent *root = NULL;
     int rc = read_file(file, &text, why);
-
-    if (!rc) {
+    if (rc == E_OK) {
         root = icalparser_parse_string(buf_str(&text));
         if (!root)
             rc = errmsg_set(why, E_INVALID, "%s: is no iCalendar file", file);
     }
-    if (!rc) {
+    if (rc == E_OK) {
         icalcompiter it = icalcomponent_begin_component(root, ICAL_VEVENT_COMPONENT);
-        for (icalcomponent *e; !rc && (e = icalcompiter_deref(&it)); icalcompiter_next(&it))
+        for (icalcomponent *e; rc == E_OK && (e = icalcompiter_deref(&it)); icalcompiter_next(&it))
             rc = read_event(e, marks, file, why);
     }
     if (root)

@@ -63,7 +63,6 @@ static bool normalise(const char *text, char out[WORD_MAX])
 {
     uint32_t cps[WORD_MAX / 3];
     size_t n = 0, len = 0;
-
     while (*text) {
         uint32_t cp = fold(utf8_next(&text));
         if (n == 0 && is_trimmed(cp))
@@ -121,7 +120,6 @@ static bool offered(const char *marketing, char letter)
 enum consent_word consent_word(const char *text, const char *last_marketing)
 {
     char word[WORD_MAX];
-
     if (!normalise(text, word))
         return CONSENT_NONE;
     if (in_words(stop_words, ARRAY_LEN(stop_words), word))
@@ -137,7 +135,6 @@ enum consent_word consent_word(const char *text, const char *last_marketing)
 enum answer_word answer_word(const char *text)
 {
     char word[WORD_MAX];
-
     if (!normalise(text, word))
         return ANSWER_NONE;
     if (in_words(yes_words, ARRAY_LEN(yes_words), word))

@@ -22,7 +22,6 @@ struct history_hasher {
 struct history_hasher *history_hasher_new(void)
 {
     struct history_hasher *h = xcalloc(1, sizeof(*h));
-
     h->ctx = EVP_MD_CTX_new();
     h->md = EVP_MD_fetch(NULL, "SHA256", NULL);
     assert(h->ctx && h->md);
@@ -42,7 +41,6 @@ void history_hasher_free(struct history_hasher **h)
 void history_salt(char out[HISTORY_SALT])
 {
     uint8_t raw[(HISTORY_SALT - 1) / 2];
-
     rng_bytes(raw, sizeof(raw));
     hex_encode(raw, sizeof(raw), out);
 }
@@ -63,7 +61,6 @@ static void finish(struct history_hasher *h, char out[HISTORY_HEX])
 {
     uint8_t raw[SHA256_LEN];
     unsigned len = sizeof(raw);
-
     EVP_DigestFinal_ex(h->ctx, raw, &len);
     hex_encode(raw, sizeof(raw), out);
 }
@@ -81,7 +78,6 @@ void history_hash(struct history_hasher *h, const char *previous, const struct h
                   const char *digest, char out[HISTORY_HEX])
 {
     char numbers[64];
-
     snprintf(numbers, sizeof(numbers), "\n%" PRId64 "\n%" PRId64 "\n", row->seq, row->at);
     begin(h);
     add(h, previous);

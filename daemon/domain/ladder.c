@@ -16,7 +16,6 @@ const char *ladder_mark_format(const struct ladder_mark *m, const struct policy_
                                char out[LADDER_TEXT_MAX])
 {
     size_t n = 0;
-
     out[0] = 0;
     for (size_t i = 0; i < rungs(l); i++)
         n += (size_t)snprintf(out + n, LADDER_TEXT_MAX - n, i ? ",%d" : "%d", m->fired[i]);
@@ -44,7 +43,6 @@ static int64_t moment_of(const struct policy_step *s, const struct promise *p, i
                          int turn)
 {
     int64_t at = due;
-
     if (s->at.percent)
         at = s->at.percent == 100 ? due : promise_percent(p, s->at.percent);
     else if (span_is_set(&s->at.after))
@@ -62,7 +60,6 @@ struct ladder_next ladder_next(const struct policy_ladder *l, const struct promi
 {
     struct ladder_next best = {.what = LADDER_NOTHING};
     int64_t due = promise_due(p);
-
     if (!due || !promise_is_running(p))
         return best;
     if (!m->breached)

@@ -33,11 +33,9 @@ const char *tenure_role_name(enum tenure_role role)
 
 enum tenure_role tenure_role_parse(const char *name)
 {
-    for (int i = 0; name && i < TENURE_NONE; i++) {
-        if (strcmp(roles[i].name, name) == 0) {
+    for (int i = 0; name && i < TENURE_NONE; i++)
+        if (strcmp(roles[i].name, name) == 0)
             return (enum tenure_role)i;
-        }
-    }
     return TENURE_NONE;
 }
 
@@ -53,9 +51,8 @@ bool tenure_is_current(int64_t to_on, int32_t today)
 
 enum match_certainty match_certainty_of(bool exact, bool any_tenure, bool current)
 {
-    if (current || !any_tenure) {
+    if (current || !any_tenure)
         return exact ? MATCH_CERTAIN : MATCH_LIKELY;
-    }
     return exact ? MATCH_FORMER : MATCH_NO;
 }
 
@@ -99,14 +96,11 @@ static size_t country_code_len(const char *digits)
         "20", "27", "30", "31", "32", "33", "34", "36", "39", "40", "41", "43", "44", "45", "46",
         "47", "48", "49", "51", "52", "53", "54", "55", "56", "57", "58", "60", "61", "62", "63",
         "64", "65", "66", "81", "82", "84", "86", "90", "91", "92", "93", "94", "95", "98"};
-    if (digits[0] == '1' || digits[0] == '7') {
+    if (digits[0] == '1' || digits[0] == '7')
         return 1;
-    }
-    for (size_t i = 0; i < sizeof(two) / sizeof(two[0]); i++) {
-        if (strncmp(digits, two[i], 2) == 0) {
+    for (size_t i = 0; i < sizeof(two) / sizeof(two[0]); i++)
+        if (strncmp(digits, two[i], 2) == 0)
             return 2;
-        }
-    }
     return 3;
 }
 
@@ -119,16 +113,13 @@ static bool is_mainland_mobile(const char *digits, size_t len)
 void match_reversed(const char *e164, char out[16])
 {
     out[0] = 0;
-    if (!e164 || e164[0] != '+') {
+    if (!e164 || e164[0] != '+')
         return;
-    }
     const char *digits = e164 + 1;
     size_t len = strspn(digits, "0123456789"), code = country_code_len(digits);
-    if (digits[len] || len > 15 || len < code + MATCH_NSN_MIN || is_mainland_mobile(digits, len)) {
+    if (digits[len] || len > 15 || len < code + MATCH_NSN_MIN || is_mainland_mobile(digits, len))
         return;
-    }
-    for (size_t i = 0; i < len - code; i++) {
+    for (size_t i = 0; i < len - code; i++)
         out[i] = digits[len - 1 - i];
-    }
     out[len - code] = 0;
 }

@@ -64,7 +64,6 @@ static bool public4(uint32_t a)
 static bool within6(const uint8_t *a, const uint8_t *net, int bits)
 {
     int whole = bits / 8, rest = bits % 8;
-
     if (memcmp(a, net, (size_t)whole) != 0)
         return false;
     return rest == 0 || (a[whole] ^ net[whole]) >> (8 - rest) == 0;
@@ -96,7 +95,6 @@ bool netaddr_name_is_public(const char *host)
 {
     static const char *const tails[] = {"localhost", ".localhost", ".local", ".internal"};
     size_t len = strlen(host);
-
     if (len > 0 && host[len - 1] == '.')
         len--;
     for (size_t i = 0; i < ARRAY_LEN(tails); i++) {

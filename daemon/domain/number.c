@@ -189,13 +189,12 @@ static void percent_decode(char *s)
 static void read_params(struct reading *r, char *params)
 {
     char *rest = NULL;
-    for (char *p = strtok_r(params, ";", &rest); p; p = strtok_r(NULL, ";", &rest)) {
+    for (char *p = strtok_r(params, ";", &rest); p; p = strtok_r(NULL, ";", &rest))
         if (strncasecmp(p, "phone-context=", 14) == 0 && p[14] == '+')
             text_copy(r->context, sizeof(r->context), p + 14);
         else if (strncasecmp(p, "ext=", 4) == 0 && strlen(p + 4) <= 8 &&
                  strspn(p + 4, "0123456789") == strlen(p + 4))
             text_copy(r->ext, sizeof(r->ext), p + 4);
-    }
 }
 
 /* What an address host says by itself: "anonymous.invalid". */

@@ -24,20 +24,17 @@ static const struct {
 
 static char surname_letter(uint32_t c)
 {
-    for (size_t i = 0; i < sizeof(surnames) / sizeof(surnames[0]); i++) {
-        if (surnames[i].c == c) {
+    for (size_t i = 0; i < sizeof(surnames) / sizeof(surnames[0]); i++)
+        if (surnames[i].c == c)
             return surnames[i].letter;
-        }
-    }
     return 0;
 }
 
 static char han_letter(uint32_t c, bool first)
 {
     char letter = first ? surname_letter(c) : 0;
-    if (!letter && c >= PINYIN_FIRST && c <= PINYIN_LAST) {
+    if (!letter && c >= PINYIN_FIRST && c <= PINYIN_LAST)
         letter = pinyin_table[c - PINYIN_FIRST];
-    }
     return letter == '.' ? 0 : letter;
 }
 
@@ -54,11 +51,10 @@ void pinyin_initials(const char *name, char *out, size_t cap)
         uint32_t c = utf8_next(&name);
         char letter = han_letter(c, n == 0), latin = latin_letter(c);
         han |= letter != 0;
-        if (letter) {
+        if (letter)
             out[n++] = letter;
-        } else if (latin && !word) {
+        else if (latin && !word)
             out[n++] = latin;
-        }
         word = latin != 0;
     }
     out[han ? n : 0] = 0;

@@ -62,7 +62,6 @@ const char *clock_words(const char *name, enum lang lang)
 void rung_words(const struct rung_place *r, enum lang lang, struct buf *out)
 {
     struct span late;
-
     if (r->urged) {
         buf_adds(out, pick(lang, "经催办，提前督办", "經催辦，提前督辦", "is pressed for"));
     } else if (*r->at == '+' && span_parse(r->at + 1, &late) == 0 && late.n > 0) {

@@ -14,21 +14,18 @@ int64_t promise_total(const struct promise *p)
 {
     int64_t end = calendar_due(p->calendar, p->started_at, &p->within);
     int64_t whole = calendar_between(p->calendar, p->started_at, end);
-
     return whole / 100 * p->share + whole % 100 * p->share / 100 + p->extra_ms;
 }
 
 static int64_t used_in(const struct promise_segment *s, int64_t now)
 {
     int64_t to = s->to && s->to < now ? s->to : now;
-
     return s->running ? calendar_between(s->calendar, s->from, to) : 0;
 }
 
 int64_t promise_used(const struct promise *p, int64_t now)
 {
     int64_t used = 0;
-
     if (p->n == 0)
         return calendar_between(p->calendar, p->started_at, now);
     for (size_t i = 0; i < p->n; i++)
@@ -44,7 +41,6 @@ bool promise_is_running(const struct promise *p)
 int64_t promise_moment(const struct promise *p, int64_t work)
 {
     int64_t before = 0;
-
     if (p->n == 0)
         return calendar_add(p->calendar, p->started_at, work);
     for (size_t i = 0; i < p->n; i++) {
@@ -67,7 +63,6 @@ int64_t promise_due(const struct promise *p)
 int64_t promise_percent(const struct promise *p, int percent)
 {
     int64_t total = promise_total(p);
-
     if (percent == 100)
         return promise_due(p);
     return promise_moment(p, total / 100 * percent + total % 100 * percent / 100);

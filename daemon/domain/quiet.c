@@ -10,7 +10,6 @@
 int64_t quiet_until(const struct quiet_hours *q, int64_t now)
 {
     struct zone_time t;
-
     if (q->from == q->to)
         return now;
     zone_local(q->zone, now, &t);

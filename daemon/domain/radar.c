@@ -43,7 +43,6 @@ bool radar_reduce(struct radar_scope *scope, const struct conf_texts *same)
     bool building = riser || conf_texts_has(same, "building");
     bool estate = building || conf_texts_has(same, "estate");
     bool category = conf_texts_has(same, "category");
-
     if (same->n == 0 || (category && !scope->category[0]) || (riser && !scope->riser[0]) ||
         (building && !scope->building_id) || (estate && !scope->estate_id))
         return false;
@@ -61,7 +60,6 @@ bool radar_reduce(struct radar_scope *scope, const struct conf_texts *same)
 const char *radar_key(const struct radar_scope *s, char out[RADAR_KEY_MAX])
 {
     char place[32] = "";
-
     if (s->building_id)
         snprintf(place, sizeof(place), "b%" PRId64, s->building_id);
     else if (s->estate_id)
@@ -123,7 +121,6 @@ static double expected(const struct radar *r, const struct group *g)
 {
     double within = (double)r->rules.within, tau = tau_of(r);
     double watched = (double)(r->now - r->first);
-
     if (watched < within * WATCHED_MIN)
         watched = within * WATCHED_MIN;
     return level_at(r, g, r->now) * within / tau / (1.0 - exp(-watched / tau));
@@ -148,7 +145,6 @@ static void forget(struct radar *r, struct complaint *c)
 static bool owner_remains(const struct complaint *c)
 {
     const struct complaint *o;
-
     DL_FOREACH (c->group->window, o)
         if (o != c && text_eq(o->owner, c->owner))
             return true;
@@ -166,7 +162,6 @@ static void leave(struct radar *r, struct complaint *c)
 static void expire(struct radar *r, struct group *g)
 {
     struct complaint *c, *tmp;
-
     DL_FOREACH_SAFE (g->window, c, tmp)
         if (c->at <= r->now - r->rules.within || (int64_t)g->n > WINDOW_MAX + r->rules.owners)
             leave(r, c);
@@ -175,7 +170,6 @@ static void expire(struct radar *r, struct group *g)
 static void sweep(struct radar *r)
 {
     struct group *g, *tmp;
-
     r->seen = 0;
     HASH_ITER (hh, r->groups, g, tmp) {
         expire(r, g);
@@ -189,7 +183,6 @@ static void sweep(struct radar *r)
 static struct group *group_of(struct radar *r, const char *key)
 {
     struct group *g;
-
     HASH_FIND_STR(r->groups, key, g);
     if (g)
         return g;
@@ -216,7 +209,6 @@ static size_t end_tally(struct tally *owners, int64_t *moments)
 {
     struct tally *t, *tmp;
     size_t n = 0;
-
     HASH_ITER (hh, owners, t, tmp) {
         moments[n++] = t->at;
         HASH_DEL(owners, t);
@@ -230,7 +222,6 @@ static size_t owners_of(const struct group *g, int64_t *moments)
 {
     struct tally *owners = NULL, *t;
     const struct complaint *c;
-
     DL_FOREACH (g->window, c) {
         HASH_FIND_STR(owners, c->owner, t);
         if (!t) {
@@ -250,7 +241,6 @@ static bool judge(const struct radar *r, const struct group *g, struct radar_war
 {
     double e = expected(r, g);
     int64_t needed = (int64_t)ceil(e + SIGMAS * sqrt(e));
-
     if (needed < r->rules.owners)
         needed = r->rules.owners;
     if ((int64_t)g->n < needed) /* there cannot be more owners than complaints */
@@ -269,7 +259,6 @@ bool radar_see(struct radar *r, const struct radar_complaint *seen, struct radar
 {
     struct group *g = group_of(r, seen->group);
     struct complaint *c = xcalloc(1, sizeof(*c));
-
     radar_drop(r, seen->ticket_id);
     if (seen->at > r->now)
         r->now = seen->at;
@@ -290,7 +279,6 @@ bool radar_see(struct radar *r, const struct radar_complaint *seen, struct radar
 void radar_drop(struct radar *r, int64_t ticket_id)
 {
     struct complaint *c;
-
     HASH_FIND(hh, r->complaints, &ticket_id, sizeof(ticket_id), c);
     if (c)
         forget(r, c);
@@ -319,7 +307,6 @@ void radar_free(struct radar **rp)
 {
     struct radar *r = *rp;
     struct group *g, *tmp;
-
     if (!r)
         return;
     HASH_ITER (hh, r->groups, g, tmp) {

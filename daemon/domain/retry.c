@@ -61,7 +61,6 @@ int64_t retry_at(int64_t base, int attempts, int64_t now, int64_t retry_after_ms
     int64_t offset = n <= last ? moments[n] : moments[last] + (n - last) * step;
     int64_t shift = step * (jitter - 500) / 2500;
     int64_t at = base + offset + shift;
-
     if (at <= now)
         at = now + step + shift;
     if (retry_after_ms > DAY)

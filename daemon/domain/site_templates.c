@@ -23,7 +23,6 @@ static void need(const struct shelf *s, const struct conf_node *place, const cha
                  const char *name)
 {
     char hint[128];
-
     if (!template_find(s->set, name, LANG_ZH))
         conf_fault_at(s->faults, place, "%s: there is no template '%s'%s", key, name,
                       conf_did_you_mean(name, s->names, hint, sizeof(hint)));
@@ -42,7 +41,6 @@ static void check_care(const struct shelf *s, const struct conf_node *n)
 static void check_providers(const struct shelf *s, const struct conf_node *n)
 {
     const struct conf_node *all = conf_node_get(n, "provider_templates");
-
     for (size_t i = 0; i < s->site->messages.provider_templates_n; i++) {
         const char *name = s->site->messages.provider_templates[i].name;
         const struct conf_node *place = conf_node_get(all, name);
@@ -55,7 +53,6 @@ static void check_files(const struct shelf *s, const struct conf_node *place)
 {
     const char *ours[256];
     char hint[128];
-
     template_names(s->built_in, ours, ARRAY_LEN(ours));
     for (size_t i = 0; s->names[i]; i++) {
         if (template_find(s->built_in, s->names[i], LANG_ZH))
@@ -76,7 +73,6 @@ void site_check_templates(const struct site *site, const struct conf_node *root,
     struct template_set *built_in = template_set_load(NULL, NULL);
     const char **names = xcalloc(NAMES_MAX, sizeof(*names));
     struct shelf s = {site, set, built_in, names, faults};
-
     if (!set) {
         conf_fault_at(faults, place ? place : root, "messages.templates: %s", why.text);
     } else {

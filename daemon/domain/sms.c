@@ -60,7 +60,6 @@ static int parts_of(const char *text, int (*units)(uint32_t), size_t part)
 {
     size_t used = 0;
     int parts = 1;
-
     while (*text) {
         size_t n = (size_t)units(utf8_next(&text));
         if (used + n > part) {
@@ -76,7 +75,6 @@ void sms_measure(const char *text, enum sms_rule rule, struct sms_size *out)
 {
     bool gsm = rule == SMS_NETWORK && sms_is_gsm7(text);
     int (*units)(uint32_t) = gsm ? septets : utf16_units;
-
     out->alphabet = gsm ? SMS_GSM7 : SMS_UCS2;
     out->units = 0;
     for (const char *p = text; *p;)

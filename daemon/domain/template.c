@@ -62,7 +62,6 @@ static bool read_field_name(const char *from, size_t len, char out[FIELD_MAX])
 static bool next_token(const char **p, struct token *t, bool *bad)
 {
     const char *s = *p;
-
     *bad = false;
     if (!*s)
         return false;
@@ -91,7 +90,6 @@ static const char *check_text(const char *text, const char **where)
     char open[FIELD_MAX] = "";
     struct token t;
     bool bad;
-
     for (*where = text; next_token(&text, &t, &bad); *where = text) {
         if (t.kind == TOKEN_IF) {
             if (*open)
@@ -118,7 +116,6 @@ int template_render(const char *text, template_field *field, void *ctx, struct b
 {
     struct token t;
     bool bad, silent = false;
-
     while (next_token(&text, &t, &bad)) {
         if (t.kind == TOKEN_END) {
             silent = false;
@@ -139,7 +136,6 @@ static bool seen_before(const char *from, const char *until, const char *name)
 {
     struct token t;
     bool bad;
-
     while (from < until && next_token(&from, &t, &bad))
         if (from < until && t.kind == TOKEN_FIELD && strcmp(t.field, name) == 0)
             return true;
@@ -151,7 +147,6 @@ void template_fields(const char *text, void (*fn)(void *ctx, const char *name), 
     const char *p = text;
     struct token t;
     bool bad;
-
     for (const char *at = p; next_token(&p, &t, &bad); at = p)
         if (t.kind == TOKEN_FIELD && !seen_before(text, at, t.field))
             fn(ctx, t.field);
@@ -176,7 +171,6 @@ static int fault(const struct source *src, const char *text, const char *at, con
 static int parse_name(struct template *t, const char *file, const struct source *src)
 {
     char base[TEMPLATE_NAME_MAX + 24];
-
     if (!text_copyn(base, sizeof(base), file, strlen(file) - 4))
         return errmsg_set(src->why, E_INVALID, "%s: the name is too long", src->file);
     char *dot = strrchr(base, '.');
@@ -194,7 +188,6 @@ static int parse_name(struct template *t, const char *file, const struct source 
 static bool header_field(const char *line, size_t len, const char *name, char **out)
 {
     size_t n = strlen(name);
-
     if (len <= n || strncmp(line, name, n) != 0 || line[n] != ':')
         return false;
     line += n + 1;
@@ -212,7 +205,6 @@ static bool header_field(const char *line, size_t len, const char *name, char **
 static const char *parse_headers(struct template *t, const char *text)
 {
     const char *p = text;
-
     for (;;) {
         size_t len = strcspn(p, "\n");
         bool known = header_field(p, len, "subject", &t->subject) ||
@@ -231,7 +223,6 @@ static const char *parse_headers(struct template *t, const char *text)
 static char *clean_body(const char *p)
 {
     char *body = xstrdup(p), *to = body;
-
     for (const char *from = body; *from; from++)
         if (*from != '\r')
             *to++ = *from;
@@ -244,7 +235,6 @@ static char *clean_body(const char *p)
 static int parse_text(struct template *t, const char *text, size_t len, const struct source *src)
 {
     const char *where, *what;
-
     if (len >= TEMPLATE_TEXT_MAX)
         return errmsg_set(src->why, E_TOOBIG, "%s: over %d bytes", src->file, TEMPLATE_TEXT_MAX);
     if (!utf8_valid(text, len))
@@ -256,7 +246,8 @@ static int parse_text(struct template *t, const char *text, size_t len, const st
         return fault(src, text, text, "channel: expected sms or email");
     if (t->subject && (strlen(t->subject) > SUBJECT_MAX || check_text(t->subject, &where)))
         return fault(src, text, text, "subject: too long, or a '{' that begins no field");
-    if ((what = check_text(body, &where)))
+    what = check_text(body, &where);
+    if (what)
         return fault(src, text, where, what);
     t->body = clean_body(body);
     return *t->body ? 0 : fault(src, text, body, "there is no text");
@@ -284,10 +275,9 @@ static int set_add(struct template_set *set, const char *name, const char *text,
 {
     struct template *t = xcalloc(1, sizeof(*t));
     int rc = parse_name(t, name, src);
-
-    if (!rc)
+    if (rc == E_OK)
         rc = parse_text(t, text, len, src);
-    if (rc)
+    if (rc < 0)
         template_free(t);
     else
         set_put(set, t);
@@ -303,7 +293,6 @@ static int add_file(struct template_set *set, const char *folder, const char *na
     FILE *f = fopen(path, "re");
     size_t n;
     int rc;
-
     while (f && (n = fread(chunk, 1, sizeof(chunk), f)) > 0)
         buf_add(&data, chunk, n);
     if (!f || ferror(f))
@@ -330,10 +319,9 @@ static int add_folder(struct template_set *set, const char *folder, struct errms
     DIR *dir = opendir(folder);
     struct dirent *e;
     int rc = 0, count = 0;
-
     if (!dir)
         return errno == ENOENT ? 0 : errmsg_set(why, E_IO, "%s: %s", folder, strerror(errno));
-    while (!rc && (e = readdir(dir))) {
+    while (rc == E_OK && (e = readdir(dir))) {
         if (!is_template_file(e->d_name))
             continue;
         if (++count > TEMPLATES_MAX)
@@ -349,14 +337,13 @@ struct template_set *template_set_load(const char *folder, struct errmsg *why)
 {
     struct template_set *set = xcalloc(1, sizeof(*set));
     int rc = 0;
-
-    for (const struct embedded_file *f = templates_embedded; f->name && !rc; f++) {
+    for (const struct embedded_file *f = templates_embedded; f->name && rc == E_OK; f++) {
         struct source src = {f->name, why};
         rc = set_add(set, f->name, f->text, f->len, &src);
     }
-    if (!rc && folder)
+    if (rc == E_OK && folder)
         rc = add_folder(set, folder, why);
-    if (rc)
+    if (rc < 0)
         template_set_free(&set);
     return set;
 }
@@ -384,7 +371,6 @@ static bool has_name(const char *const *names, size_t n, const char *name)
 void template_names(const struct template_set *set, const char **out, size_t max)
 {
     size_t n = 0;
-
     for (size_t i = 0; set && i < set->n && n + 1 < max; i++)
         if (!has_name(out, n, set->items[i]->name))
             out[n++] = set->items[i]->name;
@@ -410,7 +396,6 @@ const struct template *template_find(const struct template_set *set, const char 
         [LANG_EN] = {LANG_EN, LANG_ZH, LANG_ZH_HANT},
     };
     const struct template *t = NULL;
-
     if (lang < 0 || lang >= LANG_COUNT)
         lang = LANG_ZH;
     for (int i = 0; i < LANG_COUNT && !t; i++)

@@ -97,7 +97,6 @@ static const char *const verb_names[VERBS] = {
 static size_t find_word(const char *const *words, size_t n, const char *word)
 {
     size_t i = 0;
-
     while (i < n && !text_eq(words[i], word))
         i++;
     return i;
@@ -139,7 +138,6 @@ static unsigned who_counts(const struct ticket_view *v, enum ticket_verb verb)
 int ticket_rule_check(const struct ticket_view *v, enum ticket_verb verb)
 {
     int rc = E_CONFLICT;
-
     for (size_t i = 0; i < ARRAY_LEN(rules); i++) {
         const struct rule *r = &rules[i];
         if (r->verb != verb || !is_open(r, v))
@@ -169,7 +167,6 @@ enum ticket_state ticket_rule_after_dispatches(enum ticket_state from, int open_
 void ticket_rule_allowed(const struct ticket_view *v, struct buf *out)
 {
     struct jw w;
-
     jw_init(&w, out);
     jw_arr(&w);
     for (enum ticket_verb verb = 0; verb < VERBS; verb++)
@@ -183,7 +180,6 @@ void ticket_rule_allowed(const struct ticket_view *v, struct buf *out)
 static void print_words(struct buf *out, unsigned bits, const char *const *words, size_t n)
 {
     bool any = false;
-
     for (size_t i = 0; i < n; i++) {
         if (!(bits & (1u << i)))
             continue;
@@ -208,7 +204,6 @@ void ticket_rule_print(struct buf *out)
                                         "within `tickets.reopen_within`",
                                         "a milestone not kept yet",
                                         "a dispatch not accepted yet that is not final"};
-
     buf_adds(out, "| verb | from | to | who | if there is | unless there is |\n"
                   "| --- | --- | --- | --- | --- | --- |\n");
     for (size_t i = 0; i < ARRAY_LEN(rules); i++) {

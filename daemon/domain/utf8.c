@@ -17,7 +17,6 @@ static const struct {
 uint32_t utf8_next(const char **s)
 {
     const uint8_t *p = (const uint8_t *)*s;
-
     for (int f = 0; f < 4; f++) {
         if ((p[0] & forms[f].mask) != forms[f].lead)
             continue;

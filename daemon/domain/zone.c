@@ -93,7 +93,6 @@ static const char *read_hms(const char *p, int32_t *out)
 {
     int sign = 1;
     int32_t part[3] = {0, 0, 0};
-
     if (*p == '+' || *p == '-')
         sign = *p++ == '-' ? -1 : 1;
     for (int i = 0; i < 3; i++) {
@@ -112,7 +111,6 @@ static const char *read_hms(const char *p, int32_t *out)
 static const char *read_rule(const char *p, struct rule *r)
 {
     int used = 0;
-
     if (sscanf(p, ",M%2d.%1d.%1d%n", &r->month, &r->week, &r->weekday, &used) != 3)
         return NULL;
     if (r->month < 1 || r->month > 12 || r->week < 1 || r->week > 5 || r->weekday > 6)
@@ -124,17 +122,21 @@ static const char *read_rule(const char *p, struct rule *r)
 
 static bool read_posix(struct zone *z, const char *p)
 {
-    if (!(p = skip_name(p)) || !(p = read_hms(p, &z->std)))
+    p = skip_name(p);
+    p = p ? read_hms(p, &z->std) : NULL;
+    if (!p)
         return false;
     z->std = -z->std;
     z->has_rule = true;
     if (!*p)
         return true;
-    if (!(p = skip_name(p)))
+    p = skip_name(p);
+    if (!p)
         return false;
     z->dst = z->std + 3600;
     if (*p && *p != ',') {
-        if (!(p = read_hms(p, &z->dst)))
+        p = read_hms(p, &z->dst);
+        if (!p)
             return false;
         z->dst = -z->dst;
     }
@@ -149,7 +151,6 @@ static int64_t rule_moment(const struct rule *r, int year, int32_t before)
     int weekday = (int)((first % 7 + 11) % 7); /* 1970-01-01 was a Thursday; 0 = Sunday */
     int64_t day = first + (r->weekday - weekday + 7) % 7 + 7 * (r->week - 1);
     int64_t next = r->month == 12 ? days_of(year + 1, 1, 1) : days_of(year, r->month + 1, 1);
-
     while (day >= next)
         day -= 7;
     return day * DAY_S + r->at - before;
@@ -158,7 +159,6 @@ static int64_t rule_moment(const struct rule *r, int year, int32_t before)
 static int32_t rule_offset(const struct zone *z, int64_t s)
 {
     int year, month, day;
-
     if (!z->has_dst)
         return z->std;
     date_of(floor_div(s + z->std, DAY_S), &year, &month, &day);
@@ -185,7 +185,6 @@ static bool read_file(const char *name, struct buf *out)
 {
     char path[128], chunk[4096];
     size_t n;
-
     snprintf(path, sizeof(path), "%s%s", ZONEINFO, name);
     FILE *f = fopen(path, "re");
     if (!f)
@@ -226,7 +225,6 @@ static bool parse(struct zone *z, const char *data, size_t len)
 {
     const uint8_t *p = (const uint8_t *)data, *end = p + len;
     struct counts c;
-
     if (!read_head(p, len, &c) || p[4] < '2')
         return false;
     size_t skip = HEAD + body_len(&c, 4);
@@ -258,7 +256,6 @@ struct zone *zone_load(const char *name, struct errmsg *why)
 {
     struct buf data = BUF_INIT(FILE_MAX);
     struct zone *z = xcalloc(1, sizeof(*z));
-
     text_copy(z->name, sizeof(z->name), name);
     if (!name_is_safe(name) || !read_file(name, &data))
         errmsg_set(why, E_NOTFOUND, "no time zone '%s'", name);
@@ -291,7 +288,6 @@ int32_t zone_offset(const struct zone *z, int64_t ms)
 {
     int64_t s = floor_div(ms, 1000);
     size_t lo = 0, hi = z->n;
-
     if (z->n == 0 || s < z->times[0])
         return z->n == 0 && z->has_rule ? rule_offset(z, s) : z->first;
     if (z->has_rule && s >= z->times[z->n - 1])
@@ -326,7 +322,6 @@ int64_t zone_moment(const struct zone *z, int32_t days, int minute)
     int32_t before = zone_offset(z, local - DAY_S * 1000LL);
     int32_t after = zone_offset(z, local + DAY_S * 1000LL);
     int64_t at = local - before * 1000LL;
-
     if (zone_offset(z, at) == before)
         return at; /* the first of two, or the only one */
     int64_t later = local - after * 1000LL;

@@ -25,7 +25,6 @@ static const char *bad_request(const struct steward_request *r)
 {
     static const char *const methods[] = {"GET", "POST", "PUT"};
     bool known = !r->method;
-
     for (size_t i = 0; i < ARRAY_LEN(methods) && !known; i++)
         known = strcmp(r->method, methods[i]) == 0;
     if (!known)
@@ -46,7 +45,6 @@ static int on_prepare(void *ctx, const struct steward_message *msg, int64_t now_
 {
     struct instance *in = ctx;
     struct guard g;
-
     if (!guard_enter(&g, in, "prepare")) {
         snprintf(why, why_len, "the gateway is not running");
         return E_BUSY;
@@ -83,7 +81,6 @@ static void on_judge(void *ctx, const struct steward_message *msg,
     struct instance *in = ctx;
     struct steward_verdict first = *out;
     struct guard g;
-
     if (!in->gateway->judge || !guard_enter(&g, in, "judge"))
         return;
     in->gateway->judge(in->gateway_ctx, msg, res, out);
@@ -102,7 +99,6 @@ static int on_hook(void *ctx, const struct steward_hook *hook)
 {
     struct instance *in = ctx;
     struct guard g;
-
     if (!guard_enter(&g, in, "hook"))
         return 503;
     int status = in->gateway->hook(in->gateway_ctx, hook);
@@ -114,7 +110,6 @@ static bool on_verify(void *ctx, const struct steward_hook *hook)
 {
     struct instance *in = ctx;
     struct guard g;
-
     if (!guard_enter(&g, in, "verify"))
         return false;
     bool ok = in->gateway->verify(in->gateway_ctx, hook);
@@ -141,7 +136,7 @@ int gateway_register(struct instance *in, const struct steward_gateway_ops *ops,
                                     STEWARD_HAS(ops, verify) && ops->verify ? on_verify : NULL,
                                 .ctx = in};
     int rc = in->plugins->opts.outbox ? outbox_register(in->plugins->opts.outbox, &gw) : 0;
-    if (rc)
+    if (rc < 0)
         in->gateway = NULL;
     return rc;
 }
@@ -157,7 +152,6 @@ void gateway_receipt(struct instance *in, const struct steward_receipt *r)
 {
     struct steward_receipt c = {0};
     bool bad = false;
-
     memcpy(&c, r, r->struct_size < sizeof(c) ? r->struct_size : sizeof(c));
     c.key = guard_text(in, c.key, 128, "receipt: key", &bad);
     c.state = guard_text(in, c.state, 16, "receipt: state", &bad);
@@ -188,7 +182,6 @@ void gateway_inbound(struct instance *in, const char *id, const char *from, cons
                                .reply_to_key =
                                    guard_text(in, reply_to_key, 128, "inbound: reply_to_key", &bad),
                                .at = at};
-
     if (!bad && (!m.id || !*m.id || !m.from || !*m.from || !m.text)) {
         guard_fault(in, "inbound: id, from and text are needed");
         bad = true;

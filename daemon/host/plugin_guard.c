@@ -28,7 +28,6 @@ void guard_leave(struct guard *g)
 {
     struct instance *in = g->in;
     int64_t took = clock_mono_us() - g->began;
-
     if (took > in->longest_us)
         in->longest_us = took;
     if (took < SLOW_US)
@@ -44,7 +43,6 @@ void guard_fault(struct instance *in, const char *fmt, ...)
 {
     char text[256];
     va_list ap;
-
     va_start(ap, fmt);
     vsnprintf(text, sizeof(text), fmt, ap);
     va_end(ap);

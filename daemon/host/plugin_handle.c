@@ -53,7 +53,6 @@ static struct steward_handle *handle_new(struct instance *in, enum handle_kind k
                                          const void *site)
 {
     struct steward_handle *h = xcalloc(1, sizeof(*h));
-
     h->self = h;
     h->in = in;
     h->kind = kind;
@@ -72,7 +71,6 @@ static struct steward_handle *handle_check(struct steward_handle *h, enum handle
                                            const char *what)
 {
     struct steward_handle *found = NULL;
-
     HASH_FIND_PTR(live, &h, found);
     if (found && !found->gone && found->kind == kind)
         return found;
@@ -86,7 +84,6 @@ static struct steward_handle *handle_check(struct steward_handle *h, enum handle
 static void handle_delete(void *arg)
 {
     struct steward_handle *h = arg;
-
     HASH_DEL(live, h);
     loop_timer_free(&h->timer);
     conn_free(&h->conn);
@@ -114,7 +111,6 @@ static void on_timer(void *arg)
 {
     struct steward_handle *h = arg;
     struct guard g;
-
     if (h->gone || !guard_enter(&g, h->in, "timer"))
         return;
     h->fn(h->ctx);
@@ -125,7 +121,6 @@ struct steward_handle *handle_timer_new(struct instance *in, void (*fn)(void *),
                                         const void *site)
 {
     struct steward_handle *h = handle_new(in, HANDLE_TIMER, ctx, site);
-
     h->fn = fn;
     h->timer = loop_timer_new(in->plugins->opts.loop, on_timer, h);
     return h;
@@ -133,13 +128,15 @@ struct steward_handle *handle_timer_new(struct instance *in, void (*fn)(void *),
 
 void handle_timer_arm(struct steward_handle *h, int64_t ms)
 {
-    if ((h = handle_check(h, HANDLE_TIMER, "timer_arm")))
+    h = handle_check(h, HANDLE_TIMER, "timer_arm");
+    if (h)
         loop_timer_arm(h->timer, ms < 0 ? 0 : ms > TIMER_MAX_MS ? TIMER_MAX_MS : ms);
 }
 
 void handle_timer_disarm(struct steward_handle *h)
 {
-    if ((h = handle_check(h, HANDLE_TIMER, "timer_disarm")))
+    h = handle_check(h, HANDLE_TIMER, "timer_disarm");
+    if (h)
         loop_timer_disarm(h->timer);
 }
 
@@ -150,7 +147,6 @@ static size_t call_stream(struct steward_handle *h, enum steward_stream_event ev
 {
     struct guard g;
     size_t used;
-
     if (h->gone || !guard_enter(&g, h->in, "stream"))
         return len;
     used = h->cb(h->ctx, ev, data, len);
@@ -166,7 +162,6 @@ static void stream_down(struct steward_handle *h, const char *why)
 {
     struct instance *in = h->in;
     struct guard g;
-
     if (h->gone)
         return;
     handle_end(h);
@@ -179,7 +174,6 @@ static void stream_down(struct steward_handle *h, const char *why)
 static size_t on_conn(struct conn *c, enum conn_event ev, const char *data, size_t len, void *arg)
 {
     struct steward_handle *h = arg;
-
     if (h->gone)
         return len;
     if (ev == CONN_DATA)
@@ -196,7 +190,6 @@ static size_t on_conn(struct conn *c, enum conn_event ev, const char *data, size
 static void never_up(void *arg)
 {
     struct steward_handle *h = arg;
-
     stream_down(h, h->error);
 }
 
@@ -214,7 +207,6 @@ static bool read_opts(struct instance *in, const struct steward_stream_opts *fro
 {
     bool bad = false;
     size_t n = from->struct_size < sizeof(*o) ? from->struct_size : sizeof(*o);
-
     *o = (struct steward_stream_opts){0};
     memcpy(o, from, n);
     o->host = guard_text(in, o->host, 255, "stream_open: host", &bad);
@@ -230,7 +222,6 @@ struct steward_handle *handle_stream_open(struct instance *in,
     struct conn_opts co = {.raw = true, .out_max = STREAM_OUT_MAX};
     struct steward_stream_opts o;
     struct errmsg why;
-
     h->cb = cb;
     if (!read_opts(in, opts, &o))
         return stream_fail(h, "host or port is missing");
@@ -260,7 +251,6 @@ bool handle_stream_write(struct steward_handle *h, const void *data, size_t len)
 void handle_release(struct steward_handle **hp)
 {
     struct steward_handle *h = *hp, *found = NULL;
-
     *hp = NULL;
     if (!h)
         return;
@@ -277,7 +267,6 @@ static void run_post(void *arg)
 {
     struct post *p = arg;
     struct guard g;
-
     pthread_mutex_lock(&p->in->posts_lock);
     DL_DELETE(p->in->posts, p);
     pthread_mutex_unlock(&p->in->posts_lock);
@@ -291,7 +280,6 @@ static void run_post(void *arg)
 void handle_post(struct instance *in, void (*fn)(void *), void *ctx)
 {
     struct post *p = xcalloc(1, sizeof(*p));
-
     p->in = in;
     p->fn = fn;
     p->ctx = ctx;
@@ -304,7 +292,6 @@ void handle_post(struct instance *in, void (*fn)(void *), void *ctx)
 void handle_drop_posts(struct instance *in)
 {
     struct post *p, *next;
-
     DL_FOREACH_SAFE (in->posts, p, next) {
         DL_DELETE(in->posts, p);
         free(p);
@@ -316,7 +303,6 @@ void handle_drop_posts(struct instance *in)
 void handle_revoke_all(struct instance *in)
 {
     static const char *const kinds[] = {[HANDLE_TIMER] = "timer", [HANDLE_STREAM] = "stream"};
-
     while (in->handles) {
         struct steward_handle *h = in->handles;
         Dl_info at;

@@ -25,7 +25,6 @@ static int module_folder(const struct site *site, char out[PATH_MAX], struct err
 {
     char exe[PATH_MAX - 32];
     char beside[PATH_MAX];
-
     if (site->plugins.path) {
         text_copy(beside, sizeof(beside), site->plugins.path);
     } else {
@@ -45,7 +44,6 @@ static int module_folder(const struct site *site, char out[PATH_MAX], struct err
 static int check_owner(const char *path, struct errmsg *why)
 {
     struct stat st;
-
     if (stat(path, &st) != 0)
         return errmsg_set(why, E_IO, "%s: %s", path, strerror(errno));
     if (st.st_uid != 0 && st.st_uid != geteuid())
@@ -63,7 +61,6 @@ static int check_file(const char *folder, const char *file, char real[PATH_MAX],
 {
     char path[PATH_MAX];
     size_t n = strlen(folder);
-
     if ((size_t)snprintf(path, sizeof(path), "%s/%s.so", folder, file) >= sizeof(path))
         return errmsg_set(why, E_INVALID, "plugins.path is too long");
     if (!realpath(path, real))
@@ -71,7 +68,7 @@ static int check_file(const char *folder, const char *file, char real[PATH_MAX],
     if (strncmp(real, folder, n) != 0 || real[n] != '/')
         return errmsg_set(why, E_DENIED, "%s leads out of %s", path, folder);
     int rc = check_owner(folder, why);
-    return rc ? rc : check_owner(real, why);
+    return rc < 0 ? rc : check_owner(real, why);
 }
 
 /* The first four fields may be read whatever the version. */
@@ -116,7 +113,6 @@ const struct steward_plugin *plugin_module_open(const struct site *site, const c
                                                 struct errmsg *why)
 {
     char folder[PATH_MAX], path[PATH_MAX];
-
     if (!is_module_name(module)) {
         errmsg_set(why, E_INVALID, "'%.64s' is no name of a plugin", module);
         return NULL;

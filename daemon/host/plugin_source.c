@@ -17,7 +17,6 @@ static int on_action(void *ctx, const struct steward_action *action)
 {
     struct instance *in = ctx;
     struct guard g;
-
     if (!in->cti || !in->cti->action)
         return E_UNSUPPORTED;
     if (!guard_enter(&g, in, "action"))
@@ -85,7 +84,6 @@ void source_emit(struct instance *in, const struct steward_cti_event *ev)
     struct steward_cti_event c = {0};
     struct errmsg why;
     bool bad = false;
-
     memcpy(&c, ev, ev->struct_size < sizeof(c) ? ev->struct_size : sizeof(c));
     c.struct_size = sizeof(c);
     for (size_t i = 0; i < ARRAY_LEN(event_texts); i++) {
@@ -108,7 +106,6 @@ void source_state(struct instance *in, enum steward_source_state state, uint32_t
                   const char *error)
 {
     bool bad = false;
-
     error = guard_text(in, error, 250, "cti_state: error", &bad);
     if (state > STEWARD_SOURCE_UP || (can & ~CAN_ALL)) {
         guard_fault(in, "cti_state: state %d, can %x", (int)state, can);
@@ -131,7 +128,6 @@ void source_resync(struct instance *in, bool begin)
 void source_alive(struct instance *in, const char *call)
 {
     bool bad = false;
-
     call = guard_text(in, call, 128, "cti_alive: call", &bad);
     if (call && *call && in->source)
         telephony_alive(in->source, call);
@@ -141,7 +137,6 @@ void source_action_done(struct instance *in, uint64_t token, bool ok, const char
                         const char *text)
 {
     bool bad = false;
-
     code = guard_text(in, code, 64, "action_done: code", &bad);
     text = guard_text(in, text, 250, "action_done: text", &bad);
     if (in->source)

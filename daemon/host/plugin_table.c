@@ -27,7 +27,6 @@ static void host_log(const struct steward_host *self, enum steward_log_level lev
     static const enum log_level levels[] = {LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR};
     char text[2048];
     va_list ap;
-
     va_start(ap, fmt);
     vsnprintf(text, sizeof(text), fmt, ap);
     va_end(ap);
@@ -72,7 +71,6 @@ static bool is_counter_name(const char *s)
 static void host_count(const struct steward_host *self, const char *name, uint64_t add)
 {
     struct instance *in = instance_of(self);
-
     if (!guard_thread(in, "count"))
         return;
     for (size_t i = 0; i < in->n_counters; i++) {
@@ -181,7 +179,6 @@ static const char *host_receipt_url(const struct steward_host *self)
     bool any = !*host || strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0;
     bool v6 = strchr(host, ':') && !any;
     bool tls = site->listen.tls.certificate && conf_texts_has(&site->listen.tls.ports, "http");
-
     if (site->site.public_url)
         snprintf(in->receipt_url, sizeof(in->receipt_url), "%s/hooks/%s/receipt",
                  site->site.public_url, in->name);
@@ -201,7 +198,6 @@ static void host_md5(const void *data, size_t len, char out[33])
 {
     unsigned char digest[EVP_MAX_MD_SIZE];
     unsigned n = 0;
-
     memset(digest, 0, sizeof(digest));
     EVP_Digest(data, len, digest, &n, EVP_md5(), NULL);
     hex_encode(digest, 16, out);
@@ -227,7 +223,6 @@ static int host_base64_decode(const char *text, void *out, size_t cap)
 static void host_stopped(const struct steward_host *self)
 {
     struct instance *in = instance_of(self);
-
     if (guard_thread(in, "stopped"))
         instance_stopped(in);
 }

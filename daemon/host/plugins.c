@@ -46,7 +46,6 @@ void instance_set_state(struct instance *in, enum instance_state state, const ch
 static struct instance *instance_new(struct plugins *p, const struct site_instance *si)
 {
     struct instance *in = xcalloc(1, sizeof(*in)), **last = &p->instances;
-
     in->plugins = p;
     text_copy(in->name, sizeof(in->name), si->name);
     text_copy(in->module, sizeof(in->module), si->plugin);
@@ -64,7 +63,6 @@ static struct instance *instance_new(struct plugins *p, const struct site_instan
 static struct instance *instance_find(struct plugins *p, const char *name)
 {
     struct instance *in = p->instances;
-
     while (in && strcmp(in->name, name) != 0)
         in = in->next;
     return in;
@@ -76,7 +74,6 @@ static const struct conf_node *blamed_node(const struct site_instance *si, const
     static const char *const forms[] = {"", "_file", "_env"};
     int n = (int)strspn(why, "abcdefghijklmnopqrstuvwxyz0123456789_");
     char key[80];
-
     for (size_t i = 0; n && why[n] == ':' && i < ARRAY_LEN(forms); i++) {
         snprintf(key, sizeof(key), "%.*s%s", n, why, forms[i]);
         const struct conf_node *node = conf_node_get(si->node, key);
@@ -91,7 +88,6 @@ static int check_conf(const struct steward_plugin *plugin, const struct steward_
                       struct conf_faults *faults)
 {
     char why[256] = "";
-
     if (!plugin->check || plugin->check(host, conf, why, sizeof(why)) >= 0)
         return 0;
     why[sizeof(why) - 1] = 0;
@@ -106,7 +102,6 @@ static int open_instance(struct plugins *p, struct site *site, struct instance *
                          struct conf_faults *faults)
 {
     struct errmsg why;
-
     *conf = NULL;
     in->plugin = plugin_module_open(site, in->module, &why);
     if (!in->plugin) {
@@ -126,7 +121,6 @@ static int open_instance(struct plugins *p, struct site *site, struct instance *
 static void instance_init(struct instance *in)
 {
     struct guard g;
-
     instance_set_state(in, INSTANCE_LOADED, NULL);
     if (!guard_enter(&g, in, "init"))
         return;
@@ -150,7 +144,6 @@ static void instance_start(struct instance *in)
 {
     struct guard g;
     int rc = 0;
-
     if (in->state != INSTANCE_LOADED)
         return;
     instance_set_state(in, INSTANCE_RUNNING, NULL);
@@ -173,7 +166,6 @@ static void load_instance(struct plugins *p, struct site *site, struct instance 
                           const struct site_instance *si, struct conf_faults *faults)
 {
     struct steward_conf *conf;
-
     in->wanted = true;
     forget_parks(in);
     if (open_instance(p, site, in, si, &conf, faults)) {
@@ -194,7 +186,6 @@ static void load_instance(struct plugins *p, struct site *site, struct instance 
 static void end_park(void *arg)
 {
     struct instance *in = arg;
-
     if (in->state == INSTANCE_PARKED && in->initialised) {
         in->initialised = false;
         if (in->plugin->fini)
@@ -212,7 +203,6 @@ static int64_t rest_of(const struct plugins *p)
 static void try_again(void *arg)
 {
     struct instance *in = arg;
-
     in->retry_at = 0;
     if (in->state != INSTANCE_PARKED || !in->wanted || in->plugins->stopping)
         return;
@@ -227,7 +217,6 @@ static void try_again(void *arg)
 static int64_t next_rest(struct instance *in)
 {
     int64_t ms = rest_of(in->plugins);
-
     if (clock_mono_us() / 1000 - in->started_ms > WELL * ms)
         in->parks = 0;
     if (in->parks >= RESTS)
@@ -250,7 +239,6 @@ void instance_park(struct instance *in, const char *why)
 {
     char text[256];
     int64_t rest = next_rest(in);
-
     snprintf(text, sizeof(text), "parked after repeated faults (%s): %.160s",
              rest ? "it is tried again" : "a reload tries it again", why);
     log_error(&in->log, "%s", text);
@@ -283,7 +271,6 @@ static void all_stopped(struct plugins *p)
 static void finish(struct instance *in)
 {
     struct guard g;
-
     loop_timer_free(&in->deadline);
     gateway_unregister(in);
     source_unregister(in);
@@ -312,7 +299,6 @@ static void end_stop(struct instance *in)
 static void stop_later(void *arg)
 {
     struct instance *in = arg;
-
     if (in->state == INSTANCE_STOPPING)
         end_stop(in);
 }
@@ -329,14 +315,12 @@ void instance_stopped(struct instance *in)
 static void past_deadline(void *arg)
 {
     struct instance *in = arg;
-
     stop_later(in);
 }
 
 static void instance_stop(struct instance *in)
 {
     struct guard g;
-
     if (in->state == INSTANCE_STOPPING)
         return;
     forget_parks(in);
@@ -364,7 +348,6 @@ static void instance_stop(struct instance *in)
 struct plugins *plugins_new(const struct plugins_opts *opts)
 {
     struct plugins *p = xcalloc(1, sizeof(*p));
-
     p->opts = *opts;
     p->site = site_ref(opts->site);
     p->thread = pthread_self();
@@ -392,7 +375,6 @@ static void reload_running(struct instance *in, struct steward_conf *conf,
     char why[256] = "";
     struct guard g;
     int rc = 0;
-
     if (plugin_conf_same(in->conf, conf)) {
         plugin_conf_free(&conf);
         return;
@@ -424,7 +406,6 @@ static void reload_one(struct plugins *p, struct site *site, const struct site_i
 {
     struct instance *in = instance_find(p, si->name);
     struct steward_conf *conf;
-
     if (!in)
         in = instance_new(p, si);
     in->wanted = true;
@@ -449,7 +430,6 @@ static void reload_one(struct plugins *p, struct site *site, const struct site_i
 void plugins_reload(struct plugins *p, struct site *site, struct conf_faults *faults)
 {
     struct site *old = p->site;
-
     p->site = site_ref(site);
     for (struct instance *in = p->instances; in; in = in->next)
         in->wanted = false;
@@ -477,7 +457,6 @@ void plugins_stop(struct plugins *p, loop_cb *done, void *ctx)
 static void quiet_now(void *arg)
 {
     struct plugins *p = arg;
-
     loop_stop(p->opts.loop);
 }
 
@@ -492,7 +471,6 @@ void plugins_quiet(struct plugins *p)
 void plugins_free(struct plugins **pp)
 {
     struct plugins *p = *pp;
-
     if (!p)
         return;
     while (p->instances) {
@@ -519,7 +497,6 @@ void plugins_check(struct site *site, struct conf_faults *faults)
 {
     struct plugins_opts opts = {.site = site};
     struct plugins *p = plugins_new(&opts);
-
     for (size_t i = 0; i < site->instances_n; i++) {
         struct instance *in = instance_new(p, &site->instances[i]);
         struct steward_conf *conf;
@@ -534,7 +511,6 @@ void plugins_check(struct site *site, struct conf_faults *faults)
 void plugins_write_json(void *ctx, struct jw *w)
 {
     struct plugins *p = ctx;
-
     for (struct instance *in = p->instances; in; in = in->next) {
         if (!in->wanted && in->state == INSTANCE_STOPPED)
             continue;
@@ -560,7 +536,6 @@ void plugins_write_checks(void *ctx, struct checks_out *out)
 {
     struct plugins *p = ctx;
     char name[80], detail[300];
-
     for (struct instance *in = p->instances; in; in = in->next) {
         bool bad = in->state == INSTANCE_FAILED || in->state == INSTANCE_PARKED;
         if (!in->wanted)
@@ -575,7 +550,6 @@ void plugins_write_metrics(void *ctx, struct metrics_out *out)
 {
     struct plugins *p = ctx;
     char name[160];
-
     for (struct instance *in = p->instances; in; in = in->next) {
         metrics_int(out, "steward_plugin_up", METRIC_GAUGE, "1: the instance runs.",
                     in->state == INSTANCE_RUNNING, "instance", in->name);

@@ -196,10 +196,9 @@ void hub_publish(struct hub *h, const struct hub_event *event)
     if (h->asked)
         keep(h, &ev);
     h->publishing++;
-    DL_FOREACH (h->subs, s) {
+    DL_FOREACH (h->subs, s)
         if (s->cb)
             s->cb(s->ctx, &ev);
-    }
     if (--h->publishing == 0 && h->dead_subs)
         sweep(h);
 }

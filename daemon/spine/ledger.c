@@ -84,9 +84,8 @@ static bool take(struct ledger *l)
             continue;
         }
         struct timespec until = in_ms(LEDGER_PROBE_MS);
-        if (pthread_cond_timedwait(&l->cond, &l->mutex, &until) == ETIMEDOUT) {
+        if (pthread_cond_timedwait(&l->cond, &l->mutex, &until) == ETIMEDOUT)
             break;
-        }
     }
     DL_CONCAT(r->todo, l->queue);
     l->queue = NULL;
@@ -100,15 +99,13 @@ static void set_health(struct ledger *l, int rc, const struct errmsg *why)
 {
     pthread_mutex_lock(&l->mutex);
     l->unhealthy = rc < 0;
-    if (rc < 0) {
+    if (rc < 0)
         l->trouble = *why;
-    }
     pthread_mutex_unlock(&l->mutex);
-    if (rc < 0) {
+    if (rc < 0)
         log_complain(&l->complaint, NULL, "ledger: the store takes nothing: %s", why->text);
-    } else {
+    else
         log_recovered(&l->complaint, NULL, "ledger: the store");
-    }
 }
 
 static void count_round(struct ledger_stats *s, const struct round *round)
@@ -137,13 +134,11 @@ static void hand_over(struct ledger *l, const struct round *round)
     l->stats.commands += commands;
     l->stats.refused += refused;
     bool first = !l->outcomes;
-    if (round->out) {
+    if (round->out)
         DL_APPEND(l->outcomes, round->out);
-    }
     pthread_mutex_unlock(&l->mutex);
-    if (round->out && first && write(l->wake_fd, &one, sizeof(one)) < 0) {
+    if (round->out && first && write(l->wake_fd, &one, sizeof(one)) < 0)
         log_error(NULL, "ledger: cannot wake the loop: %s", strerror(errno));
-    }
 }
 
 static void one_round(struct ledger *l)
@@ -156,9 +151,8 @@ static void one_round(struct ledger *l)
     }
     struct round round;
     runner_round(&l->runner, &round);
-    if (round.committed || round.rc != E_CONSTRAINT) {
+    if (round.committed || round.rc != E_CONSTRAINT)
         set_health(l, round.rc, &round.why);
-    }
     hand_over(l, &round);
     if (round.committed)
         db_tidy(l->runner.db);
@@ -167,9 +161,8 @@ static void one_round(struct ledger *l)
 static void *ledger_main(void *arg)
 {
     struct ledger *l = arg;
-    while (take(l)) {
+    while (take(l))
         one_round(l);
-    }
     return NULL;
 }
 
@@ -181,9 +174,8 @@ static void press(struct ledger *l)
         l->pressed ? l->waiting * 4 >= l->opts.queue_max : l->waiting * 4 > l->opts.queue_max * 3;
     if (full != l->pressed) {
         l->pressed = full;
-        if (l->opts.pressure) {
+        if (l->opts.pressure)
             l->opts.pressure(l->opts.ctx, full);
-        }
     }
 }
 
@@ -191,9 +183,8 @@ static void release_effects(struct effect *e, size_t n)
 {
     for (; n > 0; n--, e++) {
         e->fn(e->ctx, e->arg);
-        if (e->free_arg) {
+        if (e->free_arg)
             e->free_arg(e->arg);
-        }
     }
 }
 
@@ -201,13 +192,11 @@ static void deliver_entry(struct ledger *l, struct entry *e, struct effect *effe
 {
     release_effects(effects + e->effects_from, e->effects_to - e->effects_from);
     struct errmsg why = {{0}};
-    if (e->rc < 0) {
+    if (e->rc < 0)
         errmsg_set(&why, e->rc, "%s", e->why ? e->why : err_name(e->rc));
-    }
     l->waiting--;
-    if (e->cmd.done) {
+    if (e->cmd.done)
         e->cmd.done(e->cmd.arg, e->rc, &why);
-    }
     free(e->why);
     free(e);
 }
@@ -215,9 +204,8 @@ static void deliver_entry(struct ledger *l, struct entry *e, struct effect *effe
 static void deliver(struct ledger *l, struct outcome *o)
 {
     struct entry *e, *tmp;
-    DL_FOREACH_SAFE (o->entries, e, tmp) {
+    DL_FOREACH_SAFE (o->entries, e, tmp)
         deliver_entry(l, e, o->effects);
-    }
     release_effects(o->effects + o->hooks_from, o->effects_n - o->hooks_from);
     free(o->effects);
     free(o);
@@ -230,9 +218,8 @@ static bool drain(struct ledger *l)
     struct outcome *o, *tmp, *all = l->outcomes;
     l->outcomes = NULL;
     pthread_mutex_unlock(&l->mutex);
-    DL_FOREACH_SAFE (all, o, tmp) {
+    DL_FOREACH_SAFE (all, o, tmp)
         deliver(l, o);
-    }
     press(l);
     return all != NULL;
 }
@@ -240,25 +227,22 @@ static bool drain(struct ledger *l)
 static void wake_cb(evutil_socket_t fd, short what, void *arg)
 {
     uint64_t count;
-    if (read((int)fd, &count, sizeof(count)) == (ssize_t)sizeof(count)) {
+    if (read((int)fd, &count, sizeof(count)) == (ssize_t)sizeof(count))
         drain(arg);
-    }
 }
 
 int ledger_submit(struct ledger *l, const struct ledger_cmd *cmd)
 {
     assert(loop_is_mine(l->opts.loop));
-    if (!cmd->insist && l->waiting >= l->opts.queue_max) {
+    if (!cmd->insist && l->waiting >= l->opts.queue_max)
         return E_BUSY;
-    }
     struct entry *e = xcalloc(1, sizeof(*e));
     e->cmd = *cmd;
     pthread_mutex_lock(&l->mutex);
     bool first = !l->queue;
     DL_APPEND(l->queue, e);
-    if (first) {
+    if (first)
         pthread_cond_signal(&l->cond);
-    }
     pthread_mutex_unlock(&l->mutex);
     l->waiting++;
     press(l);
@@ -276,9 +260,8 @@ bool ledger_healthy(struct ledger *l, struct errmsg *why)
 {
     pthread_mutex_lock(&l->mutex);
     bool healthy = !l->unhealthy;
-    if (!healthy && why) {
+    if (!healthy && why)
         *why = l->trouble;
-    }
     pthread_mutex_unlock(&l->mutex);
     return healthy;
 }
@@ -300,9 +283,8 @@ struct db *ledger_startup_db(struct ledger *l)
 {
     if (!l->startup) {
         struct errmsg why;
-        if (db_open(l->opts.driver, l->where, DB_READER, &l->startup, &why) < 0) {
+        if (db_open(l->opts.driver, l->where, DB_READER, &l->startup, &why) < 0)
             log_error(NULL, "ledger: %s", why.text);
-        }
     }
     return l->startup;
 }
@@ -317,9 +299,8 @@ static int start_thread(struct ledger *l)
     pthread_sigmask(SIG_SETMASK, &all, &before);
     int rc = pthread_create(&l->thread, NULL, ledger_main, l);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (rc == 0) {
+    if (rc == 0)
         pthread_setname_np(l->thread, "ledger");
-    }
     return rc;
 }
 
@@ -335,9 +316,8 @@ static void init_locks(struct ledger *l)
 
 static void destroy(struct ledger *l)
 {
-    if (l->startup) {
+    if (l->startup)
         db_close(&l->startup);
-    }
     runner_deinit(&l->runner); /* last: who writes puts the log into the database as it closes */
     loop_fd_free(&l->wake);
     close(l->wake_fd);
@@ -350,9 +330,8 @@ static void destroy(struct ledger *l)
 struct ledger *ledger_new(const struct ledger_opts *opts, struct errmsg *why)
 {
     struct db *db = NULL;
-    if (db_open(opts->driver, opts->where, DB_WRITER, &db, why) < 0) {
+    if (db_open(opts->driver, opts->where, DB_WRITER, &db, why) < 0)
         return NULL;
-    }
     struct ledger *l = xcalloc(1, sizeof(*l));
     l->opts = *opts;
     l->opts.queue_max = opts->queue_max ? opts->queue_max : QUEUE_MAX_DEFAULT;
@@ -380,17 +359,15 @@ static void finish(struct ledger *l)
             one_round(l);
         }
     }
-    if (l->queue || l->runner.todo) {
+    if (l->queue || l->runner.todo)
         log_error(NULL, "ledger: commands were still coming while stopping; the rest is dropped");
-    }
 }
 
 void ledger_free(struct ledger **lp)
 {
     struct ledger *l = *lp;
-    if (!l) {
+    if (!l)
         return;
-    }
     readers_free(&l->readers);
     pthread_mutex_lock(&l->mutex);
     l->stopping = true;

@@ -50,11 +50,9 @@ void ledger_effect(struct ledger_tx *tx, void (*fn)(void *ctx, void *arg), void 
 void ledger_before_commit(struct ledger_tx *tx, int (*fn)(struct ledger_tx *tx, void *ctx),
                           void *ctx)
 {
-    for (size_t i = 0; i < tx->hooks_n; i++) {
-        if (tx->hooks[i].fn == fn && tx->hooks[i].ctx == ctx) {
+    for (size_t i = 0; i < tx->hooks_n; i++)
+        if (tx->hooks[i].fn == fn && tx->hooks[i].ctx == ctx)
             return;
-        }
-    }
     if (tx->hooks_n == tx->hooks_cap) {
         tx->hooks_cap = tx->hooks_cap ? tx->hooks_cap * 2 : 8;
         tx->hooks = xrealloc(tx->hooks, tx->hooks_cap * sizeof(*tx->hooks));
@@ -64,11 +62,9 @@ void ledger_before_commit(struct ledger_tx *tx, int (*fn)(struct ledger_tx *tx, 
 
 static void drop_effects(struct ledger_tx *tx, size_t from)
 {
-    for (size_t i = from; i < tx->effects_n; i++) {
-        if (tx->effects[i].free_arg) {
+    for (size_t i = from; i < tx->effects_n; i++)
+        if (tx->effects[i].free_arg)
             tx->effects[i].free_arg(tx->effects[i].arg);
-        }
-    }
     tx->effects_n = from;
 }
 
@@ -89,16 +85,14 @@ int ledger_part_begin(struct ledger_tx *tx)
 
 int ledger_part_end(struct ledger_tx *tx, int rc)
 {
-    if (!db_in_transaction(tx->db) || store_failed(rc)) {
+    if (!db_in_transaction(tx->db) || store_failed(rc))
         return rc < 0 ? rc : E_IO;
-    }
     if (!tx->careful) {
         tx->part_failed = rc < 0;
         return rc < 0 ? rc : 0;
     }
-    if (rc >= 0) {
+    if (rc >= 0)
         return db_release(tx->db);
-    }
     drop_effects(tx, tx->part_effects);
     tx->hooks_n = tx->part_hooks;
     db_rollback_to(tx->db);
@@ -129,24 +123,20 @@ static int run_entry(struct runner *r, struct entry *e)
     tx->why.text[0] = 0;
     tx->now = clock_now_ms();
     int rc = e->cmd.whole ? 0 : db_savepoint(r->db);
-    if (rc < 0) {
+    if (rc < 0)
         return rc;
-    }
     rc = e->cmd.run(tx, e->cmd.arg);
-    if (!db_in_transaction(r->db)) {
+    if (!db_in_transaction(r->db))
         return rc < 0 && store_failed(rc) ? rc : E_IO;
-    }
     if (rc >= 0) {
         e->effects_to = tx->effects_n;
         return e->cmd.whole ? 0 : db_release(r->db);
     }
-    if (e->cmd.whole || tx->part_failed) {
+    if (e->cmd.whole || tx->part_failed)
         return rc;
-    }
     bool insists = e->cmd.insist && (rc == E_BUSY || rc == E_IO);
-    if (insists || (rc == E_FATAL && db_last_class(r->db) == DB_FATAL)) {
+    if (insists || (rc == E_FATAL && db_last_class(r->db) == DB_FATAL))
         return rc;
-    }
     entry_refuse(e, rc, tx->why.text);
     drop_effects(tx, e->effects_from);
     tx->hooks_n = hooks;
@@ -160,9 +150,8 @@ static int run_hooks(struct runner *r)
 {
     for (size_t i = 0; i < r->tx.hooks_n; i++) { /* a hook may ask for another */
         int rc = r->tx.hooks[i].fn(&r->tx, r->tx.hooks[i].ctx);
-        if (rc < 0 || !db_in_transaction(r->db)) {
+        if (rc < 0 || !db_in_transaction(r->db))
             return rc < 0 ? rc : E_IO;
-        }
     }
     return 0;
 }
@@ -178,16 +167,14 @@ static int run_batch(struct runner *r, int *n, size_t *hooks_from, int64_t start
     int rc = db_begin(r->db);
     struct entry *e;
     DL_FOREACH (r->todo, e) {
-        if (rc < 0 || *n >= r->limit || (*n > 0 && clock_mono_us() - start >= LEDGER_BATCH_US)) {
+        if (rc < 0 || *n >= r->limit || (*n > 0 && clock_mono_us() - start >= LEDGER_BATCH_US))
             break;
-        }
         ++*n;
         rc = run_entry(r, e);
     }
     *hooks_from = r->tx.effects_n;
-    if (rc == 0) {
+    if (rc == 0)
         rc = run_hooks(r);
-    }
     return rc < 0 ? rc : db_commit(r->db);
 }
 
@@ -212,9 +199,8 @@ static void round_done(struct runner *r, int n, size_t hooks_from, struct round 
     out->out = outcome_new(r);
     out->out->hooks_from = hooks_from;
     out->committed = true;
-    while (n-- > 0) {
+    while (n-- > 0)
         move_entry(r, r->todo, out->out);
-    }
     r->failures = 0;
     r->limit = r->limit * 2 < LEDGER_BATCH_MAX ? r->limit * 2 : LEDGER_BATCH_MAX;
 }
@@ -236,9 +222,8 @@ static void give_up(struct runner *r, int rc, int n, struct round *out)
         bool head = index == 0, ran = index++ < n;
         bool answer = e->cmd.insist ? all && r->stopping
                                     : all || (tired && head) || (ran && rc == E_UNCERTAIN);
-        if (!answer && !(head && own_fault)) {
+        if (!answer && !(head && own_fault))
             continue;
-        }
         out->out = out->out ? out->out : outcome_new(r);
         entry_refuse(e, e->cmd.insist && !own_fault ? E_CANCELLED : rc, out->why.text);
         move_entry(r, e, out->out);
@@ -251,9 +236,8 @@ static void undo_batch(struct runner *r, int n)
     db_rollback(r->db);
     drop_effects(&r->tx, 0);
     struct entry *e = r->todo;
-    for (int i = 0; i < n; i++, e = e->next) {
+    for (int i = 0; i < n; i++, e = e->next)
         entry_forget(e);
-    }
 }
 
 static void round_failed(struct runner *r, int rc, int n, struct round *out)
@@ -281,11 +265,10 @@ void runner_round(struct runner *r, struct round *out)
         r->tx.careful = true;
         rc = run_batch(r, &n, &hooks_from, clock_mono_us());
     }
-    if (rc < 0) {
+    if (rc < 0)
         round_failed(r, rc, n, out);
-    } else {
+    else
         round_done(r, n, hooks_from, out);
-    }
     out->us = clock_mono_us() - start;
 }
 
@@ -296,9 +279,8 @@ int runner_probe(struct runner *r, struct errmsg *why)
         rc = db_run(
             db_query(r->db, "UPDATE migration SET applied_at = applied_at WHERE version = 1"));
     }
-    if (rc == 0) {
+    if (rc == 0)
         rc = db_commit(r->db);
-    }
     if (rc < 0) {
         errmsg_set(why, rc, "%s", db_last_error(r->db));
         db_rollback(r->db);
@@ -310,9 +292,8 @@ int runner_probe(struct runner *r, struct errmsg *why)
 
 int runner_backoff(const struct runner *r)
 {
-    if (r->failures < 2) {
+    if (r->failures < 2)
         return 0; /* the first repeat comes at once */
-    }
     int doublings = r->failures - 2 < 6 ? r->failures - 2 : 6;
     int ms = LEDGER_BACKOFF_MIN << doublings;
     return ms < LEDGER_BACKOFF_MAX ? ms : LEDGER_BACKOFF_MAX;

@@ -45,23 +45,20 @@ static void *local_open(void *ctx)
 static void local_close(void *arg)
 {
     struct local *local = arg;
-    if (local->db) {
+    if (local->db)
         db_close(&local->db);
-    }
     free(local);
 }
 
 static int local_ready(struct local *local)
 {
-    if (local->db) {
+    if (local->db)
         return 0;
-    }
     struct errmsg why = {{0}};
     struct readers *r = local->readers;
     int rc = db_open(r->driver, r->where, DB_READER, &local->db, &why);
-    if (rc < 0) {
+    if (rc < 0)
         log_error(NULL, "reader: %s", why.text);
-    }
     return rc;
 }
 
@@ -69,20 +66,17 @@ static void group_begin(void *arg)
 {
     struct local *local = arg;
     local->rc = local_ready(local);
-    if (local->rc == 0) {
+    if (local->rc == 0)
         local->rc = db_begin(local->db);
-    }
 }
 
 static void group_end(void *arg)
 {
     struct local *local = arg;
-    if (local->db && db_commit(local->db) < 0) {
+    if (local->db && db_commit(local->db) < 0)
         db_rollback(local->db);
-    }
-    if (local->db && (local->rc == E_IO || local->rc == E_FATAL)) {
+    if (local->db && (local->rc == E_IO || local->rc == E_FATAL))
         db_close(&local->db); /* a fresh connection next time */
-    }
 }
 
 static void reading_run(void *arg, void *local_arg)
@@ -90,22 +84,19 @@ static void reading_run(void *arg, void *local_arg)
     struct reading *job = arg;
     struct local *local = local_arg;
     job->rc = local->rc;
-    if (job->rc < 0) {
+    if (job->rc < 0)
         return;
-    }
     job->rc = job->job.run(local->db, job->job.arg);
-    if (job->rc == E_IO || job->rc == E_FATAL) {
+    if (job->rc == E_IO || job->rc == E_FATAL)
         local->rc = job->rc;
-    }
 }
 
 static void reading_done(void *arg)
 {
     struct reading *job = arg;
     DL_DELETE(job->readers->out, job);
-    if (job->job.done) {
+    if (job->job.done)
         job->job.done(job->job.arg, job->rc);
-    }
     pool_give(job, sizeof(*job));
 }
 
@@ -146,13 +137,11 @@ int readers_submit(struct readers *r, const struct ledger_read *read, bool urgen
 void readers_free(struct readers **rp)
 {
     struct readers *r = *rp;
-    if (!r) {
+    if (!r)
         return;
-    }
     worker_free(&r->worker); /* runs the rest, delivers nothing more: that is done here */
-    while (r->out) {
+    while (r->out)
         reading_done(r->out);
-    }
     free(r->where);
     free(r);
     *rp = NULL;

@@ -111,7 +111,6 @@ static void deliver_all(struct sender *s)
 static void on_wake(evutil_socket_t fd, short what, void *arg)
 {
     eventfd_t n;
-
     if (eventfd_read(fd, &n) == 0)
         deliver_all(arg);
 }
@@ -119,7 +118,6 @@ static void on_wake(evutil_socket_t fd, short what, void *arg)
 static void finish(struct transfer *t)
 {
     struct sender *s = t->sender;
-
     t->next = NULL;
     t->took_us = clock_mono_us() - t->started_us;
     pthread_mutex_lock(&s->lock);
@@ -156,7 +154,6 @@ static void refuse(struct transfer *t, const char *why)
 static size_t on_body(char *data, size_t size, size_t n, void *arg)
 {
     struct transfer *t = arg;
-
     if (t->in.len + n > SENDER_BODY_MAX) {
         buf_add(&t->in, data, SENDER_BODY_MAX - t->in.len);
         t->overlong = true;
@@ -169,7 +166,6 @@ static size_t on_body(char *data, size_t size, size_t n, void *arg)
 static curl_socket_t on_open(void *arg, curlsocktype purpose, struct curl_sockaddr *to)
 {
     struct transfer *t = arg;
-
     if (!t->allow_private && !netaddr_is_public(&to->addr)) {
         t->blocked = true;
         return CURL_SOCKET_BAD;
@@ -183,7 +179,6 @@ static const char *check_url(const struct transfer *t)
     CURLU *u = curl_url();
     char *scheme = NULL, *host = NULL, *user = NULL;
     const char *bad = NULL;
-
     if (curl_url_set(u, CURLUPART_URL, t->url, CURLU_NON_SUPPORT_SCHEME) != CURLUE_OK)
         bad = "the URL makes no sense";
     else if (curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK ||
@@ -240,7 +235,6 @@ static void start_transfer(void *arg)
     struct transfer *t = arg;
     struct sender *s = t->sender;
     const char *bad = t->bad_header ? "a header with a line end" : check_url(t);
-
     t->started_us = clock_mono_us();
     if (bad || s->ending) {
         refuse(t, bad ? bad : "the daemon stops");
@@ -264,7 +258,6 @@ static void read_outcome(struct transfer *t, CURLcode code)
 {
     long status = 0;
     curl_off_t after = 0;
-
     curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
     curl_easy_getinfo(t->easy, CURLINFO_RETRY_AFTER, &after);
     if (after > 0)
@@ -298,7 +291,6 @@ static void reap(struct lane *lane)
 {
     CURLMsg *m;
     int left;
-
     while ((m = curl_multi_info_read(lane->multi, &left))) {
         struct transfer *t;
         if (m->msg != CURLMSG_DONE)
@@ -314,7 +306,6 @@ static void on_fd(evutil_socket_t fd, short what, void *arg)
 {
     struct lane *lane = arg;
     int running, mask = 0;
-
     if (what & EV_READ)
         mask |= CURL_CSELECT_IN;
     if (what & EV_WRITE)
@@ -327,7 +318,6 @@ static void on_timer(void *arg)
 {
     struct lane *lane = arg;
     int running;
-
     curl_multi_socket_action(lane->multi, CURL_SOCKET_TIMEOUT, 0, &running);
     reap(lane);
 }
@@ -337,7 +327,6 @@ static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void 
     struct lane *lane = arg;
     struct loop_fd *w = watch;
     short ev = (short)((what & CURL_POLL_IN ? EV_READ : 0) | (what & CURL_POLL_OUT ? EV_WRITE : 0));
-
     if (w)
         loop_fd_free(&w);
     w = what == CURL_POLL_REMOVE ? NULL : loop_fd_new(lane->sender->inner, fd, ev, on_fd, lane);
@@ -348,7 +337,6 @@ static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void 
 static int watch_timer(CURLM *multi, long ms, void *arg)
 {
     struct lane *lane = arg;
-
     if (ms < 0)
         loop_timer_disarm(lane->timer);
     else
@@ -373,7 +361,6 @@ static void lane_init(struct lane *lane, struct sender *s)
 static void break_off(void *arg)
 {
     struct sender *s = arg;
-
     while (s->running) {
         struct transfer *t = s->running;
         text_copy(t->error, sizeof(t->error), "broken off: the daemon stops");
@@ -385,7 +372,6 @@ static void break_off(void *arg)
 static void begin_end(void *arg)
 {
     struct sender *s = arg;
-
     s->ending = true;
     s->grace = loop_timer_new(s->inner, break_off, s);
     loop_timer_arm(s->grace, s->grace_ms);
@@ -395,7 +381,6 @@ static void begin_end(void *arg)
 static void *thread_main(void *arg)
 {
     struct sender *s = arg;
-
     for (int i = 0; i < 2; i++)
         lane_init(&s->lanes[i], s);
     loop_run(s->inner);
@@ -418,7 +403,6 @@ struct sender *sender_new(struct loop *loop)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     struct sender *s = xcalloc(1, sizeof(*s));
-
     pthread_once(&once, init_curl);
     s->inner = loop_new();
     pthread_mutex_init(&s->lock, NULL);
@@ -435,7 +419,6 @@ struct sender *sender_new(struct loop *loop)
 void sender_submit(struct sender *s, const struct steward_request *req, sender_cb *cb, void *arg)
 {
     struct transfer *t = xcalloc(1, sizeof(*t));
-
     t->sender = s;
     t->cb = cb;
     t->arg = arg;
@@ -466,7 +449,6 @@ size_t sender_pending(const struct sender *s)
 void sender_free(struct sender **sp, int64_t grace_ms)
 {
     struct sender *s = *sp;
-
     if (!s)
         return;
     s->grace_ms = grace_ms;

@@ -47,9 +47,8 @@ int db_open(const struct db_driver *driver, const char *where, enum db_mode mode
 {
     void *conn = NULL;
     int rc = driver->open(where, mode, &conn, why);
-    if (rc < 0) {
+    if (rc < 0)
         return rc;
-    }
     struct db *db = xcalloc(1, sizeof(*db));
     db->driver = driver;
     db->conn = conn;
@@ -69,9 +68,8 @@ static void statement_free(struct db *db, struct db_q *q)
 {
     while (q) {
         struct db_q *next = q->twin;
-        if (q->stmt) {
+        if (q->stmt)
             db->driver->finalize(q->stmt);
-        }
         free(q);
         q = next;
     }
@@ -80,9 +78,8 @@ static void statement_free(struct db *db, struct db_q *q)
 void db_close(struct db **dbp)
 {
     struct db *db = *dbp;
-    if (!db) {
+    if (!db)
         return;
-    }
     struct db_q *q, *tmp;
     HASH_ITER (hh, db->statements, q, tmp) {
         HASH_DEL(db->statements, q);
@@ -110,13 +107,11 @@ static int inject(struct db *db)
                                 [DB_RETRY] = E_IO,
                                 [DB_UNCERTAIN] = E_UNCERTAIN,
                                 [DB_FATAL] = E_FATAL};
-    if (db->fail_at == 0 || --db->fail_at > 0) {
+    if (db->fail_at == 0 || --db->fail_at > 0)
         return 0;
-    }
     db->injected = true;
-    if (db->fail_class != DB_CONSTRAINT && db->driver->in_transaction(db->conn)) {
+    if (db->fail_class != DB_CONSTRAINT && db->driver->in_transaction(db->conn))
         (void)!db->driver->exec(db->conn, "ROLLBACK");
-    }
     return codes[db->fail_class];
 }
 
@@ -126,11 +121,9 @@ static struct db_q *statement_find(struct db *db, const char *sql)
 {
     struct db_q *first = NULL;
     HASH_FIND_PTR(db->statements, &sql, first);
-    for (struct db_q *q = first; q; q = q->twin) {
-        if (!q->busy) {
+    for (struct db_q *q = first; q; q = q->twin)
+        if (!q->busy)
             return q;
-        }
-    }
     struct db_q *q = xcalloc(1, sizeof(*q));
     q->db = db;
     q->sql = sql;
@@ -154,9 +147,8 @@ struct db_q *db_query(struct db *db, const char *sql)
     } else if (!q->stmt) {
         q->rc = db->driver->prepare(db->conn, sql, &q->stmt);
         db->injected = false;
-        if (q->rc < 0) {
+        if (q->rc < 0)
             log_error(NULL, "store: %s: %s", sql, db_last_error(db));
-        }
     }
     return q;
 }
@@ -171,9 +163,8 @@ static void bound(struct db_q *q, int n, int rc)
 
 void db_bind_int(struct db_q *q, int n, int64_t v)
 {
-    if (q->rc == 0) {
+    if (q->rc == 0)
         bound(q, n, q->db->driver->bind_int(q->stmt, n, v));
-    }
 }
 
 void db_bind_textn(struct db_q *q, int n, const char *s, size_t len)
@@ -192,33 +183,29 @@ void db_bind_text(struct db_q *q, int n, const char *s)
 
 void db_bind_null(struct db_q *q, int n)
 {
-    if (q->rc == 0) {
+    if (q->rc == 0)
         bound(q, n, q->db->driver->bind_null(q->stmt, n));
-    }
 }
 
 void db_bind_opt(struct db_q *q, int n, int64_t v)
 {
-    if (v == 0) {
+    if (v == 0)
         db_bind_null(q, n);
-    } else {
+    else
         db_bind_int(q, n, v);
-    }
 }
 
 bool db_row(struct db_q *q)
 {
     struct db *db = q->db;
-    if (q->rc < 0 || q->finished) {
+    if (q->rc < 0 || q->finished)
         return false;
-    }
     if (!q->started) {
         q->started = true;
         db->injected = false;
         q->rc = inject(db);
-        if (q->rc < 0) {
+        if (q->rc < 0)
             return false;
-        }
     }
     int rc = db->driver->step(db->conn, q->stmt);
     if (rc <= 0) {
@@ -253,12 +240,10 @@ int db_end(struct db_q *q)
 {
     struct db *db = q->db;
     assert(q->busy);
-    if (q->started && q->rc == 0) {
+    if (q->started && q->rc == 0)
         db->changes = db->driver->changes(db->conn);
-    }
-    if (q->stmt) {
+    if (q->stmt)
         db->driver->reset(q->stmt);
-    }
     q->busy = false;
     return q->rc;
 }
@@ -292,9 +277,8 @@ int db_exec(struct db *db, const char *sql, struct errmsg *why)
 {
     db->injected = false;
     int rc = inject(db);
-    if (rc == 0) {
+    if (rc == 0)
         rc = db->driver->exec(db->conn, sql);
-    }
     return rc < 0 ? errmsg_set(why, rc, "%s", db_last_error(db)) : 0;
 }
 
@@ -312,17 +296,15 @@ int db_begin(struct db *db)
 int db_commit(struct db *db)
 {
     int rc = db_run(db_query(db, COMMIT));
-    if (rc == 0) {
+    if (rc == 0)
         db->begun = false;
-    }
     return rc;
 }
 
 void db_rollback(struct db *db)
 {
-    if (db->driver->in_transaction(db->conn)) {
+    if (db->driver->in_transaction(db->conn))
         (void)!db->driver->exec(db->conn, "ROLLBACK");
-    }
     db->begun = false;
 }
 
@@ -340,9 +322,8 @@ void db_rollback_to(struct db *db)
 {
     if (db_run(db_query(db, ROLLBACK_TO)) < 0 || db_release(db) < 0) {
         /* A savepoint that cannot be undone must not be committed. */
-        if (db->driver->in_transaction(db->conn)) {
+        if (db->driver->in_transaction(db->conn))
             (void)!db->driver->exec(db->conn, "ROLLBACK");
-        }
     }
 }
 

@@ -70,11 +70,9 @@ static const struct outcome outcomes[] = {
 static const struct outcome *outcome_of(int code)
 {
     static const struct outcome refused = {SQLITE_CONSTRAINT, E_CONSTRAINT, DB_CONSTRAINT};
-    for (size_t i = 0; i < ARRAY_LEN(outcomes); i++) {
-        if (outcomes[i].primary == (code & 0xff)) {
+    for (size_t i = 0; i < ARRAY_LEN(outcomes); i++)
+        if (outcomes[i].primary == (code & 0xff))
             return &outcomes[i];
-        }
-    }
     return &refused;
 }
 
@@ -103,9 +101,8 @@ static void configure_once(void)
 static int create_private(const char *path, struct errmsg *why)
 {
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (fd < 0) {
+    if (fd < 0)
         return errmsg_set(why, E_IO, "cannot open the database %s: %s", path, strerror(errno));
-    }
     close(fd);
     return 0;
 }
@@ -114,9 +111,8 @@ static int apply_settings(struct conn *c, const char *const *settings)
 {
     for (; *settings; settings++) {
         int code = sqlite3_exec(c->handle, *settings, NULL, NULL, NULL);
-        if (code != SQLITE_OK) {
+        if (code != SQLITE_OK)
             return outcome_of(code)->rc;
-        }
     }
     return 0;
 }
@@ -176,9 +172,8 @@ static int lite_open(const char *where, enum db_mode mode, void **out, struct er
     bool write = mode == DB_WRITER;
     pthread_once(&once, configure_once);
     int rc = write ? create_private(where, why) : 0;
-    if (rc < 0) {
+    if (rc < 0)
         return rc;
-    }
     struct conn *c = xcalloc(1, sizeof(*c));
     int flags = (write ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY) | SQLITE_OPEN_NOMUTEX;
     int code = sqlite3_open_v2(where, &c->handle, flags, NULL);
@@ -229,9 +224,8 @@ static int lite_prepare(void *arg, const char *sql, void **out)
     struct conn *c = arg;
     sqlite3_stmt *handle = NULL;
     int code = sqlite3_prepare_v3(c->handle, sql, -1, SQLITE_PREPARE_PERSISTENT, &handle, NULL);
-    if (code != SQLITE_OK || !handle) {
+    if (code != SQLITE_OK || !handle)
         return code == SQLITE_OK ? E_CONSTRAINT : outcome_of(code)->rc;
-    }
     int count = sqlite3_bind_parameter_count(handle);
     struct stmt *s = xcalloc(1, sizeof(*s) + (size_t)count * sizeof(s->index[0]));
     s->handle = handle;
@@ -317,9 +311,8 @@ static bool lite_column_is_null(void *arg, int col)
 static int copy_pages(sqlite3 *from, sqlite3 *to)
 {
     sqlite3_backup *b = sqlite3_backup_init(to, "main", from, "main");
-    if (!b) {
+    if (!b)
         return sqlite3_errcode(to);
-    }
     int code;
     do {
         code = sqlite3_backup_step(b, BACKUP_PAGES);
@@ -333,13 +326,11 @@ static int copy_snapshot(sqlite3 *from, const char *to, struct errmsg *why)
     sqlite3 *out = NULL;
     int code = sqlite3_open_v2(
         to, &out, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
-    if (code == SQLITE_OK) {
+    if (code == SQLITE_OK)
         code = copy_pages(from, out);
-    }
     int rc = outcome_of(code)->rc;
-    if (rc < 0) {
+    if (rc < 0)
         errmsg_set(why, rc, "%s: %s", to, out ? sqlite3_errmsg(out) : sqlite3_errstr(code));
-    }
     sqlite3_close(out);
     return rc;
 }
@@ -348,9 +339,8 @@ static int lite_backup(void *arg, const char *to, struct errmsg *why)
 {
     struct conn *c = arg;
     char part[4096];
-    if (snprintf(part, sizeof(part), "%s.part", to) >= (int)sizeof(part)) {
+    if (snprintf(part, sizeof(part), "%s.part", to) >= (int)sizeof(part))
         return errmsg_set(why, E_INVALID, "the file name is too long");
-    }
     int fd = open(part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0) {
         int rc = errno == EEXIST ? E_EXISTS : E_IO;
@@ -359,17 +349,14 @@ static int lite_backup(void *arg, const char *to, struct errmsg *why)
     close(fd);
     bool own = !lite_in_transaction(c);
     int rc = own ? lite_exec(c, "BEGIN; SELECT count(*) FROM migration") : 0;
-    if (rc == 0) {
+    if (rc == 0)
         rc = copy_snapshot(c->handle, part, why);
-    } else {
+    else
         errmsg_set(why, rc, "cannot read the database: %s", lite_last_error(c));
-    }
-    if (own && lite_in_transaction(c)) {
+    if (own && lite_in_transaction(c))
         (void)!lite_exec(c, "COMMIT");
-    }
-    if (rc == 0 && link(part, to) < 0) { /* link, not rename: it never replaces a file */
+    if (rc == 0 && link(part, to) < 0) /* link, not rename: it never replaces a file */
         rc = errmsg_set(why, errno == EEXIST ? E_EXISTS : E_IO, "%s: %s", to, strerror(errno));
-    }
     unlink(part);
     return rc;
 }

@@ -26,9 +26,8 @@ static void file_checksum(const struct embedded_file *f, char out[SHA256_HEX])
 static int newest_known(const struct embedded_file *files)
 {
     int newest = 0;
-    for (; files->name; files++) {
+    for (; files->name; files++)
         newest = file_version(files);
-    }
     return newest;
 }
 
@@ -45,12 +44,10 @@ static int has_table(struct db *db, struct errmsg *why)
 {
     int64_t ours = 0, all = 0;
     int rc = count_tables(db, true, &ours);
-    if (rc == 0) {
+    if (rc == 0)
         rc = count_tables(db, false, &all);
-    }
-    if (rc < 0) {
+    if (rc < 0)
         return errmsg_set(why, rc, "%s", db_last_error(db));
-    }
     if (!ours && all) {
         return errmsg_set(why, E_FATAL,
                           "this is a database of another program, it has no migration table");
@@ -68,13 +65,11 @@ static int check_applied(struct db *db, const struct embedded_file *files, int *
     while (rc == 0 && db_row(q)) {
         int version = (int)db_int(q, 0);
         const struct embedded_file *f = files;
-        while (f->name && file_version(f) != version) {
+        while (f->name && file_version(f) != version)
             f++;
-        }
         char sum[SHA256_HEX] = "";
-        if (f->name) {
+        if (f->name)
             file_checksum(f, sum);
-        }
         if (version > newest) {
             rc = errmsg_set(why, E_FATAL,
                             "its schema is version %d (%s), newer than this program, which knows "
@@ -96,9 +91,8 @@ static int apply(struct db *db, const struct embedded_file *f, struct errmsg *wh
     char sum[SHA256_HEX];
     file_checksum(f, sum);
     int rc = db_begin(db);
-    if (rc < 0) {
+    if (rc < 0)
         return errmsg_set(why, rc, "%s", db_last_error(db));
-    }
     struct errmsg cause = {{0}};
     rc = db_exec(db, f->text, &cause);
     if (rc == 0) {
@@ -110,9 +104,8 @@ static int apply(struct db *db, const struct embedded_file *f, struct errmsg *wh
         db_bind_int(q, 4, clock_now_ms());
         rc = db_run(q);
     }
-    if (rc == 0) {
+    if (rc == 0)
         rc = db_commit(db);
-    }
     if (rc < 0) {
         errmsg_set(why, rc, "migration %s: %s", f->name,
                    cause.text[0] ? cause.text : db_last_error(db));
@@ -124,9 +117,8 @@ static int apply(struct db *db, const struct embedded_file *f, struct errmsg *wh
 int db_migrate(struct db *db, const struct embedded_file *files, struct errmsg *why)
 {
     int rc = has_table(db, why), applied = 0;
-    if (rc < 0) {
+    if (rc < 0)
         return rc;
-    }
     if (rc == 0) {
         rc = db_exec(db,
                      "CREATE TABLE migration (version INTEGER PRIMARY KEY, name TEXT NOT NULL, "
@@ -138,9 +130,8 @@ int db_migrate(struct db *db, const struct embedded_file *files, struct errmsg *
     for (; rc >= 0 && files->name; files++) {
         if (file_version(files) > applied) {
             rc = apply(db, files, why);
-            if (rc == 0) {
+            if (rc == 0)
                 log_info(NULL, "store: applied migration %s", files->name);
-            }
         }
     }
     return rc;
@@ -150,9 +141,8 @@ int db_check_schema(struct db *db, const struct embedded_file *files, struct err
 {
     int applied = 0;
     int rc = has_table(db, why);
-    if (rc == 0) {
+    if (rc == 0)
         return errmsg_set(why, E_FATAL, "the database is empty: it was never set up");
-    }
     rc = rc < 0 ? rc : check_applied(db, files, &applied, why);
     if (rc == 0 && applied < newest_known(files)) {
         return errmsg_set(why, E_FATAL, "its schema is version %d, this program needs %d", applied,

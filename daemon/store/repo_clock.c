@@ -31,7 +31,6 @@ static enum clock_state state_parse(const char *name)
 static void read_clock(struct db_q *q, struct clock_row *r)
 {
     int c = 0;
-
     memset(r, 0, sizeof(*r));
     r->id = db_int(q, c++);
     r->ticket_id = db_int(q, c++);
@@ -59,7 +58,6 @@ static void read_clock(struct db_q *q, struct clock_row *r)
 static int collect(struct db_q *q, struct clock_row **out, size_t *n)
 {
     size_t cap = 0;
-
     *out = NULL;
     *n = 0;
     while (db_row(q)) {
@@ -84,7 +82,6 @@ int repo_clocks_load(struct db *db, int64_t ticket_id, int64_t callback_id, enum
                      struct clock_row **out, size_t *n)
 {
     struct db_q *q = db_query(db, load_sql[ticket_id == 0][which == CLOCKS_ALL]);
-
     db_bind_int(q, 1, ticket_id ? ticket_id : callback_id);
     return collect(q, out, n);
 }
@@ -93,13 +90,12 @@ int repo_clock_load(struct db *db, int64_t id, struct clock_row *out)
 {
     struct db_q *q = db_query(db, "SELECT " CLOCK_COLUMNS " FROM clock WHERE id=$1");
     bool found;
-
     db_bind_int(q, 1, id);
     found = db_row(q);
     if (found)
         read_clock(q, out);
     int rc = db_end(q);
-    return rc ? rc : found ? 0 : E_NOTFOUND;
+    return rc < 0 ? rc : found ? 0 : E_NOTFOUND;
 }
 
 static int insert_clock(struct db *db, struct clock_row *r)
@@ -171,7 +167,6 @@ int repo_clocks_due(struct db *db, int64_t now, int64_t *ids, int max, int *n)
 int repo_clocks_nearest(struct db *db, int64_t *at)
 {
     struct db_q *q = db_query(db, "SELECT min(next_at) FROM clock WHERE done=0");
-
     *at = db_row(q) ? db_int(q, 0) : 0;
     return db_end(q);
 }
@@ -179,7 +174,6 @@ int repo_clocks_nearest(struct db *db, int64_t *at)
 int repo_clock_park(struct db *db, int64_t id)
 {
     struct db_q *q = db_query(db, "UPDATE clock SET next_at=NULL,done=1 WHERE id=$1");
-
     db_bind_int(q, 1, id);
     return db_run(q);
 }
@@ -191,7 +185,6 @@ int repo_segments_load(struct db *db, int64_t clock_id, struct segment_row *out,
     struct db_q *q = db_query(db, "SELECT id,from_at,to_at,running,calendar,reason "
                                   "FROM clock_segment WHERE clock_id=$1 ORDER BY id");
     bool more = false;
-
     *n = 0;
     db_bind_int(q, 1, clock_id);
     while (!more && db_row(q)) {
@@ -209,7 +202,7 @@ int repo_segments_load(struct db *db, int64_t clock_id, struct segment_row *out,
         text_copy(s->reason, sizeof(s->reason), db_str(q, 5));
     }
     int rc = db_end(q);
-    return rc ? rc : more ? E_TOOBIG : 0;
+    return rc < 0 ? rc : more ? E_TOOBIG : 0;
 }
 
 int repo_segment_add(struct db *db, const struct segment_row *s)
@@ -229,7 +222,6 @@ int repo_segment_end(struct db *db, int64_t clock_id, int64_t at)
 {
     struct db_q *q =
         db_query(db, "UPDATE clock_segment SET to_at=$1 WHERE clock_id=$2 AND to_at IS NULL");
-
     db_bind_int(q, 1, at);
     db_bind_int(q, 2, clock_id);
     return db_run(q);

@@ -33,7 +33,6 @@ int repo_incident_load(struct db *db, int64_t id, struct incident_row *r)
 {
     struct db_q *q = db_query(db, "SELECT " COLUMNS " FROM incident WHERE id=$1");
     int c = 0;
-
     memset(r, 0, sizeof(*r));
     db_bind_int(q, 1, id);
     if (db_row(q)) {
@@ -60,7 +59,7 @@ int repo_incident_load(struct db *db, int64_t id, struct incident_row *r)
         r->telling = progress(q, c++);
     }
     int rc = db_end(q);
-    return rc ? rc : r->id ? 0 : E_NOTFOUND;
+    return rc < 0 ? rc : r->id ? 0 : E_NOTFOUND;
 }
 
 static const char *or_null(const char *s)
@@ -80,7 +79,6 @@ static void bind_progress(struct db_q *q, int n, int64_t v)
 static void bind(struct db_q *q, const struct incident_row *r)
 {
     int n = 1;
-
     db_bind_text(q, n++, r->state);
     db_bind_text(q, n++, r->subject);
     db_bind_text(q, n++, or_null(r->scope.category));
@@ -149,8 +147,7 @@ int repo_incident_last_end(struct db *db, const char *key, int64_t *at)
 int repo_incident_work(struct db *db, int64_t *id)
 {
     int rc = one_int(db_query(db, "SELECT id FROM incident WHERE joining IS NOT NULL LIMIT 1"), id);
-
-    if (rc || *id)
+    if (rc < 0 || *id)
         return rc;
     return one_int(db_query(db, "SELECT id FROM incident WHERE telling IS NOT NULL LIMIT 1"), id);
 }
@@ -221,7 +218,7 @@ int repo_incident_candidates(struct db *db, const struct incident_row *r, int64_
             ids[(*n)++] = db_int(q, 0);
     }
     int end = db_end(q);
-    return rc ? rc : end;
+    return rc < 0 ? rc : end;
 }
 
 int repo_incident_tickets(struct db *db, int64_t id, int64_t after, int64_t *ids, size_t max,
@@ -276,14 +273,13 @@ int repo_complaint(struct db *db, int64_t ticket_id, int32_t today, struct compl
 {
     struct db_q *q = db_query(db, COMPLAINT "WHERE t.id=$2");
     bool found;
-
     db_bind_int(q, 1, today);
     db_bind_int(q, 2, ticket_id);
     found = db_row(q);
     if (found)
         read_complaint(q, out);
     int rc = db_end(q);
-    return rc ? rc : found ? 0 : E_NOTFOUND;
+    return rc < 0 ? rc : found ? 0 : E_NOTFOUND;
 }
 
 int repo_complaints_since(struct db *db, int64_t since, int32_t today, int max,

@@ -28,9 +28,8 @@ int person_get(struct db *db, int64_t id, struct person_row *out)
         text_copy(out->segment, sizeof(out->segment), db_str(q, 4));
         text_copy(out->flags, sizeof(out->flags), db_str(q, 5));
         text_copy(out->tier, sizeof(out->tier), db_str(q, 6));
-        for (int i = 0; i < 4; i++) {
+        for (int i = 0; i < 4; i++)
             out->consent[i] = db_int(q, 8 + i) != 0;
-        }
         out->score = db_is_null(q, 12) ? -1 : db_int(q, 12);
         out->score_at = db_int(q, 13);
     }
@@ -158,9 +157,8 @@ static int phone_shorter(struct db *db, const char *rev, struct person_phone *ou
                                   "$8, $9) ORDER BY person_id");
     size_t len = strlen(rev);
     int n = 1;
-    for (size_t part = MATCH_NSN_MIN; part <= len && n <= 9; part++) {
+    for (size_t part = MATCH_NSN_MIN; part <= len && n <= 9; part++)
         db_bind_textn(q, n++, rev, part);
-    }
     return phones_read(q, out, max);
 }
 
@@ -168,13 +166,11 @@ int phone_weak(struct db *db, const char *e164, struct person_phone *out, int ma
 {
     char rev[16];
     match_reversed(e164, rev);
-    if (!rev[0]) {
+    if (!rev[0])
         return 0;
-    }
     int n = phone_longer(db, rev, out, max);
-    if (n < 0) {
+    if (n < 0)
         return n;
-    }
     int more = phone_shorter(db, rev, out + n, max - n);
     return more < 0 ? more : n + more;
 }
@@ -197,12 +193,10 @@ int person_household_ids(struct db *db, int64_t person_id, int32_t today, int64_
     int n = 0;
     db_bind_int(q, 1, person_id);
     db_bind_int(q, 2, today);
-    if (max > 0) {
+    if (max > 0)
         ids[n++] = person_id;
-    }
-    while (n < max && db_row(q)) {
+    while (n < max && db_row(q))
         ids[n++] = db_int(q, 0);
-    }
     int rc = db_end(q);
     return rc < 0 ? rc : n;
 }

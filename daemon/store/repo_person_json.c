@@ -23,9 +23,8 @@ int person_household_json(struct db *db, int64_t person_id, int32_t today, struc
     db_bind_int(q, 2, today);
     jw_arr(w);
     while (n < HOUSEHOLD_MAX && db_row(q)) {
-        if (db_int(q, 0) == last) {
+        if (db_int(q, 0) == last)
             continue; /* holds two units with them, or one in two ways */
-        }
         last = db_int(q, 0);
         n++;
         jw_obj(w);
@@ -193,9 +192,8 @@ static int text_list(struct db_q *q, int64_t person_id, struct jw *w)
 {
     db_bind_int(q, 1, person_id);
     jw_arr(w);
-    while (db_row(q)) {
+    while (db_row(q))
         jw_str(w, db_str(q, 0));
-    }
     jw_end_arr(w);
     return db_end(q);
 }
@@ -218,9 +216,8 @@ int person_phone_labels_json(struct db *db, int64_t person_id, struct jw *w)
         db_query(db, "SELECT e164, label FROM phone WHERE person_id = $1 ORDER BY pos");
     db_bind_int(q, 1, person_id);
     jw_obj(w);
-    while (db_row(q)) {
+    while (db_row(q))
         jw_kstr(w, db_str(q, 0), db_str(q, 1));
-    }
     jw_end_obj(w);
     return db_end(q);
 }

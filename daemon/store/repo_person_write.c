@@ -10,9 +10,8 @@
 void person_edit_init(struct person_edit *e)
 {
     memset(e, 0, sizeof(*e));
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 4; i++)
         e->consent[i] = -1;
-    }
 }
 
 const char *phone_label_of(const char *e164)
@@ -30,23 +29,19 @@ const char *phone_label_of(const char *e164)
     for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {
         size_t n = strlen(shapes[i].prefix);
         if (strncmp(e164, shapes[i].prefix, n) == 0 && e164[n] >= shapes[i].from[0] &&
-            e164[n] <= shapes[i].to[0] && (!shapes[i].len || strlen(e164) == shapes[i].len)) {
+            e164[n] <= shapes[i].to[0] && (!shapes[i].len || strlen(e164) == shapes[i].len))
             return shapes[i].label;
-        }
     }
     return e164[0] == '+' ? "other" : "service";
 }
 
 int person_edit_phone(struct person_edit *e, const char *e164, const char *label, const char *raw)
 {
-    for (int i = 0; i < e->phones_n; i++) {
-        if (strcmp(e->phones[i].e164, e164) == 0) {
+    for (int i = 0; i < e->phones_n; i++)
+        if (strcmp(e->phones[i].e164, e164) == 0)
             return 0;
-        }
-    }
-    if (e->phones_n == PERSON_PHONES_MAX) {
+    if (e->phones_n == PERSON_PHONES_MAX)
         return E_TOOBIG;
-    }
     int n = e->phones_n++;
     text_copy(e->phones[n].e164, sizeof(e->phones[n].e164), e164);
     text_copy(e->phones[n].raw, sizeof(e->phones[n].raw), raw);
@@ -57,14 +52,11 @@ int person_edit_phone(struct person_edit *e, const char *e164, const char *label
 
 int person_edit_email(struct person_edit *e, const char *address)
 {
-    for (int i = 0; i < e->emails_n; i++) {
-        if (strcmp(e->emails[i], address) == 0) {
+    for (int i = 0; i < e->emails_n; i++)
+        if (strcmp(e->emails[i], address) == 0)
             return 0;
-        }
-    }
-    if (e->emails_n == PERSON_EMAILS_MAX || strlen(address) >= PERSON_EMAIL_MAX) {
+    if (e->emails_n == PERSON_EMAILS_MAX || strlen(address) >= PERSON_EMAIL_MAX)
         return E_TOOBIG;
-    }
     text_copy(e->emails[e->emails_n++], PERSON_EMAIL_MAX, address);
     return 0;
 }
@@ -197,17 +189,13 @@ static void merge(struct person_row *row, const struct person_edit *e)
         {PERSON_FLAGS, row->flags, sizeof(row->flags), e->flags},
         {PERSON_TIER, row->tier, sizeof(row->tier), e->tier},
     };
-    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-        if (e->fields & texts[i].field) {
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+        if (e->fields & texts[i].field)
             text_copy(texts[i].to, texts[i].cap, or_empty(texts[i].from));
-        }
-    }
-    if (e->fields & PERSON_TIER_SINCE) {
+    if (e->fields & PERSON_TIER_SINCE)
         row->tier_since = e->tier_since;
-    }
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 4; i++)
         row->consent[i] = e->consent[i] < 0 ? row->consent[i] : e->consent[i] != 0;
-    }
 }
 
 static void bind_row(struct db_q *q, const struct person_row *row, int64_t now)
@@ -218,9 +206,8 @@ static void bind_row(struct db_q *q, const struct person_row *row, int64_t now)
     db_bind_text(q, 4, row->flags);
     db_bind_text(q, 5, or_null(row->tier));
     db_bind_opt(q, 6, row->tier_since);
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 4; i++)
         db_bind_int(q, 7 + i, row->consent[i]);
-    }
     db_bind_int(q, 11, now);
 }
 
@@ -237,9 +224,8 @@ int person_insert(struct db *db, const struct person_edit *e, int64_t now, int64
     bind_row(q, &row, now);
     db_bind_text(q, 12, or_null(e->key));
     int rc = db_insert(q, id);
-    if (rc == 0 && *id == 0) {
+    if (rc == 0 && *id == 0)
         rc = E_CONSTRAINT;
-    }
     rc = rc < 0 ? rc : phones_insert(db, *id, e);
     return rc < 0 ? rc : emails_insert(db, *id, e);
 }
@@ -257,17 +243,15 @@ int person_update(struct db *db, int64_t id, const struct person_edit *e, int64_
 {
     struct person_row old, row;
     int rc = person_get(db, id, &old);
-    if (rc < 0) {
+    if (rc < 0)
         return rc;
-    }
     row = old;
     merge(&row, e);
     bool changed = !row_same(&old, &row);
     rc = lists_set(db, id, e, &changed);
     *what = changed ? PUT_CHANGED : PUT_SAME;
-    if (rc < 0 || !changed) {
+    if (rc < 0 || !changed)
         return rc;
-    }
     struct db_q *q = db_query(
         db, "UPDATE person SET name = $1, language = $2, segment = $3, flags = $4, tier = $5, "
             "tier_since = $6, consent_sms = $7, consent_email = $8, consent_call = $9, "
@@ -280,12 +264,10 @@ int person_update(struct db *db, int64_t id, const struct person_edit *e, int64_
 int person_put(struct db *db, const struct person_edit *e, int64_t now, int64_t *id, enum put *what)
 {
     int rc = person_by_key(db, e->key, id);
-    if (rc < 0) {
+    if (rc < 0)
         return rc;
-    }
-    if (*id) {
+    if (*id)
         return person_update(db, *id, e, now, what);
-    }
     *what = PUT_NEW;
     return person_insert(db, e, now, id);
 }
@@ -358,9 +340,8 @@ int vehicle_put(struct db *db, int64_t person_id, const char *plate, const char 
     bool same = there && strcmp(db_str(q, 1), or_empty(space)) == 0;
     int rc = db_end(q);
     *what = same ? PUT_SAME : there ? PUT_CHANGED : PUT_NEW;
-    if (rc < 0 || same) {
+    if (rc < 0 || same)
         return rc;
-    }
     if (there) {
         q = db_query(db, "UPDATE vehicle SET space = $1 WHERE id = $2");
         db_bind_text(q, 1, or_null(space));

@@ -35,7 +35,6 @@ void ticket_row_clear(struct ticket_row *r)
 static void read_ticket(struct db_q *q, struct ticket_row *r)
 {
     int c = 0;
-
     r->version = db_int(q, c++);
     r->state = ticket_state_parse(db_str(q, c++));
     text_copy(r->kind, sizeof(r->kind), db_str(q, c++));
@@ -73,7 +72,6 @@ int repo_ticket_load(struct db *db, int64_t id, struct ticket_row *out)
 {
     struct db_q *q = db_query(db, "SELECT " TICKET_COLUMNS " FROM ticket WHERE id=$1");
     bool found;
-
     memset(out, 0, sizeof(*out));
     out->id = id;
     db_bind_int(q, 1, id);
@@ -81,14 +79,13 @@ int repo_ticket_load(struct db *db, int64_t id, struct ticket_row *out)
     if (found)
         read_ticket(q, out);
     int rc = db_end(q);
-    return rc ? rc : found ? 0 : E_NOTFOUND;
+    return rc < 0 ? rc : found ? 0 : E_NOTFOUND;
 }
 
 /* Binds every column of TICKET_COLUMNS in order, then the id. */
 static int write_ticket(struct db_q *q, const struct ticket_row *r)
 {
     int n = 1;
-
     db_bind_int(q, n++, r->version);
     db_bind_text(q, n++, ticket_state_name(r->state));
     db_bind_text(q, n++, r->kind);
@@ -197,10 +194,9 @@ int repo_ticket_open_of(struct db *db, int64_t person_id, const char *number, in
 {
     int64_t by_number = 0, own = 0, by_household = 0;
     int rc = number ? open_of_number(db, number, &by_number) : 0;
-
-    if (!rc && person_id)
+    if (rc == E_OK && person_id)
         rc = open_of_person(db, person_id, &own);
-    if (!rc && person_id)
+    if (rc == E_OK && person_id)
         rc = open_of_household(db, person_id, today, &by_household);
     *id = later(later(by_number, own), by_household);
     return rc;
@@ -259,7 +255,6 @@ int repo_dispatches_load(struct db *db, int64_t ticket_id, struct dispatch_row *
                      "accepted_by,final,note,report,sent_at,ended_at "
                      "FROM dispatch WHERE ticket_id=$1 ORDER BY n");
     size_t cap = 0;
-
     *out = NULL;
     *n = 0;
     db_bind_int(q, 1, ticket_id);
@@ -325,7 +320,6 @@ char *repo_policy_get(struct db *db, int64_t id)
 {
     struct db_q *q = db_query(db, "SELECT json FROM policy_version WHERE id=$1");
     char *json = NULL;
-
     db_bind_int(q, 1, id);
     if (db_row(q))
         json = xstrdup(db_text(q, 0));

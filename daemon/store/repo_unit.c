@@ -23,9 +23,8 @@ static int find_or_make(struct db_q *find, struct db_q *make, int64_t *id)
 {
     *id = db_row(find) ? db_int(find, 0) : 0;
     int rc = db_end(find);
-    if (rc == 0 && *id == 0) {
+    if (rc == 0 && *id == 0)
         *id = db_row(make) ? db_int(make, 0) : 0;
-    }
     int made = db_end(make);
     return rc < 0 ? rc : made;
 }
@@ -43,9 +42,8 @@ static int building_get(struct db *db, const char *estate, const char *name, int
 {
     int64_t estate_id = 0;
     int rc = estate_get(db, estate, &estate_id);
-    if (rc < 0) {
+    if (rc < 0)
         return rc;
-    }
     struct db_q *find = db_query(db, "SELECT id FROM building WHERE estate_id = $1 AND name = $2");
     struct db_q *make =
         db_query(db, "INSERT INTO building (estate_id, name) VALUES ($1, $2) RETURNING id");
@@ -78,17 +76,14 @@ int unit_put(struct db *db, const char *estate, const char *building, const char
 {
     int64_t building_id = 0;
     int rc = unit_find(db, estate, building, unit, id);
-    if (rc < 0) {
+    if (rc < 0)
         return rc;
-    }
-    if (*id) {
+    if (*id)
         return unit_change(db, *id, area_cm2, delivered_on, what);
-    }
     *what = PUT_NEW;
     rc = building_get(db, estate, building, &building_id);
-    if (rc < 0) {
+    if (rc < 0)
         return rc;
-    }
     struct db_q *q = db_query(db, "INSERT INTO unit (building_id, name, area_cm2, delivered_on) "
                                   "VALUES ($1, $2, $3, $4)");
     db_bind_int(q, 1, building_id);
@@ -114,12 +109,10 @@ int building_put(struct db *db, const char *estate, const char *building, const 
     int64_t id = 0;
     bool there = false;
     int rc = building_exists(db, estate, building, &there);
-    if (rc == 0) {
+    if (rc == 0)
         rc = building_get(db, estate, building, &id);
-    }
-    if (rc < 0) {
+    if (rc < 0)
         return rc;
-    }
     struct db_q *q = db_query(
         db, "UPDATE building SET steward = $2 WHERE id = $1 AND coalesce(steward, '') <> $3");
     db_bind_int(q, 1, id);
@@ -141,9 +134,8 @@ int shift_put(struct db *db, const char *user, int64_t from_at, int64_t to_at, c
     bool there = db_row(q), same = there && db_int(q, 0) == to_at;
     int rc = db_end(q);
     *what = same ? PUT_SAME : there ? PUT_CHANGED : PUT_NEW;
-    if (rc < 0 || same) {
+    if (rc < 0 || same)
         return rc;
-    }
     q = db_query(db, "INSERT INTO shift (user, from_at, to_at, kind) VALUES ($1, $2, $3, $4) ON "
                      "CONFLICT (user, from_at, kind) DO UPDATE SET to_at = excluded.to_at");
     db_bind_text(q, 1, user);

@@ -73,12 +73,11 @@ void ami_actions_timeout(struct ami *a, bool all)
         free(p);
     }
     struct ami_dial **d = &a->dials;
-    while (*d) {
+    while (*d)
         if (all || now - (*d)->at > DIAL_MS)
             dial_forget(d);
         else
             d = &(*d)->next;
-    }
 }
 
 /* ---- dialling ---- */

@@ -274,9 +274,11 @@ void ami_message(void *ctx, const struct ami_msg *msg)
     if (event) {
         if (a->state == AMI_ON)
             ami_event(a, event, msg);
-    } else if ((word = ami_get(msg, "Response")) != NULL) {
-        response(a, word, msg);
+        return;
     }
+    word = ami_get(msg, "Response");
+    if (word)
+        response(a, word, msg);
 }
 
 /* ---- the stream ---- */

@@ -327,7 +327,8 @@ char *esl_event_json(char *text, size_t len, struct esl_event *out)
             p++;
             continue;
         }
-        if (*p != '"' || !(p = json_string(p, end, &key)))
+        p = *p == '"' ? json_string(p, end, &key) : NULL;
+        if (!p)
             return NULL;
         p = skip_space(p, end);
         if (p >= end || *p++ != ':')

@@ -59,7 +59,6 @@ static bool encode(const char *s, char *out, size_t cap)
 {
     static const char hex[] = "0123456789ABCDEF";
     size_t n = 0;
-
     for (; *s; s++) {
         unsigned char c = (unsigned char)*s;
         bool plain = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
@@ -91,7 +90,6 @@ static bool query_get(const char *query, const char *name, char *out, size_t cap
 {
     size_t len = strlen(name), n = 0;
     const char *p = query;
-
     while (strncmp(p, name, len) != 0 || p[len] != '=') {
         p = strchr(p, '&');
         if (!p)
@@ -101,7 +99,9 @@ static bool query_get(const char *query, const char *name, char *out, size_t cap
     for (p += len + 1; *p && *p != '&'; p++) {
         int hi, lo, c = *p == '+' ? ' ' : (unsigned char)*p;
         if (*p == '%') {
-            if ((hi = hex_value(p[1])) < 0 || (lo = hex_value(p[2])) < 0)
+            hi = hex_value(p[1]);
+            lo = hi < 0 ? -1 : hex_value(p[2]);
+            if (lo < 0)
                 return false;
             c = hi << 4 | lo;
             p += 2;
@@ -118,7 +118,6 @@ static bool secret_same(const char *a, const char *b)
 {
     size_t n = strlen(a);
     unsigned char diff = n != strlen(b);
-
     for (size_t i = 0; i < n && i < strlen(b); i++)
         diff |= (unsigned char)(a[i] ^ b[i]);
     return diff == 0;
@@ -136,7 +135,6 @@ static void dlr_url(struct kannel *k, const struct steward_message *m, char *out
 static bool add(struct kannel *k, const char *name, const char *value)
 {
     size_t n = strlen(k->url);
-
     if (!value || !*value)
         return true;
     int head = snprintf(k->url + n, URL_CAP - n, "%c%s=", strchr(k->url, '?') ? '&' : '?', name);
@@ -149,7 +147,6 @@ static int prepare_get(struct kannel *k, const struct steward_message *m, const 
 {
     const struct steward_host *h = k->host;
     char dlr[1024], mask[8];
-
     snprintf(k->url, URL_CAP, "%s", h->conf_text(k->conf, "url"));
     bool ok = add(k, "username", h->conf_text(k->conf, "username")) &&
               add(k, "password", h->conf_text(k->conf, "password")) && add(k, "from", from) &&
@@ -182,7 +179,6 @@ static int prepare_post(struct kannel *k, const struct steward_message *m, const
     const struct steward_host *h = k->host;
     char dlr[1024], mask[8];
     size_t n = 0;
-
     put_header(k, &n, "Username", h->conf_text(k->conf, "username"));
     put_header(k, &n, "Password", h->conf_text(k->conf, "password"));
     put_header(k, &n, "From", from);
@@ -211,7 +207,6 @@ static int prepare(void *ctx, const struct steward_message *m, int64_t now_ms,
 {
     struct kannel *k = ctx;
     const char *from = m->from ? m->from : k->host->conf_text(k->conf, "sender");
-
     if (m->event_type || strcmp(m->channel, "sms") != 0) {
         snprintf(why, why_len, "Kannel carries SMS alone");
         return -1;
@@ -243,7 +238,6 @@ static void judge(void *ctx, const struct steward_message *m, const struct stewa
                   struct steward_verdict *out)
 {
     struct kannel *k = ctx;
-
     for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
         if (res->status != answers[i].status || !strstr(res->body, answers[i].says))
             continue;
@@ -262,7 +256,6 @@ static void judge(void *ctx, const struct steward_message *m, const struct stewa
 static int64_t epoch_ms(const char *query)
 {
     char text[24], *end;
-
     if (!query_get(query, "at", text, sizeof(text)))
         return 0;
     long long s = strtoll(text, &end, 10);
@@ -273,7 +266,6 @@ static int on_dlr(struct kannel *k, const char *query)
 {
     char key[129], type[8], answer[512] = "", id[129] = "";
     struct steward_receipt r = {.struct_size = sizeof(r), .key = key};
-
     if (!query_get(query, "key", key, sizeof(key)) || !*key ||
         !query_get(query, "type", type, sizeof(type)))
         return 400;
@@ -306,7 +298,6 @@ static int on_incoming(struct kannel *k, const struct steward_hook *hook)
 {
     const char *want = k->host->conf_text(k->conf, "inbound_secret");
     char secret[256] = "", id[129], from[64], to[64] = "", text[VALUE_CAP];
-
     query_get(hook->query, "secret", secret, sizeof(secret));
     if (!hook->authenticated && (!want || !secret_same(secret, want)))
         return 401;
@@ -330,7 +321,6 @@ static int check(const struct steward_host *host, const struct steward_conf *con
                  size_t why_len)
 {
     const char *method = host->conf_text(conf, "method"), *url = host->conf_text(conf, "url");
-
     if (strcmp(method, "get") != 0 && strcmp(method, "post") != 0) {
         snprintf(why, why_len, "method: '%.20s' is none of get, post", method);
         return -1;
@@ -345,7 +335,6 @@ static int check(const struct steward_host *host, const struct steward_conf *con
 static int init(const struct steward_host *host, const struct steward_conf *conf, void **ctx)
 {
     struct kannel *k = calloc(1, sizeof(*k));
-
     if (!k)
         return -1;
     k->host = host;

@@ -58,7 +58,6 @@ static int read_secret(const struct steward_host *host, const struct steward_con
                        const char *name, struct secret *out, char *why, size_t why_len)
 {
     const char *text = host->conf_text(conf, name);
-
     out->len = 0;
     if (!text)
         return 0;
@@ -78,7 +77,7 @@ static int read_secrets(const struct steward_host *host, const struct steward_co
                         struct secret secrets[SECRETS], char *why, size_t why_len)
 {
     int rc = read_secret(host, conf, "secret", &secrets[0], why, why_len);
-    return rc ? rc : read_secret(host, conf, "former_secret", &secrets[1], why, why_len);
+    return rc < 0 ? rc : read_secret(host, conf, "former_secret", &secrets[1], why, why_len);
 }
 
 /* "v1,<base64>" of "<id>.<timestamp>.<body>" into out. */
@@ -88,7 +87,6 @@ static int sign(struct webhook *w, const struct secret *s, const char *id, const
     size_t head = strlen(id) + strlen(stamp) + 2;
     char *content = malloc(head + len + 1);
     uint8_t mac[32];
-
     if (!content || cap < 4) {
         free(content);
         return -1;
@@ -107,7 +105,6 @@ static void rfc3339(int64_t ms, char out[64])
 {
     time_t s = (time_t)(ms / 1000);
     struct tm tm;
-
     gmtime_r(&s, &tm);
     snprintf(out, 64, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", tm.tm_year + 1900, tm.tm_mon + 1,
              tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, (int)(ms % 1000));
@@ -121,7 +118,6 @@ static void set_text(json_t *o, const char *key, const char *value)
 static json_t *message_data(struct webhook *w, const struct steward_message *m)
 {
     json_t *o = json_object(), *params = json_loads(m->params_json, 0, NULL);
-
     json_object_set_new(o, "id", json_integer(m->id));
     set_text(o, "key", m->key);
     set_text(o, "channel", m->channel);
@@ -145,7 +141,6 @@ static char *make_body(struct webhook *w, const struct steward_message *m)
     json_t *data = m->event_type
                        ? json_loads(m->event_json ? m->event_json : "null", JSON_DECODE_ANY, NULL)
                        : message_data(w, m);
-
     rfc3339(m->at, at);
     set_text(o, "type", m->event_type ? m->event_type : "message.send");
     set_text(o, "timestamp", at);
@@ -158,7 +153,6 @@ static char *make_body(struct webhook *w, const struct steward_message *m)
 static int sign_all(struct webhook *w, const char *key, const char *stamp, size_t len)
 {
     size_t used = (size_t)snprintf(w->signature, sizeof(w->signature), "webhook-signature: ");
-
     for (int i = 0; i < SECRETS; i++) {
         if (w->secrets[i].len == 0)
             continue;
@@ -179,7 +173,6 @@ static int prepare(void *ctx, const struct steward_message *m, int64_t now_ms,
     struct webhook *w = ctx;
     char stamp[32];
     size_t n = 0;
-
     free(w->body);
     w->body = make_body(w, m);
     size_t len = w->body ? strlen(w->body) : 0;
@@ -220,7 +213,6 @@ static void read_provider_id(const struct steward_response *res, struct steward_
 {
     json_t *o = json_loadb(res->body, res->body_len, 0, NULL);
     const char *id = json_string_value(json_object_get(o, "provider_id"));
-
     if (id)
         snprintf(out->provider_id, sizeof(out->provider_id), "%s", id);
     json_decref(o);
@@ -232,7 +224,6 @@ static void judge(void *ctx, const struct steward_message *m, const struct stewa
 {
     struct webhook *w = ctx;
     bool mistake = res->status == 401 || res->status == 403 || res->status == 404;
-
     if (out->outcome == STEWARD_SENT)
         read_provider_id(res, out);
     else if (mistake && m->attempt < MISTAKES_MAX)
@@ -243,7 +234,6 @@ static void judge(void *ctx, const struct steward_message *m, const struct stewa
 static const char *header(const struct steward_hook *hook, const char *name)
 {
     size_t n = strlen(name);
-
     for (size_t i = 0; hook->headers && hook->headers[i]; i++)
         if (strncmp(hook->headers[i], name, n) == 0 && strncmp(hook->headers[i] + n, ": ", 2) == 0)
             return hook->headers[i] + n + 2;
@@ -254,7 +244,6 @@ static const char *header(const struct steward_hook *hook, const char *name)
 static bool same(const char *entry, size_t len, const char *want)
 {
     unsigned char diff = 0;
-
     if (len != strlen(want))
         return false;
     for (size_t i = 0; i < len; i++)
@@ -265,7 +254,6 @@ static bool same(const char *entry, size_t len, const char *want)
 static bool listed(const char *list, const char *want)
 {
     bool found = false;
-
     while (*list) {
         size_t n = strcspn(list, " ");
         found |= same(list, n, want);
@@ -282,7 +270,6 @@ static bool verify(void *ctx, const struct steward_hook *hook)
     const char *list = header(hook, "webhook-signature");
     char want[128], *end;
     bool ok = false;
-
     if (!id || !stamp || !list || strlen(id) > 200)
         return false;
     long long s = strtoll(stamp, &end, 10);
@@ -302,7 +289,6 @@ static void apply(struct webhook *w, const struct steward_conf *conf)
 {
     const char *authorization = w->host->conf_text(conf, "authorization");
     char why[128];
-
     w->conf = conf;
     read_secrets(w->host, conf, w->secrets, why, sizeof(why)); /* checked before */
     w->authorization[0] = 0;
@@ -316,7 +302,6 @@ static int check(const struct steward_host *host, const struct steward_conf *con
     struct secret secrets[SECRETS];
     const char *url = host->conf_text(conf, "url"),
                *authorization = host->conf_text(conf, "authorization");
-
     if (strncmp(url, "https://", 8) != 0 && !host->conf_int(conf, "allow_private")) {
         snprintf(why, why_len, "url: http:// needs allow_private: true");
         return -1;
@@ -331,7 +316,6 @@ static int check(const struct steward_host *host, const struct steward_conf *con
 static int init(const struct steward_host *host, const struct steward_conf *conf, void **ctx)
 {
     struct webhook *w = calloc(1, sizeof(*w));
-
     if (!w)
         return -1;
     w->host = host;
@@ -356,7 +340,6 @@ static int init(const struct steward_host *host, const struct steward_conf *conf
 static void fini(void *ctx)
 {
     struct webhook *w = ctx;
-
     free(w->body);
     free(w);
 }

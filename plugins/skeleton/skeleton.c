@@ -33,7 +33,6 @@ static const struct steward_conf_key conf_keys[] = {
 static void on_timer(void *ctx)
 {
     struct skeleton *s = ctx;
-
     s->host->log(s->host, STEWARD_LOG_DEBUG, "%llu messages so far", (unsigned long long)s->taken);
     s->host->timer_arm(s->timer, s->host->conf_int(s->conf, "every"));
 }
@@ -46,7 +45,6 @@ static int prepare(void *ctx, const struct steward_message *m, int64_t now_ms,
                    struct steward_request *out, char *why, size_t why_len)
 {
     struct skeleton *s = ctx;
-
     if (m->event_type) {
         snprintf(why, why_len, "this gateway carries no events");
         return -1;
@@ -64,7 +62,6 @@ static void judge(void *ctx, const struct steward_message *m, const struct stewa
                   struct steward_verdict *out)
 {
     struct skeleton *s = ctx;
-
     if (out->outcome == STEWARD_SENT)
         s->taken++;
     s->host->count(s->host, "answers", 1);
@@ -94,7 +91,6 @@ static int check(const struct steward_host *host, const struct steward_conf *con
 static int init(const struct steward_host *host, const struct steward_conf *conf, void **ctx)
 {
     struct skeleton *s;
-
     if (host->conf_int(conf, "decline"))
         return STEWARD_DECLINE;
     s = calloc(1, sizeof(*s));
@@ -114,7 +110,6 @@ static int init(const struct steward_host *host, const struct steward_conf *conf
 static int start(void *ctx)
 {
     struct skeleton *s = ctx;
-
     s->timer = s->host->timer_new(s->host, on_timer, s);
     s->host->timer_arm(s->timer, s->host->conf_int(s->conf, "every"));
     return 0;
@@ -124,7 +119,6 @@ static int start(void *ctx)
 static int reload(void *ctx, const struct steward_conf *conf, char *why, size_t why_len)
 {
     struct skeleton *s = ctx;
-
     if (s->host->conf_int(conf, "decline")) {
         snprintf(why, why_len, "decline: cannot be set while it runs");
         return -1;
@@ -138,7 +132,6 @@ static int reload(void *ctx, const struct steward_conf *conf, char *why, size_t 
 static void stop(void *ctx)
 {
     struct skeleton *s = ctx;
-
     if (s->timer)
         s->host->release(&s->timer);
     s->host->stopped(s->host);

@@ -68,7 +68,6 @@ static void start(void)
                                        .receipt_url = receipt_url,
                                        .count = count};
     static void *ctx;
-
     if (!gateway && steward_plugin.init(&host, NULL, &ctx) != 0)
         abort();
 }
@@ -82,7 +81,6 @@ static void try_prepare(const char *text)
                                 .text = text};
     struct steward_request r = {.struct_size = sizeof(r)};
     char why[64];
-
     if (gateway->prepare(gateway_ctx, &m, 1, &r, why, sizeof(why)) == 0 &&
         strpbrk(r.url, " \r\n\t\"<>"))
         abort();
@@ -92,7 +90,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct steward_hook hook = {
         .struct_size = sizeof(hook), .what = "receipt", .body = "", .authenticated = true};
-
     start();
     char *text = malloc(size + 1);
     memcpy(text, data, size);

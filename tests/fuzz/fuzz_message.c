@@ -38,7 +38,6 @@ static void try_template(const char *text)
 {
     struct buf out = BUF_INIT(TEMPLATE_TEXT_MAX);
     size_t fields = 0;
-
     if (template_render(text, field, NULL, &out) == 0 && !strchr(text, '\r') &&
         strchr(buf_str(&out), '\r'))
         abort(); /* a value brought a line end */
@@ -52,7 +51,6 @@ static void try_template(const char *text)
 static void try_sms(const char *text)
 {
     struct sms_size network, mainland;
-
     sms_measure(text, SMS_NETWORK, &network);
     sms_measure(text, SMS_MAINLAND, &mainland);
     size_t single = network.alphabet == SMS_GSM7 ? 160 : 70;

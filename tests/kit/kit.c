@@ -36,7 +36,6 @@ void kit_fault(struct kit *k, const char *fmt, ...)
 {
     char text[KIT_TEXT];
     va_list ap;
-
     va_start(ap, fmt);
     vsnprintf(text, sizeof(text), fmt, ap);
     va_end(ap);
@@ -53,7 +52,6 @@ static void host_log(const struct steward_host *self, enum steward_log_level lev
     static const char *const names[] = {"debug", "info", "warn", "error"};
     struct kit *k = kit_of(self);
     va_list ap;
-
     k->logs++;
     if (level > STEWARD_LOG_ERROR)
         kit_fault(k, "log with level %d", (int)level);
@@ -79,7 +77,6 @@ static const char *host_instance(const struct steward_host *self)
 static struct steward_handle *handle_new(struct kit *k, bool is_timer, void *ctx)
 {
     struct steward_handle *h = xcalloc(1, sizeof(*h));
-
     h->kit = k;
     h->is_timer = is_timer;
     h->ctx = ctx;
@@ -93,7 +90,6 @@ static struct steward_handle *host_timer_new(const struct steward_host *self, vo
                                              void *ctx)
 {
     struct steward_handle *h = handle_new(kit_of(self), true, ctx);
-
     h->fn = fn;
     return h;
 }
@@ -125,7 +121,6 @@ static struct steward_handle *host_stream_open(const struct steward_host *self,
                                                steward_stream_cb *cb, void *ctx)
 {
     struct steward_handle *h = handle_new(kit_of(self), false, ctx);
-
     if (!opts->host || !*opts->host || !opts->port)
         kit_fault(h->kit, "stream_open without host or port");
     h->cb = cb;
@@ -140,7 +135,6 @@ static bool host_stream_write(struct steward_handle *h, const void *data, size_t
 static void host_release(struct steward_handle **hp)
 {
     struct steward_handle *h = *hp;
-
     *hp = NULL;
     if (!h)
         return;
@@ -160,7 +154,6 @@ static void host_post(const struct steward_host *self, void (*fn)(void *), void 
 static void host_count(const struct steward_host *self, const char *name, uint64_t add)
 {
     size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_");
-
     if (n == 0 || n > 48 || name[n])
         kit_fault(kit_of(self), "count: '%s' is no name", name);
 }
@@ -174,7 +167,6 @@ static int host_register_cti(const struct steward_host *self, const struct stewa
                              void *ctx)
 {
     struct kit *k = kit_of(self);
-
     if (registration_fails(k))
         return -1;
     if (k->cti || !STEWARD_HAS(ops, action))
@@ -188,7 +180,6 @@ static int host_register_gateway(const struct steward_host *self,
                                  const struct steward_gateway_ops *ops, void *ctx)
 {
     struct kit *k = kit_of(self);
-
     if (registration_fails(k))
         return -1;
     if (k->gateway || !STEWARD_HAS(ops, concurrency) || !ops->prepare)
@@ -236,7 +227,6 @@ static void keep(char *out, size_t cap, const char *text)
 static void host_receipt(const struct steward_host *self, const struct steward_receipt *r)
 {
     struct kit *k = kit_of(self);
-
     k->receipts++;
     keep(k->receipt.key, sizeof(k->receipt.key), r->key);
     keep(k->receipt.state, sizeof(k->receipt.state), r->state);
@@ -249,7 +239,6 @@ static void host_inbound(const struct steward_host *self, const char *id, const 
                          const char *to, const char *text, int64_t at, const char *reply_to_key)
 {
     struct kit *k = kit_of(self);
-
     k->inbounds++;
     keep(k->inbound.id, sizeof(k->inbound.id), id);
     keep(k->inbound.from, sizeof(k->inbound.from), from);
@@ -272,7 +261,6 @@ static void host_hmac(const void *key, size_t keylen, const void *data, size_t l
 static void host_md5(const void *data, size_t len, char out[33])
 {
     unsigned char digest[EVP_MAX_MD_SIZE] = {0};
-
     EVP_Digest(data, len, digest, NULL, EVP_md5(), NULL);
     hex_encode(digest, 16, out);
 }
@@ -281,7 +269,6 @@ static int host_base64_encode(const void *data, size_t len, char *out, size_t ca
 {
     char *text = base64_encode(data, len);
     int n = text_copy(out, cap, text) ? (int)strlen(text) : -1;
-
     free(text);
     return n;
 }
@@ -295,7 +282,6 @@ static int host_base64_decode(const char *text, void *out, size_t cap)
 static void host_stopped(const struct steward_host *self)
 {
     struct kit *k = kit_of(self);
-
     if (k->stopped)
         kit_fault(k, "stopped said twice");
     k->stopped = true;
@@ -344,7 +330,6 @@ const struct steward_plugin *kit_open(const char *path, char *why, size_t why_le
 {
     void *so = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     const struct steward_plugin *p = so ? dlsym(so, "steward_plugin") : NULL;
-
     if (!so)
         snprintf(why, why_len, "%s", dlerror());
     else if (!p)
@@ -360,7 +345,6 @@ bool kit_begin(struct kit *k, const struct steward_plugin *plugin, const char *y
 {
     struct conf_faults faults = {0};
     char file[] = "instance.yaml", name[] = "one";
-
     memset(k, 0, sizeof(*k));
     fill_table(&k->host);
     k->plugin = plugin;
@@ -392,7 +376,6 @@ void kit_end(struct kit *k)
 static int run_check(struct kit *k)
 {
     char why[256];
-
     memset(why, 'x', sizeof(why));
     int rc = k->plugin->check ? k->plugin->check(&k->host, k->conf, why, sizeof(why)) : 0;
     if (rc < 0 && !memchr(why, 0, sizeof(why)))
@@ -417,7 +400,6 @@ bool kit_start(struct kit *k)
 static struct steward_handle *nearest(struct kit *k, int64_t until)
 {
     struct steward_handle *found = NULL;
-
     for (struct steward_handle *h = k->handles; h; h = h->next)
         if (h->is_timer && !h->released && h->due && h->due <= until &&
             (!found || h->due < found->due))
@@ -429,7 +411,6 @@ void kit_advance(struct kit *k, int64_t ms)
 {
     int64_t until = k->now + ms;
     struct steward_handle *h;
-
     for (int fired = 0; (h = nearest(k, until)); fired++) {
         if (fired > 100000) {
             kit_fault(k, "timers without end");
@@ -483,7 +464,6 @@ static bool examine_failing_init(const struct steward_plugin *p, const char *yam
 {
     struct kit k;
     bool more;
-
     kit_begin(&k, p, yaml, 1);
     k.fail_registration = n;
     int rc = p->init(&k.host, k.conf, &k.ctx);
@@ -501,7 +481,6 @@ static int examine_life(const struct steward_plugin *p, const char *yaml, bool v
                         int64_t run_ms)
 {
     struct kit k;
-
     if (!kit_begin(&k, p, yaml, 1000)) {
         kit_fault(&k, "its table refuses the configuration: %s", k.fault);
         return 1;
@@ -522,7 +501,6 @@ static int examine_reload(const struct steward_plugin *p, const char *yaml)
 {
     struct kit k, other;
     char why[256] = "";
-
     if (!p->reload)
         return 0;
     kit_begin(&k, p, yaml, 1000);
@@ -547,7 +525,6 @@ static int examine_reload(const struct steward_plugin *p, const char *yaml)
 static int examine_orders(const struct steward_plugin *p, const char *yaml)
 {
     struct kit a, b;
-
     kit_begin(&a, p, yaml, 1000);
     kit_begin(&b, p, yaml, 1000);
     bool ok = p->init(&a.host, a.conf, &a.ctx) == 0;
@@ -567,7 +544,6 @@ static int examine_orders(const struct steward_plugin *p, const char *yaml)
 int kit_examine(const struct steward_plugin *plugin, const char *yaml, bool verbose)
 {
     int faults = examine_life(plugin, yaml, verbose, 0);
-
     if (faults)
         return faults;
     faults += examine_life(plugin, yaml, false, 3600 * 1000);

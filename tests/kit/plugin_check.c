@@ -19,7 +19,6 @@ int main(int argc, char **argv)
     static char yaml[65536], why[512];
     bool verbose = argc > 1 && strcmp(argv[1], "-v") == 0;
     char **args = argv + 1 + verbose;
-
     if (argc - verbose != 3) {
         fputs(usage, stderr);
         return 2;

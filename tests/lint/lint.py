@@ -43,7 +43,7 @@ def without_comments(text):
     """The text with comments and string contents blanked, line for line."""
     def blank(m):
         return re.sub(r"[^\n]", " ", m.group(0))
-    return re.sub(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"', blank, text, flags=re.S)
+    return re.sub(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])+\'', blank, text, flags=re.S)
 
 
 def floors(root):
@@ -143,6 +143,63 @@ def comments(root):
                 yield f"{path}:{n}: a public function has a docstring: {line.strip()[:60]}"
 
 
+# A line of declarations at the head of a function, and what looks like one and is none.
+DECLARATION = re.compile(r"(?:(?:const|static|struct|enum|union|unsigned|signed|volatile|_Atomic)\s+)*"
+                         r"[A-Za-z_]\w*(?:\s+(?:const|int|long|char))*[\s*]+(?:const\s+)?\**\(?\**[A-Za-z_]\w*\)?\s*[=;,\[(]")
+STATEMENT = re.compile(r"(return|goto|else|if|for|while|do|switch|case|default|break|continue)\b")
+
+# Habits in which hands differ, and the one we have (docs/hacking.md, "One hand").
+HABITS = {
+    r"!rc\b(?!->|\(|\.)": "write rc == E_OK",
+    r"\b(?:if|while) \(rc(?:\)| \|\|| &&)|(?:\|\||&&) rc(?:\)| \|\|| &&|;| \?)|(?:=|return) rc(?: \?| \|\|| &&)": "write rc < 0",
+}
+
+
+def ends_declarations(text, start):
+    """The line behind the declarations at the head of the function whose '{' is line `start`, or 0."""
+    n, seen = start, False
+    while n < len(text) and text[n].strip():
+        if not seen and not DECLARATION.match(text[n].strip()) or STATEMENT.match(text[n].strip()):
+            return 0
+        statement = text[n]
+        while n + 1 < len(text) and not re.search(r"[;}]\s*(/\*.*\*/)?$", text[n]):
+            n += 1
+            statement += text[n]
+        if not DECLARATION.match(statement.strip()):
+            return 0
+        seen = True
+        n += 1
+    return n + 1 if seen else 0
+
+
+def conditions(plain):
+    """Every condition of an `if` with where it begins."""
+    for m in re.finditer(r"\bif \(", plain):
+        end, depth = m.end(), 1
+        while depth and end < len(plain):
+            depth += {"(": 1, ")": -1}.get(plain[end], 0)
+            end += 1
+        yield m.start(), plain[m.end():end - 1]
+
+
+def one_hand(root):
+    """The tree reads as if one hand had written it (braces are clang-format's)."""
+    for path in [p for p in sources(root) if p.endswith((".c", ".h"))]:
+        whole = (root / path).read_text(encoding="utf-8")
+        text = whole.split("\n")
+        for n, line in enumerate(text, 1):
+            blank = ends_declarations(text, n) if line == "{" else 0
+            if blank:
+                yield f"{path}:{blank}: no blank line behind the declarations"
+        plain = without_comments(whole)
+        for start, condition in conditions(plain):
+            if re.search(r"[^=!<>]=[^=]", condition):
+                yield f"{path}:{plain.count(chr(10), 0, start) + 1}: no assignment in a condition"
+        for pattern, habit in HABITS.items():
+            for m in re.finditer(pattern, plain):
+                yield f"{path}:{plain.count(chr(10), 0, m.start()) + 1}: {habit}"
+
+
 def partial_indexes(root):
     """The condition of a partial index is a literal: a bound one scans the whole table."""
     for path in sources(root):
@@ -191,7 +248,7 @@ def configuration(root):
             return
 
 
-RULES = [floors, sizes, banned, comments, partial_indexes, places, format, configuration]
+RULES = [floors, sizes, banned, comments, one_hand, partial_indexes, places, format, configuration]
 
 
 def check(root, rules=None):

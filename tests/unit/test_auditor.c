@@ -24,7 +24,6 @@ static int audit_run(struct world *w, struct ledger_tx *tx, void *arg)
 static struct audit_report audit(struct world *w)
 {
     struct audit_report r = {0};
-
     assert_int_equal(world_run(w, audit_run, &r), 0);
     return r;
 }
@@ -33,7 +32,6 @@ static struct audit_report audit(struct world *w)
 static void live(struct world *w)
 {
     int64_t id = answer(w, "+8613800138000", 7, "li.na");
-
     do_as(w, "li.na", id, "note", "{\"text\":\"真话\"}");
     advance(w, 49 * HOUR);
     do_as(w, "li.na", id, "resolve", "{}");
@@ -46,7 +44,6 @@ static void live(struct world *w)
 static void nothing_is_wrong(void **state)
 {
     struct world *w = *state;
-
     live(w);
     struct audit_report r = audit(w);
     if (r.broken || r.missing)
@@ -91,7 +88,6 @@ static void every_fault_is_found(void **state)
 static void a_missing_step_is_found(void **state)
 {
     struct world *w = *state;
-
     answer(w, "+8613800138000", 7, NULL);
     world_sql(w, "UPDATE clock SET done=1,next_at=NULL WHERE name='claim'");
     clock_test_advance(30 * MINUTE);
@@ -106,7 +102,6 @@ static void a_missing_repeat_is_found(void **state)
 {
     struct world *w = *state;
     int64_t id = answer(w, "+8613800138000", 7, "li.na");
-
     do_as(w, "li.na", id, "patch", "{\"category\":\"leak\"}");
     advance(w, 24 * HOUR + 8 * HOUR + MINUTE);
     assert_int_equal(world_int(w, "SELECT max(json_extract(data,'$.turn')) FROM ticket_event WHERE "
@@ -124,7 +119,6 @@ static void data_gone_without_an_erasure(void **state)
 {
     struct world *w = *state;
     int64_t id = answer(w, "+8613800138000", 7, "li.na");
-
     do_as(w, "li.na", id, "note", "{\"text\":\"电话\"}");
     world_sql(w, "UPDATE ticket_event SET data=NULL,salt=NULL WHERE kind='noted'");
     assert_true(audit(w).broken);
@@ -139,7 +133,6 @@ static int erase_run(struct world *w, struct ledger_tx *tx, void *arg)
 static void an_erasure_is_accepted(void **state)
 {
     struct world *w = *state;
-
     live(w);
     assert_int_equal(world_run(w, erase_run, NULL), 0);
     assert_int_equal(world_int(w, "SELECT count(*) FROM ticket_event WHERE ticket_id=1 AND data IS "
@@ -156,7 +149,6 @@ static void the_background_walk_alarms(void **state)
 {
     struct world *w = *state;
     struct audit_report r;
-
     live(w);
     struct auditor *a = auditor_new(w->tickets, w->ledger, w->loop);
     world_sql(w, "UPDATE ticket_event SET data='{}' WHERE ticket_id=1 AND seq=5");
@@ -177,7 +169,6 @@ static void a_missing_step_alarms_in_the_second_pass(void **state)
 {
     struct world *w = *state;
     struct audit_report r;
-
     for (int i = 0; i < 3; i++)
         answer(w, NULL, 0, NULL);
     world_sql(w, "UPDATE clock SET done=1,next_at=NULL WHERE name='claim' AND ticket_id>1");

@@ -25,7 +25,6 @@ static struct site_hours weekend[1] = {{540, 1050}};           /* 09:00-17:30 */
 static struct site_calendar office(const char *zone)
 {
     struct site_calendar c = {.name = (char *)"office", .timezone = (char *)zone};
-
     for (int d = 0; d < 7; d++)
         c.days[d] = d < 5 ? (struct site_day){plain, 2} : (struct site_day){weekend, 1};
     return c;
@@ -35,7 +34,6 @@ static struct calendar *make(const struct site_calendar *def)
 {
     struct errmsg why = {""};
     struct calendar *c = calendar_new(def, &why);
-
     if (!c)
         fail_msg("%s", why.text);
     return c;
@@ -44,7 +42,6 @@ static struct calendar *make(const struct site_calendar *def)
 static int64_t at(const char *text)
 {
     int64_t ms = 0;
-
     assert_int_equal(clock_parse(text, &ms), 0);
     return ms;
 }
@@ -52,7 +49,6 @@ static int64_t at(const char *text)
 static struct span span(const char *text)
 {
     struct span s;
-
     assert_int_equal(span_parse(text, &s), 0);
     return s;
 }
@@ -95,7 +91,6 @@ static void always(void **state)
 {
     struct calendar *c = calendar_new_always();
     struct span d = span("2d"), wd = span("1wd");
-
     assert_true(calendar_is_open(c, 12345));
     assert_int_equal(calendar_add(c, 1000, 500), 1500);
     assert_int_equal(calendar_between(c, 1000, 500), 0);
@@ -110,7 +105,6 @@ static void always(void **state)
 static void write_file(const char *path, const char *text)
 {
     FILE *f = fopen(path, "w");
-
     assert_non_null(f);
     fputs(text, f);
     fclose(f);
@@ -123,7 +117,6 @@ static void holidays(void **state)
     struct site_calendar def = office("Asia/Shanghai");
     struct calendar *c;
     struct span s = span("1wd");
-
     def.days[5] = def.days[6] = (struct site_day){0}; /* weekends closed */
     assert_true(mkstemp(path) >= 0);
     write_file(path, "BEGIN:VCALENDAR\r\nVERSION:2.0\r\n"
@@ -187,7 +180,6 @@ static void refused(void **state)
     struct errmsg why = {""};
     char file[] = "/nonexistent/x.ics", *items[1] = {file};
     char path[64] = "/tmp/steward-holidays-XXXXXX";
-
     def.timezone = (char *)"Mars/Olympus";
     assert_null(calendar_new(&def, &why));
     assert_non_null(strstr(why.text, "Mars/Olympus"));
@@ -219,7 +211,6 @@ struct walk {
 static void random_day(struct site_day *day, struct site_hours *spans)
 {
     int n = rand() % 4, from = rand() % 300;
-
     day->spans = spans;
     day->spans_n = 0;
     for (int i = 0; i < n; i++) {
@@ -237,7 +228,6 @@ static void random_walk(struct walk *w)
                                         "Australia/Lord_Howe", "Asia/Kathmandu", "UTC",
                                         "Africa/Casablanca"};
     struct errmsg why;
-
     memset(w, 0, sizeof(*w));
     w->def.name = (char *)"random";
     w->def.timezone = (char *)zones[(size_t)rand() % ARRAY_LEN(zones)];
@@ -258,7 +248,6 @@ static void random_walk(struct walk *w)
 static bool open_by_walk(const struct walk *w, int64_t ms)
 {
     struct zone_time t;
-
     zone_local(w->zone, ms, &t);
     int minute = t.hour * 60 + t.minute;
     const struct site_day *d = &w->def.days[t.weekday];
@@ -276,7 +265,6 @@ static void compare_walk(const struct walk *w, unsigned seed)
                                          "2026-04-01T00:00:00Z", "2031-10-30T00:00:00Z"};
     int64_t from = at(starts[(size_t)rand() % ARRAY_LEN(starts)]) + rand() % 4000 * MINUTE;
     int64_t end = from + 14 * DAY, worked = 0;
-
     for (int64_t t = from; t < end; t += MINUTE) {
         bool open = open_by_walk(w, t);
         if (open != calendar_is_open(w->calendar, t))
@@ -295,7 +283,6 @@ static void property(void **state)
 {
     const char *given = getenv("SEED");
     unsigned seed = given ? (unsigned)atoi(given) : (unsigned)time(NULL);
-
     printf("seed %u (SEED=%u repeats it)\n", seed, seed);
     srand(seed);
     for (int i = 0; i < 60; i++) {

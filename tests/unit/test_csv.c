@@ -43,9 +43,8 @@ static void read_pieces(const char *text, size_t len, size_t piece, struct buf *
 {
     struct csv_opts opts = {record_cb, bad_cb, out, 0};
     struct csv *c = csv_new(&opts);
-    for (size_t at = 0; at < len; at += piece) {
+    for (size_t at = 0; at < len; at += piece)
         csv_feed(c, text + at, len - at < piece ? len - at : piece);
-    }
     csv_end(c);
     csv_free(&c);
 }
@@ -90,9 +89,8 @@ static void test_records(void **state)
         {"a,\xff\nb\n", "1!not valid ;2:b;"},
         {" a , b ", "1: a | b ;"},
     };
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
         reads(rows[i][0], strlen(rows[i][0]), rows[i][1]);
-    }
     reads("a\0b\nc\n", 6, "1!not valid ;2:c;");
 }
 
@@ -100,21 +98,18 @@ static void test_limits(void **state)
 {
     struct buf text = BUF_INIT(1 << 20), out = BUF_INIT(1 << 20);
     buf_adds(&text, "a\n");
-    for (int i = 0; i < CSV_RECORD_MAX + 5; i++) {
+    for (int i = 0; i < CSV_RECORD_MAX + 5; i++)
         buf_addc(&text, 'x');
-    }
     buf_adds(&text, "\nb\n\"");
-    for (int i = 0; i < 300; i++) { /* an open quote costs its own line alone */
+    for (int i = 0; i < 300; i++) /* an open quote costs its own line alone */
         buf_printf(&text, "row %d with some words to fill the record up to its end\n", i);
-    }
     read_pieces(text.data, text.len, 1000, &out);
     assert_memory_equal(out.data, "1:a;2!longer tha;3:b;4!longer tha;5:row 1 with", 46);
     assert_non_null(strstr(out.data, ";303:row 299 "));
     buf_reset(&text);
     buf_reset(&out);
-    for (int i = 0; i < CSV_FIELDS_MAX; i++) {
+    for (int i = 0; i < CSV_FIELDS_MAX; i++)
         buf_adds(&text, "f,");
-    }
     buf_adds(&text, "f\nb\n");
     read_pieces(text.data, text.len, 7, &out);
     assert_string_equal(out.data, "1!more than ;2:b;");
@@ -136,9 +131,8 @@ static void add_field(struct buf *text, struct buf *want)
     buf_adds(text, quotes ? "\"" : "");
     for (const char *s = buf_str(&f); *s; s++) {
         buf_addc(text, *s);
-        if (*s == '"') {
+        if (*s == '"')
             buf_addc(text, '"');
-        }
     }
     buf_adds(text, quotes ? "\"" : "");
     buf_free(&f);
@@ -147,9 +141,8 @@ static void add_field(struct buf *text, struct buf *want)
 static int64_t lines_in(const struct buf *b, size_t from)
 {
     int64_t n = 0;
-    for (size_t i = from; i < b->len; i++) {
+    for (size_t i = from; i < b->len; i++)
         n += b->data[i] == '\n';
-    }
     return n;
 }
 
@@ -187,9 +180,8 @@ static void test_garbage(void **state)
     static const char bytes[] = "\"\"\",,\n\r\nab\xff\xe7";
     for (int round = 0; round < 300; round++) {
         struct buf text = BUF_INIT(1 << 20), out = BUF_INIT(1 << 22);
-        for (uint32_t n = below(400); n > 0; n--) {
+        for (uint32_t n = below(400); n > 0; n--)
             buf_addc(&text, bytes[below(sizeof(bytes))]);
-        }
         read_pieces(buf_str(&text), text.len, 1 + below(40), &out);
         struct buf other = BUF_INIT(1 << 22);
         read_pieces(buf_str(&text), text.len, 1 + below(400), &other);

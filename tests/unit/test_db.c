@@ -40,9 +40,8 @@ static struct db *open_db(enum db_mode mode)
     struct db *db = NULL;
     struct errmsg why = {{0}};
     int rc = db_open(&db_sqlite, path, mode, &db, &why);
-    if (rc < 0) {
+    if (rc < 0)
         fail_msg("%s", why.text);
-    }
     return db;
 }
 
@@ -318,9 +317,8 @@ static void refused(enum db_mode mode, int code, const char *words)
     struct errmsg why = {{0}};
     assert_int_equal(db_open(&db_sqlite, path, mode, &db, &why), code);
     assert_null(db);
-    if (!strstr(why.text, words)) {
+    if (!strstr(why.text, words))
         fail_msg("'%s' lacks '%s'", why.text, words);
-    }
 }
 
 static void test_refused_newer(void **state)
@@ -346,9 +344,8 @@ static void test_refused_foreign(void **state)
     refused(DB_WRITER, E_FATAL, "another program");
     unlink(path);
     FILE *f = fopen(path, "w");
-    for (int i = 0; i < 5000; i++) {
+    for (int i = 0; i < 5000; i++)
         fputs("this is no database", f);
-    }
     fclose(f);
     refused(DB_WRITER, E_FATAL, "not a database");
     unlink(path);

@@ -85,7 +85,6 @@ struct world {
 static void put(const struct world *w, const char *name, const char *text)
 {
     char path[200];
-
     snprintf(path, sizeof(path), "%s/%s", w->dir, name);
     FILE *f = fopen(path, "w");
     assert_non_null(f);
@@ -96,7 +95,6 @@ static void put(const struct world *w, const char *name, const char *text)
 static struct site *load_site(struct world *w)
 {
     char path[200];
-
     conf_faults_free(&w->faults);
     snprintf(path, sizeof(path), "%s/steward.yaml", w->dir);
     return site_load(path, &w->faults);
@@ -111,7 +109,6 @@ static const char *last_fault(const struct world *w)
 static void make_site(struct world *w, const char *modules, const char *instance)
 {
     char text[1000];
-
     snprintf(w->dir, sizeof(w->dir), "/tmp/host.XXXXXX");
     assert_non_null(mkdtemp(w->dir));
     snprintf(text, sizeof(text), "%s/plugins.d", w->dir);
@@ -129,7 +126,6 @@ static void open_resting(struct world *w, const char *modules, const char *insta
                          int64_t rest_ms)
 {
     struct plugins_opts opts = {0};
-
     memset(w, 0, sizeof(*w));
     make_site(w, modules, instance);
     w->loop = loop_new();
@@ -157,7 +153,6 @@ static void turns(struct world *w, int n)
 static void close_world(struct world *w)
 {
     char command[128];
-
     plugins_quiet(w->plugins);
     turns(w, 2);
     plugins_free(&w->plugins);
@@ -174,7 +169,6 @@ static const char *field(struct world *w, const char *name)
     static char out[512];
     struct buf text = BUF_INIT(65536);
     struct jw jw;
-
     jw_init(&jw, &text);
     jw_arr(&jw);
     plugins_write_json(w->plugins, &jw);
@@ -195,7 +189,6 @@ static const char *field(struct world *w, const char *name)
 static void runs_and_stops(void **state)
 {
     struct world w;
-
     open_world(&w, TEST_PLUGINS, SKELETON);
     assert_int_equal(w.faults.errors, 0);
     assert_string_equal(field(&w, "state"), "running");
@@ -210,7 +203,6 @@ static void runs_and_stops(void **state)
 static void declines(void **state)
 {
     struct world w;
-
     open_world(&w, TEST_PLUGINS, SKELETON "decline: true\n");
     assert_string_equal(field(&w, "state"), "declined");
     close_world(&w);
@@ -243,7 +235,6 @@ static void only_trusted_files(void **state)
 {
     struct world w;
     char command[400], folder[128];
-
     snprintf(folder, sizeof(folder), "/tmp/modules.XXXXXX");
     assert_non_null(mkdtemp(folder));
     snprintf(command, sizeof(command), "cp %s/skeleton.so %s/ && chmod 0777 %s/skeleton.so",
@@ -314,7 +305,6 @@ static void reload(struct world *w, const char *instance)
 static void reloads(void **state)
 {
     struct world w;
-
     open_world(&w, TEST_PLUGINS, SKELETON);
     reload(&w, SKELETON "every: 2h\n");
     assert_int_equal(w.faults.errors, 0);
@@ -333,7 +323,6 @@ static void reloads(void **state)
 static void restarts_what_cannot_reload(void **state)
 {
     struct world w;
-
     open_world(&w, TEST_PLUGINS, "plugin: gw_webhook\nname: one\nurl: https://a/\n");
     reload(&w, "plugin: gw_webhook\nname: one\nurl: https://b/\nevents: [ticket.opened]\n");
     turns(&w, 3);
@@ -347,7 +336,6 @@ static void restarts_what_cannot_reload(void **state)
 static void manners(struct world *w, const char *fault)
 {
     char instance[200];
-
     snprintf(instance, sizeof(instance), "plugin: bad_manners\nname: one\nfault: %s\n", fault);
     open_world(w, BAD_PLUGINS, instance);
 }
@@ -355,7 +343,6 @@ static void manners(struct world *w, const char *fault)
 static void leftovers_are_taken(void **state)
 {
     struct world w;
-
     manners(&w, "none");
     turns(&w, 5);
     assert_string_equal(field(&w, "state"), "running");
@@ -373,7 +360,6 @@ static void leftovers_are_taken(void **state)
 static void misuse_is_counted_and_parked(void **state)
 {
     static const char *const faults[] = {"events", "utf8"};
-
     for (size_t i = 0; i < ARRAY_LEN(faults); i++) {
         struct world w;
         manners(&w, faults[i]);
@@ -397,7 +383,6 @@ static void a_parked_one_rests_and_is_tried_again(void **state)
     struct world w;
     int rests = 0;
     char at[64] = "", last[64] = "";
-
     open_resting(&w, BAD_PLUGINS, "plugin: bad_manners\nname: one\nfault: utf8\n", 3);
     for (int i = 0; i < 30000; i++) {
         turns(&w, 1);
@@ -443,7 +428,6 @@ static void misuse_breaks_nothing(void **state)
 static void slow_calls_are_named(void **state)
 {
     struct world w;
-
     manners(&w, "slow");
     turns(&w, 10);
     assert_true(strtol(field(&w, "slow"), NULL, 10) > 0);
@@ -454,7 +438,6 @@ static void slow_calls_are_named(void **state)
 static void the_deadline_holds(void **state)
 {
     struct world w;
-
     manners(&w, "never stops");
     int64_t began = clock_mono_us();
     close_world(&w);

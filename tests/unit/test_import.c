@@ -109,9 +109,8 @@ static int64_t number_of(const char *name, const char *field)
     json_t *f;
     json_array_foreach(json_object_get(report, "files"), i, f)
     {
-        if (strcmp(json_string_value(json_object_get(f, "file")), name) == 0) {
+        if (strcmp(json_string_value(json_object_get(f, "file")), name) == 0)
             return json_integer_value(json_object_get(f, field));
-        }
     }
     return -1;
 }
@@ -119,9 +118,8 @@ static int64_t number_of(const char *name, const char *field)
 static void counts(const char *name, int added, int changed, int same, int refused)
 {
     if (number_of(name, "added") != added || number_of(name, "changed") != changed ||
-        number_of(name, "same") != same || number_of(name, "refused") != refused) {
+        number_of(name, "same") != same || number_of(name, "refused") != refused)
         fail_msg("%s: %s", name, status.data);
-    }
 }
 
 static void refused(const char *name, int line, const char *reason)
@@ -133,9 +131,8 @@ static void refused(const char *name, int line, const char *reason)
         if (strcmp(json_string_value(json_object_get(r, "file")), name) == 0 &&
             json_integer_value(json_object_get(r, "line")) == line) {
             const char *text = json_string_value(json_object_get(r, "reason"));
-            if (!strstr(text, reason)) {
+            if (!strstr(text, reason))
                 fail_msg("%s:%d: '%s' lacks '%s'", name, line, text, reason);
-            }
             return;
         }
     }
@@ -362,9 +359,8 @@ static void write_many(int n)
 {
     struct buf b = BUF_INIT(1 << 22);
     buf_adds(&b, "key,name,phones\n");
-    for (int i = 0; i < n; i++) {
+    for (int i = 0; i < n; i++)
         buf_printf(&b, "p%d,Person %d,139%08d\n", i, i, i);
-    }
     file("persons.csv", buf_str(&b));
     buf_free(&b);
 }
@@ -382,9 +378,8 @@ static void test_many_and_stop(void **state)
     struct import_request rq = {.dir = dir, .by = "dev"};
     assert_int_equal(importer_start(importer, &rq, id, &why), 0);
     assert_int_equal(importer_start(importer, &rq, other, &why), E_BUSY);
-    for (int i = 0; i < 50; i++) {
+    for (int i = 0; i < 50; i++)
         loop_turn(loop);
-    }
     importer_free(&importer);
     int64_t n = one("SELECT count(*) FROM person");
     assert_true(n >= 1000 && n < 20000);

@@ -46,9 +46,8 @@ static void start(size_t queue_max)
                                               .queue_max = queue_max,
                                               .pressure = pressure_cb},
                         &why);
-    if (!ledger) {
+    if (!ledger)
         fail_msg("%s", why.text);
-    }
     expected = 0;
     told[0] = 0;
     pressures_n = 0;
@@ -59,9 +58,8 @@ static void settle(void)
     struct loop_timer *t = loop_timer_new(loop, late_cb, NULL);
     late = false;
     loop_timer_arm(t, 30000);
-    while (expected > 0 && !late) {
+    while (expected > 0 && !late)
         loop_run(loop);
-    }
     loop_timer_free(&t);
     assert_false(late);
 }
@@ -122,18 +120,15 @@ static int job_run(struct ledger_tx *tx, void *arg)
     struct job *job = arg;
     job->runs++;
     ledger_effect(tx, tell, NULL, xstrdup(job->name), free);
-    if (job->hook) {
+    if (job->hook)
         ledger_before_commit(tx, hook_run, &hooks);
-    }
     struct db_q *q = db_query(ledger_db(tx), "INSERT INTO estate (name) VALUES ($1)");
     db_bind_text(q, 1, job->name);
     int rc = db_run(q);
-    if (rc == 0 && job->also) {
+    if (rc == 0 && job->also)
         rc = job->also(tx, job);
-    }
-    if (rc == 0 && job->refuse) {
+    if (rc == 0 && job->refuse)
         rc = ledger_refuse(tx, E_CONFLICT, "%s is refused", job->name);
-    }
     return rc;
 }
 
@@ -143,12 +138,10 @@ static void job_done(void *arg, int rc, const struct errmsg *why)
     job->rc = rc;
     job->dones++;
     snprintf(job->why, sizeof(job->why), "%s", why->text);
-    if (job->then) {
+    if (job->then)
         job->then(job);
-    }
-    if (--expected == 0) {
+    if (--expected == 0)
         loop_stop(loop);
-    }
 }
 
 static int submit(struct job *job)
@@ -182,9 +175,8 @@ static bool was_told(const char *name)
     char word[32];
     snprintf(word, sizeof(word), "%s,", name);
     const char *at = strstr(told, word);
-    if (at && strstr(at + 1, word)) {
+    if (at && strstr(at + 1, word))
         fail_msg("%s was told twice: %s", name, told);
-    }
     return at != NULL;
 }
 
@@ -200,9 +192,8 @@ static void test_order(void **state)
     for (int i = 0; i < N; i++) {
         snprintf(jobs[i].name, sizeof(jobs[i].name), "e%d", i);
         jobs[i].refuse = i % 3 == 0;
-        if (!jobs[i].refuse) {
+        if (!jobs[i].refuse)
             strcat(strcat(want, jobs[i].name), ",");
-        }
         assert_int_equal(submit(&jobs[i]), 0);
     }
     settle();
@@ -282,9 +273,8 @@ static enum db_class fail_class;
 
 static int arm(struct ledger_tx *tx, struct job *job)
 {
-    if (job->runs == 1) {
+    if (job->runs == 1)
         db_fail_nth(ledger_db(tx), fail_at, fail_class);
-    }
     return 0;
 }
 
@@ -308,16 +298,14 @@ static void fail_one(int n, enum db_class cls)
     fail_at = n;
     fail_class = cls;
     start(0);
-    for (size_t i = 0; i < ARRAY_LEN(jobs); i++) {
+    for (size_t i = 0; i < ARRAY_LEN(jobs); i++)
         assert_int_equal(submit(&jobs[i]), 0);
-    }
     settle();
     for (size_t i = 0; i < ARRAY_LEN(jobs); i++) {
         check_job(&jobs[i]);
         bool retryable = cls == DB_RETRY || (jobs[i].insist && cls == DB_UNCERTAIN);
-        if (retryable) { /* one failure and a second try: all succeed that should */
+        if (retryable) /* one failure and a second try: all succeed that should */
             assert_int_equal(jobs[i].rc, jobs[i].refuse ? E_CONFLICT : 0);
-        }
     }
     assert_true(ledger_healthy(ledger, NULL));
     ledger_free(&ledger);
@@ -327,11 +315,9 @@ static void fail_one(int n, enum db_class cls)
 static void test_fail_nth(void **state)
 {
     static const enum db_class classes[] = {DB_RETRY, DB_CONSTRAINT, DB_UNCERTAIN};
-    for (size_t c = 0; c < ARRAY_LEN(classes); c++) {
-        for (int n = 1; n <= 24; n++) { /* the workload has 18 operations after the arming */
+    for (size_t c = 0; c < ARRAY_LEN(classes); c++)
+        for (int n = 1; n <= 24; n++) /* the workload has 18 operations after the arming */
             fail_one(n, classes[c]);
-        }
-    }
 }
 
 static int full_runs;
@@ -343,13 +329,11 @@ static int fill_up(struct ledger_tx *tx, struct job *job)
 
 static int big_row(struct ledger_tx *tx, struct job *job)
 {
-    if (++full_runs == 9) { /* somebody made room */
+    if (++full_runs == 9) /* somebody made room */
         assert_int_equal(db_exec(ledger_db(tx), "PRAGMA max_page_count=1000000", NULL), 0);
-    }
     struct buf b = BUF_INIT(1 << 20);
-    for (int i = 0; i < 20000; i++) {
+    for (int i = 0; i < 20000; i++)
         buf_adds(&b, "xxxxxxxxxx");
-    }
     struct db_q *q =
         db_query(ledger_db(tx), "INSERT INTO alert (at, kind, text) VALUES (1, 'x', $1)");
     db_bind_textn(q, 1, b.data, b.len);
@@ -474,9 +458,8 @@ static int one_part(struct ledger_tx *tx, const struct job *job, int n)
     char name[48];
     snprintf(name, sizeof(name), "%s.%d", job->name, n);
     int rc = ledger_part_begin(tx);
-    if (rc < 0) {
+    if (rc < 0)
         return rc;
-    }
     struct db_q *q = db_query(ledger_db(tx), "INSERT INTO estate (name) VALUES ($1)");
     db_bind_text(q, 1, name);
     rc = db_run(q);
@@ -491,9 +474,8 @@ static int one_part(struct ledger_tx *tx, const struct job *job, int n)
 static int run_parts(struct ledger_tx *tx, struct job *job)
 {
     int rc = 0;
-    for (int i = 0; i < 3 && rc == 0; i++) {
+    for (int i = 0; i < 3 && rc == 0; i++)
         rc = one_part(tx, job, i);
-    }
     return rc;
 }
 
@@ -600,9 +582,8 @@ static void reading_done(void *arg, int rc)
     struct reading *r = arg;
     r->rc = rc;
     r->dones++;
-    if (--expected == 0) {
+    if (--expected == 0)
         loop_stop(loop);
-    }
 }
 
 static void test_readers(void **state)

@@ -37,9 +37,8 @@ static void test_tenures(void **state)
     assert_true(tenure_is_current(20000, 20000)); /* the last day counts */
     assert_false(tenure_is_current(19999, 20000));
     assert_true(tenure_is_current(20001, 20000));
-    for (int i = 0; i < TENURE_NONE; i++) {
+    for (int i = 0; i < TENURE_NONE; i++)
         assert_int_equal(tenure_role_parse(tenure_role_name((enum tenure_role)i)), i);
-    }
     assert_int_equal(tenure_role_parse("landlord"), TENURE_NONE);
     assert_int_equal(tenure_role_parse(NULL), TENURE_NONE);
     assert_null(tenure_role_name(TENURE_NONE));

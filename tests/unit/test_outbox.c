@@ -97,7 +97,6 @@ static void waits_without_instance(void **state)
 {
     struct world *w = *state;
     struct send s = send_one(w, (struct outbox_message){.person_id = 7, .text = "x"});
-
     for (int i = 0; i < 50; i++)
         turn(w);
     assert_string_equal(get(w, STATE, s.id), "queued");
@@ -186,7 +185,6 @@ static void receipts_move_forward(void **state)
     struct steward_receipt r = {
         .struct_size = sizeof(r), .key = key, .state = "delivered", .at = NOON + 5};
     struct send s = send_one(w, (struct outbox_message){.person_id = 7, .text = "x"});
-
     text_copy(key, sizeof(key), get(w, "SELECT key FROM message WHERE id = $1", s.id));
     assert_int_equal(run(w, receipt_run, &r), 0);
     assert_string_equal(get(w, STATE, s.id), "delivered");
@@ -210,7 +208,6 @@ static void receipt_before_its_message(void **state)
     struct world *w = *state;
     struct steward_receipt r = {
         .struct_size = sizeof(r), .provider_id = "prov-1", .state = "delivered", .at = NOON};
-
     assert_int_equal(run(w, receipt_run, &r), 0);
     assert_string_equal(get(w, "SELECT count(*) FROM receipt", 0), "1");
     add_gateway(w, "sms", NULL);
@@ -230,7 +227,6 @@ static void stop_takes_back_consent(void **state)
     struct world *w = *state;
     struct outbox_inbound in = {
         .gateway = "sms", .id = "mo-1", .from = "13800138000", .text = "退订"};
-
     assert_int_equal(run(w, inbound_run, &in), 0);
     assert_int_equal(run(w, inbound_run, &in), 0); /* a repeat */
     assert_string_equal(get(w, "SELECT count(*) FROM inbound", 0), "1");
@@ -259,7 +255,6 @@ static void stop_after_marketing(void **state)
 {
     struct world *w = *state;
     struct outbox_inbound in = {.gateway = "sms", .id = "mo-1", .from = "13800138000", .text = "T"};
-
     assert_int_equal(run(w, allow_marketing, NULL), 0);
     add_gateway(w, "sms", NULL);
     struct send s = send_one(w, (struct outbox_message){.person_id = 7,
@@ -281,7 +276,6 @@ static void consent_is_asked_again_when_sending(void **state)
 {
     struct world *w = *state;
     struct send s = send_one(w, (struct outbox_message){.person_id = 7, .text = "x"});
-
     assert_int_equal(run(w, take_consent, NULL), 0);
     add_gateway(w, "sms", NULL);
     expect_state(w, s.id, "cancelled");
@@ -305,7 +299,6 @@ static void resend_and_cancel(void **state)
     struct world *w = *state;
     struct send s = send_one(w, (struct outbox_message){.person_id = 7, .text = "x"});
     int64_t first = s.id;
-
     assert_int_equal(run(w, resend_run, &s), 0);
     assert_int_not_equal(s.id, first);
     assert_string_equal(get(w, "SELECT text FROM message WHERE id = $1", s.id), "【四季花城】x");
@@ -327,7 +320,6 @@ static void events_go_to_subscribers(void **state)
 {
     struct world *w = *state;
     static const char *const events[] = {"ticket.*", NULL};
-
     add_gateway(w, "crm", events);
     add_gateway(w, "sms", NULL);
     assert_true(outbox_wants_event(w->outbox, "ticket.opened"));
@@ -349,7 +341,6 @@ static void a_crash_loses_nothing(void **state)
 {
     struct world *w = *state;
     struct send s = send_one(w, (struct outbox_message){.person_id = 7, .text = "x"});
-
     assert_int_equal(run(w, stuck, NULL), 0);
     close_outbox(w);
     open_outbox(w);
@@ -363,7 +354,6 @@ static void slow_gateway_delays_no_other(void **state)
 {
     struct world *w = *state;
     struct world silent = *w;
-
     snprintf(silent.url, sizeof(silent.url), "http://10.255.255.1:81/");
     struct outbox_gateway gw = {.name = "sms", .prepare = prepare, .judge = judge, .ctx = &silent};
     assert_int_equal(outbox_register(w->outbox, &gw), 0);
@@ -397,7 +387,6 @@ static int hook(struct world *w, const char *gateway, const char *what, const ch
                                .content_type = "application/json",
                                .body = body,
                                .body_len = strlen(body)};
-
     outbox_hook(w->outbox, gateway, &req, authenticated, on_hook, &h);
     for (int i = 0; i < 5000 && !h.calls; i++)
         turn(w);
@@ -467,7 +456,6 @@ static int list_run(struct world *w, struct ledger_tx *tx, void *arg)
     int64_t next = 0;
     struct outbox_filter f = {.limit = 2, .person_id = 7, .mask = true};
     char *text = arg;
-
     jw_init(&jw, &out);
     jw_arr(&jw);
     int rc = outbox_list(ledger_db(tx), &f, &jw, &next);
@@ -507,7 +495,6 @@ static void listed_as_json(void **state)
                                          "error",
                                          "provider_id",
                                          "resend_of"};
-
     for (int i = 0; i < 3; i++)
         send_one(w, (struct outbox_message){.person_id = 7, .text = "x"});
     assert_int_equal(run(w, list_run, text), 0);

@@ -31,7 +31,6 @@ static const struct {
 static const struct steward_plugin *open_plugin(const char *module)
 {
     char path[512], why[512];
-
     snprintf(path, sizeof(path), "%s/%s.so", TEST_PLUGINS, module);
     const struct steward_plugin *p = kit_open(path, why, sizeof(why));
     if (!p)
@@ -100,7 +99,6 @@ static void webhook_is_signed(void **state)
     struct steward_request r = {.struct_size = sizeof(r)};
     uint8_t key[64], mac[32];
     char why[256] = "", content[2048], want[80];
-
     start(&k, "gw_webhook",
           "plugin: gw_webhook\nname: one\nurl: https://a.example/x\nfrom: \"10690000\"\n"
           "secret: whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\nformer_secret: whsec_b2xk\n"
@@ -145,7 +143,6 @@ static void webhook_carries_events(void **state)
                                 .event_type = "ticket.opened",
                                 .event_json = "{\"id\":\"T-000001\"}"};
     char why[256] = "";
-
     start(&k, "gw_webhook", plugins[1].yaml);
     assert_int_equal(k.gateway->prepare(k.gateway_ctx, &m, NOW + 60000, &r, why, sizeof(why)), 0);
     assert_string_equal(r.body,
@@ -203,7 +200,6 @@ static struct steward_verdict judge(struct kit *k, int status, const char *body,
     struct steward_response res = {
         .struct_size = sizeof(res), .status = status, .body = body, .body_len = strlen(body)};
     struct steward_message m = sms;
-
     m.attempt = attempt;
     k->gateway->judge(k->gateway_ctx, &m, &res, &v);
     return v;
@@ -212,7 +208,6 @@ static struct steward_verdict judge(struct kit *k, int status, const char *body,
 static void webhook_judges(void **state)
 {
     struct kit k;
-
     start(&k, "gw_webhook", plugins[1].yaml);
     struct steward_verdict v = judge(&k, 200, "{\"provider_id\":\"p-1\"}", STEWARD_SENT, 1);
     assert_int_equal(v.outcome, STEWARD_SENT);
@@ -234,7 +229,6 @@ static void kannel_sends(void **state)
     struct steward_request r = {.struct_size = sizeof(r)};
     struct steward_message m = sms;
     char why[256] = "", text[12001];
-
     start(&k, "gw_kannel",
           "plugin: gw_kannel\nname: one\nurl: http://127.0.0.1:13013/cgi-bin/sendsms\n"
           "username: st&ward\npassword: p w\nsender: \"10690000\"\nsmsc: A\n");
@@ -268,7 +262,6 @@ static void kannel_posts(void **state)
     struct kit k;
     struct steward_request r = {.struct_size = sizeof(r)};
     char why[256] = "";
-
     start(&k, "gw_kannel",
           "plugin: gw_kannel\nname: one\nurl: http://127.0.0.1:13013/cgi-bin/sendsms\n"
           "username: u\npassword: p\nmethod: post\nreceipts: false\n");
@@ -357,7 +350,6 @@ static void kannel_reports(void **state)
 static void kannel_hears(void **state)
 {
     struct kit k;
-
     start(&k, "gw_kannel",
           "plugin: gw_kannel\nname: one\nurl: http://127.0.0.1:1/x\nusername: u\npassword: p\n"
           "inbound_secret: s3cret\n");
@@ -431,7 +423,6 @@ static const struct {
 static void the_abi_is_as_it_was(void **state)
 {
     bool same = true;
-
     assert_int_equal(sizeof(void *), 8);
     for (size_t i = 0; i < ARRAY_LEN(layout); i++) {
         if (layout[i].is != layout[i].was)

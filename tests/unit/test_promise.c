@@ -35,7 +35,6 @@ static int teardown(void **state)
 static struct span span(const char *text)
 {
     struct span s;
-
     assert_int_equal(span_parse(text, &s), 0);
     return s;
 }
@@ -49,7 +48,6 @@ static struct promise promise(const char *within)
 static void plain_promise(void **state)
 {
     struct promise p = promise("4h");
-
     assert_int_equal(promise_total(&p), 4 * HOUR);
     assert_int_equal(promise_due(&p), START + 4 * HOUR);
     assert_int_equal(promise_percent(&p, 80), START + 192 * MINUTE);
@@ -68,7 +66,6 @@ static void paused_promise(void **state)
         {START + 3 * HOUR, 0, true, always},
     };
     struct promise p = promise("4h");
-
     p.segments = s;
     p.n = 2;
     s[1].to = 0;
@@ -138,7 +135,6 @@ static void rests_while_paused(void **state)
     struct policy_ladder l = ladder();
     struct promise p = promise("4h");
     struct ladder_mark m = {0};
-
     p.segments = s;
     p.n = 2;
     assert_int_equal(ladder_next(&l, &p, &m).what, LADDER_NOTHING);
@@ -149,7 +145,6 @@ static void an_urge_climbs(void **state)
     struct policy_ladder l = ladder();
     struct ladder_mark m = {.fired = {1, 0, 0, 0}};
     char text[SPAN_TEXT_MAX + 2];
-
     assert_int_equal(ladder_unclimbed(&l, &m), 1);
     memset(m.fired, 1, sizeof(m.fired));
     assert_int_equal(ladder_unclimbed(&l, &m), -1);
@@ -163,7 +158,6 @@ static void no_ladder_still_breaches(void **state)
     struct promise p = promise("4h");
     struct ladder_mark m = {0};
     struct ladder_next n = ladder_next(&l, &p, &m);
-
     assert_int_equal(n.what, LADDER_BREACH);
     ladder_mark_done(&m, &n);
     assert_int_equal(ladder_next(&l, &p, &m).what, LADDER_NOTHING);
@@ -179,7 +173,6 @@ static void documented_bytes(void **state)
     char digest[HISTORY_HEX], hash[HISTORY_HEX], expected[HISTORY_HEX];
     struct buf b = BUF_INIT(4096);
     uint8_t sum[SHA256_LEN];
-
     history_digest(h, salt, data, digest);
     buf_printf(&b, "%s%s", salt, data);
     sha256(b.data, b.len, sum);

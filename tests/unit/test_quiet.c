@@ -75,7 +75,6 @@ static void moments(void **state)
 {
     struct zone *z = zone_load("Europe/London", NULL);
     int32_t days;
-
     assert_int_equal(clock_parse_date("2026-03-29", &days), 0);
     assert_int_equal(zone_moment(z, days, 30), at("2026-03-29T00:30:00Z"));
     assert_int_equal(zone_moment(z, days, 90), at("2026-03-29T01:00:00Z")); /* skipped */

@@ -29,9 +29,8 @@ static int changed_n, changed_all;
 static void changed_cb(void *ctx, const int64_t *ids, size_t n)
 {
     changed_all += ids == NULL;
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n; i++)
         changed_ids[changed_n++ % 64] = ids[i];
-    }
 }
 
 static int setup(void **state)
@@ -99,9 +98,8 @@ static void run(struct step *s)
                                    &(struct ledger_cmd){
                                        .name = "t", .run = step_run, .done = step_done, .arg = s}),
                      0);
-    while (!s->done) {
+    while (!s->done)
         loop_run(loop);
-    }
 }
 
 static int create_fn(struct ledger_tx *tx, struct step *s)
@@ -141,9 +139,8 @@ static int64_t create(const char *json)
 {
     struct step s = {.fn = create_fn, .json = json};
     run(&s);
-    if (s.rc < 0) {
+    if (s.rc < 0)
         fail_msg("%s: %s", json, s.why);
-    }
     return s.id;
 }
 
@@ -488,9 +485,8 @@ static void test_refusals(void **state)
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct step s = {.fn = create_fn, .json = rows[i][0]};
         run(&s);
-        if (s.rc == 0 || !strstr(s.why, rows[i][1])) {
+        if (s.rc == 0 || !strstr(s.why, rows[i][1]))
             fail_msg("%s: %d '%s'", rows[i][0], s.rc, s.why);
-        }
     }
     struct db_q *q = db_query(reader(), "SELECT count(*) FROM person");
     assert_true(db_row(q));
@@ -567,9 +563,8 @@ static void settle(void)
                                      &(struct ledger_read){"t", nothing_run, nothing_done, &done},
                                      false),
                          0);
-        while (!done) {
+        while (!done)
             loop_run(loop);
-        }
         loop_turn(loop);
     }
 }
@@ -581,9 +576,8 @@ static void finds(const char *q, int64_t want)
     /* However slow the machine: the limit only ends a failing test. */
     for (int64_t end = clock_mono_us() + 60000000; clock_mono_us() < end;) {
         n = registry_search(registry, q, 0, ids, 10);
-        if (n == (want != 0) && ids[0] == want) {
+        if (n == (want != 0) && ids[0] == want)
             return;
-        }
         settle();
     }
     fail_msg("'%s' finds %d, first %lld, not %lld", q, n, (long long)ids[0], (long long)want);
@@ -633,12 +627,10 @@ static void test_search(void **state)
     static const char *const misses[] = {
         "王芳芳",           "wfx",   "3-1203",      "5栋", "-1201王芳芳", "1-1201", "Building 1",
         "building 31 1201", "王 李", "13800138001", "p2"};
-    for (size_t i = 0; i < ARRAY_LEN(hits); i++) {
+    for (size_t i = 0; i < ARRAY_LEN(hits); i++)
         finds(hits[i], id);
-    }
-    for (size_t i = 0; i < ARRAY_LEN(misses); i++) {
+    for (size_t i = 0; i < ARRAY_LEN(misses); i++)
         finds(misses[i], 0);
-    }
     struct step s = {.fn = change_fn, .id = id, .json = "{\"name\":\"单小龙\",\"tenures\":[]}"};
     run(&s);
     finds("sxl", id); /* 单 is Shan as a surname */

@@ -49,7 +49,6 @@ static struct result ask(struct server *sv, const char *path, bool allow_private
                                   .body_len = 5,
                                   .timeout_ms = timeout,
                                   .allow_private = allow_private};
-
     if (strstr(path, "://"))
         snprintf(url, sizeof(url), "%s", path);
     else
@@ -129,7 +128,6 @@ static void end_breaks_off(void **state)
     struct result r = {0};
     char url[64];
     struct steward_request req = {.struct_size = sizeof(req), .url = url, .allow_private = true};
-
     server_start(&sv);
     snprintf(url, sizeof(url), "http://127.0.0.1:%u/silent", sv.port);
     sender_submit(s, &req, on_answer, &r);
@@ -149,7 +147,6 @@ static void header_lines_are_refused(void **state)
     const char *headers[] = {"X-Test: one\r\nX-Forged: two", NULL};
     struct steward_request req = {
         .struct_size = sizeof(req), .url = "https://example.com/", .headers = headers};
-
     sender_submit(s, &req, on_answer, &r);
     loop_run(loop);
     assert_non_null(strstr(r.error, "line end"));

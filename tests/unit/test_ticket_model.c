@@ -65,7 +65,6 @@ static size_t pick(void)
     size_t i = (size_t)rand() % ARRAY_LEN(tries);
     bool ends = text_eq(tries[i].verb, "close") || text_eq(tries[i].verb, "cancel") ||
                 strstr(tries[i].body, "\"satisfied\":true");
-
     return ends && rand() % 10 ? pick() : i;
 }
 
@@ -73,7 +72,6 @@ static size_t pick(void)
 static void write_verb(char *out, size_t cap, const char *verb, int n)
 {
     const char *mark = strstr(verb, "%d");
-
     if (mark)
         snprintf(out, cap, "%.*s%d%s", (int)(mark - verb), verb, n, mark + 2);
     else
@@ -91,7 +89,6 @@ static void one(struct world *w, struct ledger_tx *tx, struct model *m)
     struct errmsg why;
     char verb[64], quoted[70];
     json_t *body = json_parse(tries[i].body, strlen(tries[i].body), &why);
-
     write_verb(verb, sizeof(verb), tries[i].verb, 1 + rand() % 4);
     assert_int_equal(ticket_json(db, w->tickets, id, &actor, ledger_now(tx), &before), 0);
     snprintf(quoted, sizeof(quoted), "\"%s\"", verb);
@@ -188,7 +185,6 @@ static const struct {
 static int never_run(struct world *w, struct ledger_tx *tx, void *arg)
 {
     struct model *m = arg;
-
     for (size_t i = 0; i < ARRAY_LEN(never); i++) {
         struct db_q *q = db_query(ledger_db(tx), never[i].sql);
         if (db_row(q))
@@ -202,7 +198,6 @@ static int audit_run(struct world *w, struct ledger_tx *tx, void *arg)
 {
     struct model *m = arg;
     struct audit_report r = {0};
-
     assert_int_equal(audit_all(ledger_db(tx), w->tickets, ledger_now(tx), &r), 0);
     if (r.broken || r.missing)
         fail_msg("seed %u after %d: auditor: T-%06d %d: %s", m->seed, m->ops, (int)r.ticket_id,
@@ -227,7 +222,6 @@ static void random_operations(void **state)
     const char *given = getenv("SEED"), *ops = getenv("MODEL_OPS");
     struct model m = {.seed = given ? (unsigned)atoi(given) : (unsigned)time(NULL)};
     int total = ops ? atoi(ops) : 3000;
-
     printf("seed %u (SEED=%u MODEL_OPS=%d repeats it)\n", m.seed, m.seed, total);
     srand(m.seed);
     while (m.ops < total) {

@@ -66,7 +66,6 @@ static void every_state_verb_and_asker(void **state)
 {
     static const unsigned askers[] = {0, P, M, R, S, D, N};
     int n = 0;
-
     assert_int_equal(ARRAY_LEN(contract), VERBS);
     for (size_t row = 0; row < ARRAY_LEN(contract); row++)
         for (enum ticket_state s = 0; s < TICKET_STATES; s++)
@@ -139,7 +138,6 @@ static void allowed_and_table(void **state)
 {
     struct ticket_view v = {TICKET_NEW, P, 0};
     struct buf out = BUF_INIT(65536);
-
     ticket_rule_allowed(&v, &out);
     assert_string_equal(buf_str(&out), "[\"claim\",\"urge\",\"note\",\"incident\",\"patch\"]");
     buf_reset(&out);
@@ -158,7 +156,6 @@ static void docs_in_step(void **state)
     char chunk[4096];
     size_t n;
     FILE *f = fopen(path, "r");
-
     assert_non_null(f);
     while ((n = fread(chunk, 1, sizeof(chunk), f)) > 0)
         buf_add(&page, chunk, n);

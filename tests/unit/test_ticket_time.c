@@ -22,7 +22,6 @@ static const char *steps_of(struct world *w, int64_t id, const char *clock)
     static char text[4096];
     json_t *o = world_read(w, "timeline", "sun.li", id), *e;
     size_t i;
-
     text[0] = 0;
     json_array_foreach(json_object_get(o, "items"), i, e)
     {
@@ -48,7 +47,6 @@ static void ladder_in_order(void **state)
 {
     struct world *w = *state;
     int64_t id = leak(w, "li.na");
-
     do_as(w, "li.na", id, "reply", "{\"channel\":\"walk_in\"}");
     advance(w, 24 * HOUR * 8 / 10 - 1);
     assert_string_equal(steps_of(w, id, "resolve"), "");
@@ -75,7 +73,6 @@ static void messages_and_who_is_told(void **state)
 {
     struct world *w = *state;
     int64_t id = leak(w, "li.na");
-
     do_as(w, "li.na", id, "reply", "{\"channel\":\"walk_in\"}");
     advance(w, 25 * HOUR);
     assert_string_equal(world_get(w, "SELECT group_concat(json_extract(data,'$.told'),' ') FROM "
@@ -94,7 +91,6 @@ static void nobody_found(void **state)
 {
     struct world *w = *state;
     int64_t id = answer(w, "+8613800138000", 7, NULL); /* no responder: rung 1 finds nobody */
-
     advance(w, 8 * MINUTE);
     assert_string_equal(world_get(w, "SELECT json_extract(data,'$.told') FROM ticket_event WHERE "
                                      "kind='escalated'"),
@@ -107,7 +103,6 @@ static void once_across_restarts_and_jumps(void **state)
 {
     struct world *w = *state;
     int64_t id = leak(w, "li.na");
-
     do_as(w, "li.na", id, "reply", "{\"channel\":\"walk_in\"}");
     advance(w, 25 * HOUR);
     world_close(w);
@@ -129,7 +124,6 @@ static void once_across_restarts_and_jumps(void **state)
 static void the_loop_wakes_for_new_clocks(void **state)
 {
     struct world *w = *state;
-
     assert_int_equal(timers_start(w->timers), 0);
     int64_t id = answer(w, "+8613800138000", 7, NULL);
     clock_test_advance(11 * MINUTE);
@@ -143,7 +137,6 @@ static void kept_late_before_the_timer_saw_it(void **state)
 {
     struct world *w = *state;
     int64_t id = answer(w, "+8613800138000", 7, NULL);
-
     clock_test_advance(11 * MINUTE);
     do_as(w, "li.na", id, "claim", "{}");
     assert_non_null(strstr(kinds_of(w, id), "claimed clock_breached clock_kept"));
@@ -155,7 +148,6 @@ static void pauses(void **state)
 {
     struct world *w = *state;
     int64_t id = leak(w, "li.na");
-
     do_as(w, "li.na", id, "reply", "{\"channel\":\"walk_in\"}");
     advance(w, 12 * HOUR);
     do_as(w, "li.na", id, "pause", "{\"clock\":\"resolve\",\"reason\":\"parts\"}");
@@ -181,7 +173,6 @@ static void extends(void **state)
 {
     struct world *w = *state;
     int64_t id = leak(w, "li.na");
-
     do_as(w, "sun.li", id, "extend", "{\"clock\":\"resolve\",\"by\":\"1d\",\"reason\":\"零件\"}");
     assert_int_equal(world_int(w, "SELECT due_at FROM clock WHERE name='resolve'"),
                      NOON + 48 * HOUR);
@@ -192,7 +183,6 @@ static void rebases_with_time_used(void **state)
 {
     struct world *w = *state;
     int64_t id = answer(w, "+8613800138000", 7, "li.na"); /* standard: 48h */
-
     advance(w, 10 * HOUR);
     do_as(w, "li.na", id, "patch", "{\"category\":\"leak\"}"); /* urgent: 24h; the first setting */
     assert_int_equal(world_int(w, "SELECT due_at FROM clock WHERE name='resolve'"),
@@ -208,7 +198,6 @@ static void no_answer_protocol(void **state)
 {
     struct world *w = *state;
     int64_t id = leak(w, "li.na");
-
     do_as(w, "li.na", id, "resolve", "{}");
     do_as(w, "li.na", id, "reply", "{\"channel\":\"call\"}");
     do_as(w, "li.na", id, "attempt", "{\"channel\":\"call\",\"outcome\":\"no_answer\"}");
@@ -231,7 +220,6 @@ static void too_few_tries_do_not_close(void **state)
 {
     struct world *w = *state;
     int64_t id = leak(w, "li.na");
-
     do_as(w, "li.na", id, "resolve", "{}");
     do_as(w, "li.na", id, "reply", "{\"channel\":\"call\"}");
     advance(w, 4 * DAY);
@@ -245,7 +233,6 @@ static void urges(void **state)
 {
     struct world *w = *state;
     int64_t id = leak(w, "li.na");
-
     do_as(w, "zhao.lei", id, "urge", "{\"note\":\"又打来了\"}");
     assert_string_equal(world_get(w, "SELECT json_extract(data,'$.told') FROM ticket_event WHERE "
                                      "kind='urged'"),
@@ -262,7 +249,6 @@ static void urges(void **state)
 static void many_due_at_once(void **state)
 {
     struct world *w = *state;
-
     for (int i = 0; i < 200; i++)
         answer(w, NULL, 0, NULL);
     advance(w, 8 * MINUTE);

@@ -27,7 +27,6 @@ static void work_order(void **state)
 {
     struct world *w = *state;
     int64_t id = leak(w);
-
     do_as(w, "li.na", id, "dispatch", "{\"note\":\"厨房\"}"); /* the category's department */
     assert_state(w, id, "dispatched");
     assert_string_equal(world_get(w, "SELECT account||' '||template FROM message"),
@@ -54,7 +53,6 @@ static void refused_twice(void **state)
 {
     struct world *w = *state;
     int64_t id = leak(w);
-
     do_as(w, "li.na", id, "dispatch", "{\"department\":\"engineering\"}");
     do_as(w, "li.na", id, "dispatch", "{\"department\":\"security\"}");
     assert_int_equal(verb_as(w, "zhao.gang", id, "dispatches/1/refuse", "{}"), E_INVALID);
@@ -75,7 +73,6 @@ static void acceptance_lapses(void **state)
 {
     struct world *w = *state;
     int64_t id = leak(w);
-
     do_as(w, "li.na", id, "dispatch", "{}");
     advance(w, 15 * MINUTE);
     assert_string_equal(
@@ -93,7 +90,6 @@ static void visit_pauses_resolve(void **state)
 {
     struct world *w = *state;
     int64_t id = leak(w);
-
     assert_int_equal(verb_as(w, "li.na", id, "dispatch",
                              "{\"visit\":{\"from\":\"2026-11-22T03:00:00Z\","
                              "\"to\":\"2026-11-22T05:00:00Z\"}}"),
@@ -114,7 +110,6 @@ static void resolve_withdraws(void **state)
 {
     struct world *w = *state;
     int64_t id = leak(w);
-
     do_as(w, "li.na", id, "dispatch", "{}");
     do_as(w, "li.na", id, "resolve", "{\"note\":\"电话里解决\"}");
     assert_state(w, id, "resolved");
@@ -126,7 +121,6 @@ static void second_cycle_is_shorter_and_told(void **state)
 {
     struct world *w = *state;
     int64_t id = leak(w);
-
     do_as(w, "li.na", id, "resolve", "{}");
     do_as(w, "li.na", id, "reply", "{\"channel\":\"call\"}");
     do_as(w, "li.na", id, "confirm", "{\"satisfied\":false,\"note\":\"还漏\"}");
@@ -145,7 +139,6 @@ static void handover_needs_both(void **state)
 {
     struct world *w = *state;
     int64_t id = leak(w);
-
     do_as(w, "li.na", id, "handover", "{\"to\":\"zhao.lei\",\"ground\":\"leave\"}");
     assert_int_equal(
         verb_as(w, "li.na", id, "handover", "{\"to\":\"sun.li\",\"ground\":\"leave\"}"),
@@ -166,7 +159,6 @@ static void a_supervisor_asks_for_another(void **state)
 {
     struct world *w = *state;
     int64_t id = leak(w);
-
     do_as(w, "sun.li", id, "handover", "{\"to\":\"zhao.lei\",\"ground\":\"reassignment\"}");
     do_as(w, "zhao.lei", id, "handover/refuse", "{}");
     assert_string_equal(world_get(w, "SELECT responder FROM ticket"), "li.na");
@@ -185,7 +177,6 @@ static void disabling_hands_over(void **state)
 {
     struct world *w = *state;
     int64_t id = leak(w);
-
     world_sql(w, "INSERT INTO shift (user,from_at,to_at,kind) VALUES "
                  "('zhao.lei',1795300000000,1795400000000,'on'),"
                  "('li.na',1795300000000,1795400000000,'on')");
@@ -203,7 +194,6 @@ static void nobody_can_take_over(void **state)
 {
     struct world *w = *state;
     int64_t id = leak(w);
-
     world_sql(w, "UPDATE account SET disabled=1 WHERE name='li.na'");
     assert_int_equal(world_run(w, disable_run, (void *)"li.na"), 0);
     assert_int_equal(world_int(w, "SELECT count(*) FROM alert WHERE kind='no_successor'"), 1);
@@ -225,7 +215,6 @@ static void milestones(void **state)
         "    escalate: [{at: 100%, tell: [supervisor]}]\n";
     struct world *w;
     int64_t id;
-
     world_free(*state);
     *state = w = world_new_of(yaml);
     id = create_as(w, "li.na", "{\"subject\":\"霉\",\"take\":true}");
@@ -241,7 +230,6 @@ static void joins_an_incident(void **state)
 {
     struct world *w = *state;
     int64_t id = leak(w);
-
     world_sql(w, "INSERT INTO incident (id,state,subject,scope_json,opened_at,opened_by) VALUES "
                  "(5,'open','停水','{}',1,'sun.li')");
     do_as(w, "li.na", id, "incident", "{\"id\":5}");
@@ -270,7 +258,6 @@ static int lost_run(struct world *w, struct ledger_tx *tx, void *arg)
 static int64_t lose(struct world *w, int64_t call, int64_t person_id, const char *number)
 {
     struct lost l = {call, person_id, 0, number, "abandoned"};
-
     assert_int_equal(world_run(w, lost_run, &l), 0);
     return l.id;
 }
@@ -296,7 +283,6 @@ static void callbacks_join_and_climb(void **state)
 {
     struct world *w = *state;
     int64_t id = lose(w, 17, 7, "+8613800138000");
-
     assert_int_equal(lose(w, 19, 7, "+8613800138000"), id);
     assert_int_equal(lose(w, 20, 0, NULL), 0);
     assert_string_equal(world_get(w, "SELECT calls_json FROM callback"), "[17,19]");
@@ -314,7 +300,6 @@ static void callback_claimed_and_done(void **state)
 {
     struct world *w = *state;
     int64_t id = lose(w, 17, 7, "+8613800138000");
-
     assert_int_equal(verb_as(w, "dev", id, "callback/claim", "{}"), E_DENIED);
     do_as(w, "li.na", id, "callback/claim", "{}");
     assert_int_equal(verb_as(w, "zhao.lei", id, "callback/claim", "{}"), E_CONFLICT);
@@ -337,7 +322,6 @@ static void callback_claimed_and_done(void **state)
 static void callback_superseded(void **state)
 {
     struct world *w = *state;
-
     lose(w, 17, 7, "+8613800138000");
     answer(w, "+8613900139000", 8, "li.na"); /* the same household */
     assert_string_equal(callback_state(w), "superseded");

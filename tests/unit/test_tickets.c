@@ -20,7 +20,6 @@ static void first_answer_is_first_responder(void **state)
     struct world *w = *state;
     int64_t id = answer(w, "+8613800138000", 7, "li.na");
     json_t *o = ticket_as(w, "li.na", id);
-
     assert_int_equal(id, 1);
     assert_string_equal(text_at(o, "id"), "T-000001");
     assert_string_equal(text_at(o, "state"), "open");
@@ -44,7 +43,6 @@ static void answered_where_nobody_stands(void **state)
 {
     struct world *w = *state;
     int64_t id = answer(w, "+8613800138000", 7, NULL);
-
     assert_state(w, id, "new");
     assert_string_equal(clocks_of(w, id), "claim=running first_reply=kept resolve=running");
     do_as(w, "zhao.lei", id, "claim", "{}");
@@ -59,7 +57,6 @@ static void machines_and_auditors_are_nobody(void **state)
 {
     struct world *w = *state;
     int64_t id = create_as(w, "dev", "{\"subject\":\"路灯\",\"take\":true}");
-
     assert_state(w, id, "new");
     assert_int_equal(verb_as(w, "dev", id, "claim", "{}"), E_DENIED);
     assert_int_equal(verb_as(w, "he.ming", id, "claim", "{}"), E_DENIED);
@@ -72,7 +69,6 @@ static void loop_until_satisfied(void **state)
 {
     struct world *w = *state;
     int64_t id = answer(w, "+8613800138000", 7, "li.na");
-
     do_as(w, "li.na", id, "resolve", "{\"note\":\"换了阀门\"}");
     assert_string_equal(clocks_of(w, id), "first_reply=kept resolve=kept feedback=running");
     do_as(w, "li.na", id, "reply", "{\"note\":\"好了\",\"channel\":\"call\"}");
@@ -103,7 +99,6 @@ static void settled_within_the_call(void **state)
 {
     struct world *w = *state;
     int64_t id = answer(w, "+8613800138000", 7, "li.na");
-
     do_as(w, "li.na", id, "resolve", "{\"told\":true,\"satisfied\":true,\"score\":4}");
     assert_state(w, id, "closed");
     assert_string_equal(kinds_of(w, id), "opened clock_started clock_kept clock_started resolved "
@@ -196,7 +191,6 @@ static void stale_version(void **state)
     struct world *w = *state;
     int64_t id = answer(w, "+8613800138000", 7, "li.na");
     struct verb_call c = {.id = id, .verb = "note", .actor = who("li.na"), .if_match = 1};
-
     c.body = json_pack("{s:s}", "text", "x");
     assert_int_equal(world_run(w, verb_call_run, &c), 0);
     assert_int_equal(w->out.version, 2);
@@ -210,7 +204,6 @@ static void complaint_about_an_employee(void **state)
     int64_t id = create_as(w, "zhao.lei",
                            "{\"subject\":\"态度差\",\"kind\":\"complaint\","
                            "\"about\":\"li.na\"}");
-
     assert_int_equal(verb_as(w, "li.na", id, "claim", "{}"), E_DENIED);
     do_as(w, "zhao.lei", id, "claim", "{}");
     assert_int_equal(
@@ -236,7 +229,6 @@ static int listing_run(struct world *w, struct ledger_tx *tx, void *arg)
     int rc = tickets_list_json(ledger_db(tx), w->tickets, &l->filter, &actor, ledger_now(tx), &out);
     json_t *o = json_parse(buf_str(&out), out.len, NULL), *item;
     size_t i;
-
     json_array_foreach(json_object_get(o, "items"), i, item)
     {
         snprintf(l->ids + strlen(l->ids), sizeof(l->ids) - strlen(l->ids), "%s%s", i ? " " : "",
@@ -250,7 +242,6 @@ static int listing_run(struct world *w, struct ledger_tx *tx, void *arg)
 static const char *listed(struct world *w, struct ticket_filter filter)
 {
     static struct listing l;
-
     l = (struct listing){.filter = filter};
     assert_int_equal(world_run(w, listing_run, &l), 0);
     return l.ids;
@@ -260,7 +251,6 @@ static const char *listed(struct world *w, struct ticket_filter filter)
 static void lists_across_parts(void **state)
 {
     struct world *w = *state;
-
     answer(w, "+8613800138000", 7, "li.na");
     answer(w, NULL, 9, "zhao.lei");
     world_sql(w, "INSERT INTO ticket (id,version,state,kind,subject,priority,unit_id,channel,"

@@ -168,9 +168,11 @@ static int take(struct telephony_source *s, json_t *const *events, size_t n, siz
     struct steward_cti_event ev;
     int64_t seq;
     int rc = E_OK;
-    for (*bad = 0; *bad < n; (*bad)++)
-        if ((rc = read_event(events[*bad], &ev, &seq, why)) < 0)
+    for (*bad = 0; *bad < n; (*bad)++) {
+        rc = read_event(events[*bad], &ev, &seq, why);
+        if (rc < 0)
             return rc;
+    }
     for (*bad = 0; *bad < n; (*bad)++) {
         rc = read_event(events[*bad], &ev, &seq, why);
         if (rc == E_OK)

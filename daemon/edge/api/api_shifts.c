@@ -118,9 +118,16 @@ static int body_time(struct api_job *job, const char *field, int64_t *out)
 static int read_new(struct api_job *job, struct new_shift *s)
 {
     int rc = api_text_opt(job, "kind", 16, &s->kind);
-    if (rc < 0 || !(s->user = api_text(job, "user", 64)) ||
-        (rc = body_time(job, "from", &s->from)) < 0 || (rc = body_time(job, "to", &s->to)) < 0)
-        return rc < 0 ? rc : E_INVALID;
+    if (rc < 0)
+        return rc;
+    s->user = api_text(job, "user", 64);
+    if (!s->user)
+        return E_INVALID;
+    rc = body_time(job, "from", &s->from);
+    if (rc == E_OK)
+        rc = body_time(job, "to", &s->to);
+    if (rc < 0)
+        return rc;
     if (!s->kind)
         s->kind = "on";
     if (!text_eq(s->kind, "on") && !text_eq(s->kind, "leave"))
@@ -151,7 +158,8 @@ static int run_remove(struct ledger_tx *tx, struct api_job *job)
     if (rc < 0 || !found)
         return rc < 0 ? rc : E_NOTFOUND;
     buf_adds(&job->out, "{\"ok\":true}");
-    if ((rc = tickets_on_shifts_changed(job->e->o.tickets, tx)) < 0)
+    rc = tickets_on_shifts_changed(job->e->o.tickets, tx);
+    if (rc < 0)
         return rc;
     return api_audit(tx, job->actor.name, "shift.remove", user, NULL);
 }

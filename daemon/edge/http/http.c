@@ -461,10 +461,9 @@ static void on_sweep(void *arg)
     struct http *h = arg;
     int64_t now = mono_ms();
     struct http_conn *c, *next;
-    DL_FOREACH_SAFE (h->conns, c, next) {
+    DL_FOREACH_SAFE (h->conns, c, next)
         if (c->deadline && now >= c->deadline)
             http_conn_kill(c);
-    }
     if (h->conns_n < h->opts.max_connections / 2)
         log_recovered(&h->full, NULL, "http: connections");
     loop_timer_arm(h->sweep, SWEEP_MS);
@@ -523,10 +522,9 @@ void http_drain(struct http *h)
     h->draining = true;
     close_doors(h);
     struct http_conn *c, *next;
-    DL_FOREACH_SAFE (h->conns, c, next) {
+    DL_FOREACH_SAFE (h->conns, c, next)
         if (c->state == HC_HEAD || c->state == HC_STREAM)
             finish_conn(c);
-    }
 }
 
 void http_free(struct http **hp)

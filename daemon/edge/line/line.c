@@ -315,10 +315,9 @@ static void on_staff(void *ctx, const struct staff_account *a)
 {
     struct line *l = ctx;
     struct link *k, *tmp;
-    DL_FOREACH_SAFE (l->links, k, tmp) {
+    DL_FOREACH_SAFE (l->links, k, tmp)
         if (k->role != LINE_NEW && strcmp(k->account, a->name) == 0 && !link_may_stay(k))
             link_close(k, LINE_UNAUTHORIZED, "the token is not valid any more");
-    }
 }
 
 struct line *line_new(const struct line_opts *opts, struct errmsg *why)

@@ -92,10 +92,9 @@ static void tell_monitors(struct round *r)
     struct line_member *m;
     if (!g)
         return;
-    DL_FOREACH (g->members, m) {
+    DL_FOREACH (g->members, m)
         if (m->link->sees_all)
             tell(r, m->link);
-    }
 }
 
 void line_on_hub(void *line, const struct hub_event *ev)

@@ -43,7 +43,6 @@ struct chunk {
 static int chunk_run(struct db *db, void *arg)
 {
     struct chunk *c = arg;
-
     return audit_tickets(db, c->auditor->tickets, c->now, c->after, CHUNK, &c->last, &c->report);
 }
 
@@ -59,7 +58,6 @@ struct alarm {
 static int alarm_run(struct ledger_tx *tx, void *arg)
 {
     struct alarm *a = arg;
-
     return tickets_alert(a->tickets, tx, a->kind, a->ticket_id, a->text);
 }
 
@@ -74,7 +72,6 @@ static void alarm(struct auditor *a, const char *kind, int64_t ticket_id, const 
 {
     struct alarm *alarm = xcalloc(1, sizeof(*alarm));
     char id[TICKET_ID_TEXT];
-
     alarm->tickets = a->tickets;
     alarm->kind = kind;
     alarm->ticket_id = ticket_id;
@@ -127,14 +124,13 @@ static void chunk_done(void *arg, int rc)
 {
     struct chunk *c = arg;
     struct auditor *a = c->auditor;
-
-    if (!rc && (c->report.broken || c->report.missing))
+    if (rc == E_OK && (c->report.broken || c->report.missing))
         judge(a, &c->report);
-    if (!rc && c->report.odd_ticket)
+    if (rc == E_OK && c->report.odd_ticket)
         alarm(a, "step_odd", c->report.odd_ticket, c->report.odd);
-    if (!rc)
+    if (rc == E_OK)
         a->after = c->last;
-    if (!rc && c->last == 0)
+    if (rc == E_OK && c->last == 0)
         end_pass(a);
     else
         loop_timer_arm(a->timer, a->first ? QUICK_MS : SLOW_MS);
@@ -146,7 +142,6 @@ static void look(void *arg)
     struct auditor *a = arg;
     struct chunk *c = xcalloc(1, sizeof(*c));
     struct ledger_read read = {.name = "audit", .run = chunk_run, .done = chunk_done, .arg = c};
-
     c->auditor = a;
     c->after = a->after;
     c->now = clock_now_ms();
@@ -164,7 +159,6 @@ static void look(void *arg)
 struct auditor *auditor_new(struct tickets *tickets, struct ledger *ledger, struct loop *loop)
 {
     struct auditor *a = xcalloc(1, sizeof(*a));
-
     a->tickets = tickets;
     a->ledger = ledger;
     a->first = true;

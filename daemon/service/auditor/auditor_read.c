@@ -57,7 +57,6 @@ static void fault(struct reading *r, bool *which, int64_t seq, const char *fmt, 
 static void fault(struct reading *r, bool *which, int64_t seq, const char *fmt, ...)
 {
     va_list args;
-
     if (r->report->broken || r->report->missing)
         return;
     *which = true;
@@ -87,7 +86,6 @@ static int64_t time_at(const json_t *o, const char *key)
 {
     const char *s = json_string_value(json_object_get(o, key));
     int64_t ms = 0;
-
     return s && clock_parse(s, &ms) == 0 ? ms : 0;
 }
 
@@ -95,7 +93,6 @@ static struct told_clock *find(struct reading *r, const json_t *o)
 {
     const char *name = json_string_value(json_object_get(o, "clock"));
     int64_t dispatch = number_at(o, "dispatch"), cycle = number_at(o, "cycle");
-
     for (size_t i = r->n; name && i > 0; i--) {
         struct told_clock *c = &r->clocks[i - 1];
         if (c->open && c->dispatch == dispatch && c->cycle == cycle && text_eq(c->name, name))
@@ -114,7 +111,6 @@ static void end_named(struct reading *r, const char *name, int64_t dispatch)
 static void on_started(struct reading *r, const json_t *o)
 {
     struct told_clock *c = NULL;
-
     for (size_t i = 0; i < r->n && !c; i++)
         if (!r->clocks[i].open)
             c = &r->clocks[i];
@@ -135,7 +131,6 @@ static void on_started(struct reading *r, const json_t *o)
 static void on_moved(struct reading *r, const json_t *o)
 {
     struct told_clock *c = find(r, o);
-
     if (!c)
         return;
     if (time_at(o, "due_at"))
@@ -146,7 +141,6 @@ static void on_moved(struct reading *r, const json_t *o)
 static void on_resumed(struct reading *r, const json_t *o)
 {
     struct told_clock *c = find(r, o);
-
     on_moved(r, o);
     if (c)
         c->paused = false;
@@ -164,7 +158,6 @@ static void forget_steps(struct told_clock *c)
 static void on_rebased(struct reading *r, const json_t *o)
 {
     struct told_clock *c = find(r, o);
-
     on_moved(r, o);
     if (c && text_eq(json_string_value(json_object_get(o, "state")), "cancelled"))
         c->open = false;
@@ -177,7 +170,6 @@ static void on_rebased(struct reading *r, const json_t *o)
 static void on_paused(struct reading *r, const json_t *o)
 {
     struct told_clock *c = find(r, o);
-
     if (c)
         c->paused = true;
 }
@@ -185,7 +177,6 @@ static void on_paused(struct reading *r, const json_t *o)
 static void on_kept(struct reading *r, const json_t *o)
 {
     struct told_clock *c = find(r, o);
-
     if (c)
         c->open = false;
 }
@@ -193,7 +184,6 @@ static void on_kept(struct reading *r, const json_t *o)
 static void on_breached(struct reading *r, const json_t *o)
 {
     struct told_clock *c = find(r, o);
-
     if (!c)
         return;
     if (c->breached)
@@ -209,7 +199,6 @@ static void check_turn(struct reading *r, const struct told_clock *c, const stru
 {
     int64_t turn = number_at(o, "turn"), step = number_at(o, "step");
     bool after = *rung->at == '+' || text_eq(rung->at, "100%");
-
     if (turn < rung->turn ||
         (turn == rung->turn && step > 0 && step < 63 && rung->steps & INT64_C(1) << step))
         odd(r, c, "a step was carried out twice");
@@ -222,7 +211,6 @@ static void on_escalated(struct reading *r, const json_t *o)
     struct told_clock *c = find(r, o);
     const char *at = json_string_value(json_object_get(o, "at"));
     size_t i = 0;
-
     if (!c || !at)
         return;
     while (i < c->rungs_n && !text_eq(c->rungs[i].at, at))
@@ -331,7 +319,6 @@ static void check_row(struct reading *r, struct db_q *q, char previous[HISTORY_H
                               .salt = db_text(q, 5)};
     const char *digest = db_str(q, 6), *hash = db_str(q, 7);
     char expected[HISTORY_HEX];
-
     if (row.data && row.salt) {
         history_digest(r->hasher, row.salt, row.data, expected);
         if (!text_eq(expected, digest))
@@ -355,7 +342,6 @@ static int read_history(struct reading *r, int64_t id, int64_t last_seq, const c
                                      "ticket_event WHERE ticket_id=$1 ORDER BY seq");
     char previous[HISTORY_HEX];
     int64_t seq = 0;
-
     ticket_id_format(id, previous);
     db_bind_int(q, 1, id);
     while (db_row(q)) {
@@ -366,7 +352,7 @@ static int read_history(struct reading *r, int64_t id, int64_t last_seq, const c
         r->report->events++;
     }
     int rc = db_end(q);
-    if (rc)
+    if (rc < 0)
         return rc;
     if (seq != last_seq || !text_eq(previous, last_hash))
         fault(r, &r->report->broken, seq + 1, "the history ends at %" PRId64 " of %" PRId64, seq,
@@ -384,7 +370,6 @@ static struct policy *policy_of(struct reading *r, int64_t id)
     char *json = repo_policy_get(r->db, id);
     struct errmsg why;
     struct policy *p = json ? policy_from_json(json, strlen(json), &why) : NULL;
-
     free(json);
     return p;
 }
@@ -395,7 +380,6 @@ static int64_t expected_at(const struct policy_step *s, const struct told_clock 
                            const struct calendar *calendar, int64_t turn)
 {
     int64_t at = c->due_at;
-
     if (s->at.percent > 100)
         return 0;
     if (!s->at.percent && span_is_set(&s->at.after))
@@ -411,7 +395,6 @@ static int64_t expected_at(const struct policy_step *s, const struct told_clock 
 static int64_t told_turns(const struct told_clock *c, const struct policy_step *s)
 {
     char at[SPAN_TEXT_MAX + 2];
-
     ladder_at_text(s, at);
     for (size_t i = 0; i < c->rungs_n; i++)
         if (text_eq(c->rungs[i].at, at))
@@ -440,7 +423,6 @@ static void check_rungs(struct reading *r, const struct told_clock *c,
 static void check_clock(struct reading *r, const struct told_clock *c)
 {
     struct policy *p;
-
     if (!c->open || c->paused || !c->due_at || c->due_at + GRACE_MS > r->now ||
         c->since + GRACE_MS > r->now)
         return;
@@ -464,7 +446,7 @@ static int audit_one(struct reading *r, int64_t id, int64_t last_seq, const char
     r->erased_from = 0;
     r->erased = false;
     int rc = read_history(r, id, last_seq, last_hash);
-    for (size_t i = 0; !rc && i < r->n; i++)
+    for (size_t i = 0; rc == E_OK && i < r->n; i++)
         check_clock(r, &r->clocks[i]);
     r->report->tickets++;
     if (r->report->broken || r->report->missing)
@@ -500,14 +482,13 @@ static int check_gap(struct reading *r, int64_t after, int64_t before)
         "SELECT min(ticket_id) FROM ticket_event WHERE ticket_id>$1 AND ticket_id<$2",
         "SELECT min(ticket_id) FROM clock WHERE ticket_id>$1 AND ticket_id<$2"};
     int rc = 0;
-
-    for (size_t i = 0; !rc && before - after > 1 && i < ARRAY_LEN(sql); i++) {
+    for (size_t i = 0; rc == E_OK && before - after > 1 && i < ARRAY_LEN(sql); i++) {
         struct db_q *q = db_query(r->db, sql[i]);
         db_bind_int(q, 1, after);
         db_bind_int(q, 2, before);
         int64_t id = db_row(q) ? db_int(q, 0) : 0;
         rc = db_end(q);
-        if (rc || !id || r->report->broken)
+        if (rc < 0 || !id || r->report->broken)
             continue;
         fault(r, &r->report->broken, 1, "the ticket is gone, and what belongs to it is not");
         r->report->ticket_id = id;
@@ -522,17 +503,16 @@ int audit_tickets(struct db *db, struct tickets *t, int64_t now, int64_t after, 
     struct head *heads = xcalloc((size_t)max, sizeof(*heads));
     struct reading r = {.db = db, .calendars = view.calendars, .now = now, .report = report};
     int n = 0, rc = read_heads(db, after, max, heads, &n);
-
     r.hasher = history_hasher_new();
     r.clocks = xcalloc(CLOCKS_MAX, sizeof(*r.clocks));
     *last = 0;
-    for (int i = 0; !rc && i < n && !report->broken && !report->missing; i++) {
+    for (int i = 0; rc == E_OK && i < n && !report->broken && !report->missing; i++) {
         rc = check_gap(&r, i ? heads[i - 1].id : after, heads[i].id);
-        if (!rc && !report->broken)
+        if (rc == E_OK && !report->broken)
             rc = audit_one(&r, heads[i].id, heads[i].last_seq, heads[i].last_hash);
         *last = heads[i].id;
     }
-    if (!rc && n < max && !report->broken && !report->missing)
+    if (rc == E_OK && n < max && !report->broken && !report->missing)
         rc = check_gap(&r, n ? heads[n - 1].id : after, INT64_MAX);
     history_hasher_free(&r.hasher);
     free(r.clocks);
@@ -547,23 +527,21 @@ static int audit_chunk(struct db *db, struct tickets *t, int64_t now, int64_t *l
 {
     bool own = !db_in_transaction(db);
     int rc = own ? db_begin(db) : 0;
-
-    if (rc)
+    if (rc < 0)
         return rc;
     rc = audit_tickets(db, t, now, *last, 256, last, report);
-    if (own && rc)
+    if (own && rc < 0)
         db_rollback(db);
-    return own && !rc ? db_commit(db) : rc;
+    return own && rc == E_OK ? db_commit(db) : rc;
 }
 
 int audit_all(struct db *db, struct tickets *t, int64_t now, struct audit_report *report)
 {
     int64_t last = 0;
     int rc;
-
     do {
         rc = audit_chunk(db, t, now, &last, report);
-    } while (!rc && last && !report->broken && !report->missing);
+    } while (rc == E_OK && last && !report->broken && !report->missing);
     return rc;
 }
 
@@ -572,7 +550,6 @@ void audit_report_json(const struct audit_report *r, struct buf *out)
     char id[TICKET_ID_TEXT];
     bool bad = r->broken || r->missing;
     struct jw w;
-
     jw_init(&w, out);
     jw_obj(&w);
     jw_kbool(&w, "ok", !bad);

@@ -108,18 +108,16 @@ void telephony_forget_action(struct telephony *t, uint64_t id)
 void actions_source_down(struct telephony_source *s)
 {
     struct pending_action *a, *tmp;
-    HASH_ITER (hh, s->t->actions, a, tmp) {
+    HASH_ITER (hh, s->t->actions, a, tmp)
         if (a->source == s)
             answer(a, false, "source_down", "the link to the PBX went down");
-    }
 }
 
 void actions_free(struct telephony *t)
 {
     struct pending_action *a, *tmp;
-    HASH_ITER (hh, t->actions, a, tmp) {
+    HASH_ITER (hh, t->actions, a, tmp)
         action_free(a);
-    }
 }
 
 /* ---- which source, which call ---- */
@@ -179,11 +177,10 @@ static const struct live *asked_call(const struct pending_action *a,
     const struct live *l;
     if (!req->call && !req->call_id)
         return a->device[0] ? present_call(a) : NULL;
-    DL_FOREACH (a->t->lives, l) {
+    DL_FOREACH (a->t->lives, l)
         if (req->call_id ? l->id == req->call_id
                          : text_eq(l->name, req->call) && (!a->source || l->source == a->source))
             return l;
-    }
     return NULL;
 }
 
@@ -274,7 +271,9 @@ static const char *read_request(struct pending_action *a, const struct telephony
     if (device_source(a->t, device, &a->source, &device) < 0)
         return "bad_request";
     *text = "source: there is no such source";
-    if (req->source && !(a->source = telephony_source_find(a->t, req->source)))
+    if (req->source)
+        a->source = telephony_source_find(a->t, req->source);
+    if (req->source && !a->source)
         return "bad_request";
     *text = "device: is missing or too long";
     if (!text_copy(a->device, sizeof(a->device), device) || (!verb->on_call && !device[0]))

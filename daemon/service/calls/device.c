@@ -76,10 +76,9 @@ bool telephony_device(struct telephony *t, const char *device, struct telephony_
     memset(out, 0, sizeof(*out));
     if (device_source(t, device, &s, &name) < 0)
         return false;
-    HASH_ITER (hh, t->sources, each, tmp) {
+    HASH_ITER (hh, t->sources, each, tmp)
         if (!s || s == each)
             d = told_last(d, device_get(each, name, false));
-    }
     if (d) {
         out->state = d->state;
         out->since = d->since;

@@ -414,9 +414,8 @@ int telephony_event(struct telephony_source *s, int64_t seq, const struct stewar
 void telephony_resync_begin(struct telephony_source *s)
 {
     struct live *l, *tmp;
-    HASH_ITER (hh, s->calls, l, tmp) {
+    HASH_ITER (hh, s->calls, l, tmp)
         l->seen = false;
-    }
     s->syncing = true;
 }
 
@@ -549,9 +548,8 @@ void telephony_free(struct telephony **tp)
         live_free(t->lives);
     while (t->ended)
         live_free(t->ended);
-    HASH_ITER (hh, t->sources, s, tmp) {
+    HASH_ITER (hh, t->sources, s, tmp)
         source_free(s);
-    }
     loop_timer_free(&t->sweep);
     loop_timer_free(&t->acks);
     store_deinit(t);

@@ -40,7 +40,6 @@ static void arm(struct timers *t)
 {
     int64_t at = atomic_load(&t->armed);
     int64_t wait = at == INT64_MAX ? LOOK_MS : at - clock_now_ms();
-
     if (!t->started || t->running)
         return;
     loop_timer_arm(t->timer, wait < 0 ? 0 : wait > LOOK_MS ? LOOK_MS : wait);
@@ -51,15 +50,14 @@ static int run_round(struct ledger_tx *tx, void *arg)
     struct round *r = arg;
     int64_t nearest = 0, next = 0;
     int rc = repo_clocks_nearest(ledger_db(tx), &nearest);
-
     r->oldest = nearest;
     r->now = ledger_now(tx);
-    if (!rc)
+    if (rc == E_OK)
         rc = timers_run_due(r->timers->tickets, tx, ROUND, &r->done);
-    if (!rc)
+    if (rc == E_OK)
         rc = repo_clocks_nearest(ledger_db(tx), &next);
     /* Here and not after the commit: what later commands note is compared with this. */
-    if (!rc)
+    if (rc == E_OK)
         atomic_store(&r->timers->armed, next ? next : INT64_MAX);
     return rc;
 }
@@ -68,9 +66,8 @@ static void after_round(void *arg, int rc, const struct errmsg *why)
 {
     struct round *r = arg;
     struct timers *t = r->timers;
-
     t->running = false;
-    if (rc) {
+    if (rc < 0) {
         atomic_store(&t->armed, 0);
         log_warn(NULL, "timers: a round failed, it is run again: %s", why ? why->text : "");
         loop_timer_arm(t->timer, RETRY_MS);
@@ -89,7 +86,6 @@ static void begin_round(struct timers *t)
 {
     struct round *r = xcalloc(1, sizeof(*r));
     struct ledger_cmd cmd = {.name = "timers", .run = run_round, .done = after_round, .arg = r};
-
     r->timers = t;
     t->running = true;
     if (ledger_submit(t->ledger, &cmd)) {
@@ -102,7 +98,6 @@ static void begin_round(struct timers *t)
 static void look(void *arg)
 {
     struct timers *t = arg;
-
     if (t->running)
         return;
     if (atomic_load(&t->armed) <= clock_now_ms())
@@ -114,7 +109,6 @@ static void look(void *arg)
 struct timers *timers_new(struct tickets *tickets, struct ledger *ledger, struct loop *loop)
 {
     struct timers *t = xcalloc(1, sizeof(*t));
-
     t->tickets = tickets;
     t->ledger = ledger;
     atomic_init(&t->armed, INT64_MAX);
@@ -133,7 +127,6 @@ int timers_start(struct timers *t)
 void timers_free(struct timers **tp)
 {
     struct timers *t = *tp;
-
     if (!t)
         return;
     tickets_set_timers(t->tickets, NULL);
@@ -158,7 +151,6 @@ static void noted(void *ctx, void *arg)
 void timers_note(struct timers *t, struct ledger_tx *tx, int64_t next_at)
 {
     int64_t known = atomic_load(&t->armed);
-
     while (next_at < known)
         if (atomic_compare_exchange_weak(&t->armed, &known, next_at)) {
             ledger_effect(tx, noted, t, NULL, NULL);
@@ -169,7 +161,6 @@ void timers_note(struct timers *t, struct ledger_tx *tx, int64_t next_at)
 void timers_get_stats(const struct timers *t, struct timers_stats *out)
 {
     int64_t next = atomic_load(&t->armed);
-
     *out = t->stats;
     out->next_at = next == INT64_MAX ? 0 : next;
 }

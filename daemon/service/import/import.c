@@ -45,17 +45,15 @@ static int apply_row(struct ledger_tx *tx, struct import_batch *b, int i)
     struct errmsg why = {{0}};
     enum put what = PUT_SAME;
     int rc = db_savepoint(db);
-    if (rc < 0) {
+    if (rc < 0)
         return rc;
-    }
     rc = import_kinds[b->kind].apply(db, &b->rows[i], ledger_now(tx), &what, &why);
     if (rc == 0) {
         b->result[i] = (int)what;
         return db_release(db);
     }
-    if (rc != E_INVALID && rc != E_CONSTRAINT) {
+    if (rc != E_INVALID && rc != E_CONSTRAINT)
         return rc;
-    }
     b->result[i] = -1;
     snprintf(b->reasons[i], IMPORT_REASON_MAX, "%.190s",
              why.text[0] ? why.text : db_last_error(db));
@@ -67,12 +65,10 @@ static int batch_run(struct ledger_tx *tx, void *arg)
 {
     struct import_batch *b = arg;
     int rc = 0;
-    for (int i = 0; rc == 0 && i < b->n; i++) {
+    for (int i = 0; rc == 0 && i < b->n; i++)
         rc = apply_row(tx, b, i);
-    }
-    if (rc == 0 && b->job->tickets && strcmp(import_kinds[b->kind].file, "shifts.csv") == 0) {
+    if (rc == 0 && b->job->tickets && strcmp(import_kinds[b->kind].file, "shifts.csv") == 0)
         rc = tickets_on_shifts_changed(b->job->tickets, tx);
-    }
     return rc;
 }
 
@@ -102,9 +98,8 @@ static void batch_done(void *arg, int rc, const struct errmsg *why)
 {
     struct import_batch *b = arg;
     struct import_job *job = b->job;
-    if (rc == 0) {
+    if (rc == 0)
         count_batch(job, b);
-    }
     pthread_mutex_lock(&job->mutex);
     job->in_flight = false;
     if (rc < 0) {
@@ -113,9 +108,8 @@ static void batch_done(void *arg, int rc, const struct errmsg *why)
     }
     pthread_cond_signal(&job->cond);
     pthread_mutex_unlock(&job->mutex);
-    if (rc == 0 && job->im) {
+    if (rc == 0 && job->im)
         tell_now_and_then(job->im);
-    }
     import_batch_free(&b);
     import_job_unref(job);
 }
@@ -180,17 +174,15 @@ static void audit_job(struct importer *im, const struct import_job *job)
     a->data = buf_take(&b);
     struct ledger_cmd cmd = {
         .name = "audit", .run = audit_run, .done = audit_done, .arg = a, .insist = true};
-    if (ledger_submit(im->opts.ledger, &cmd) < 0) {
+    if (ledger_submit(im->opts.ledger, &cmd) < 0)
         audit_done(a, E_BUSY, NULL);
-    }
 }
 
 static int by_place(const void *a, const void *b)
 {
     const struct import_refusal *x = a, *y = b;
-    if (x->kind != y->kind) {
+    if (x->kind != y->kind)
         return x->kind - y->kind;
-    }
     return x->line < y->line ? -1 : x->line > y->line;
 }
 
@@ -200,21 +192,18 @@ static void job_ended(struct importer *im, struct import_job *job)
     im->running = NULL;
     buf_free(&job->body);
     int64_t changed = 0;
-    for (int k = 0; k < IMPORT_KINDS; k++) {
+    for (int k = 0; k < IMPORT_KINDS; k++)
         changed += job->files[k].put[PUT_NEW] + job->files[k].put[PUT_CHANGED];
-    }
-    if (job->refused_n) {
+    if (job->refused_n)
         qsort(job->refused, job->refused_n, sizeof(*job->refused), by_place);
-    }
     log_info(NULL, "import %s: %lld rows added or changed, %zu refused%s%s", job->id,
              (long long)changed, job->refused_total, job->error[0] ? "; " : "", job->error);
     if (changed && !job->dry_run) {
         audit_job(im, job);
         registry_tell_everybody(im->opts.registry, true);
     }
-    if (job->done) {
+    if (job->done)
         job->done(job->ctx, job->id);
-    }
 }
 
 static void wake_cb(evutil_socket_t fd, short what, void *arg)
@@ -222,33 +211,28 @@ static void wake_cb(evutil_socket_t fd, short what, void *arg)
     struct importer *im = arg;
     struct import_job *job = im->running;
     uint64_t count;
-    if (read((int)fd, &count, sizeof(count)) < 0 || !job) {
+    if (read((int)fd, &count, sizeof(count)) < 0 || !job)
         return;
-    }
     pthread_mutex_lock(&job->mutex);
     struct import_batch *b = job->outgoing;
     job->outgoing = NULL;
     bool ended = job->ended;
     pthread_mutex_unlock(&job->mutex);
-    if (b) {
+    if (b)
         submit_batch(im, job, b);
-    }
-    if (ended) {
+    if (ended)
         job_ended(im, job);
-    }
 }
 
 /* ---- jobs --------------------------------------------------------------------------------- */
 
 void import_job_unref(struct import_job *job)
 {
-    if (--job->refs > 0) {
+    if (--job->refs > 0)
         return;
-    }
     import_batch_free(&job->outgoing);
-    for (size_t i = 0; i < job->refused_n; i++) {
+    for (size_t i = 0; i < job->refused_n; i++)
         free(job->refused[i].reason);
-    }
     free(job->refused);
     buf_free(&job->body);
     pthread_mutex_destroy(&job->mutex);
@@ -283,9 +267,8 @@ static struct import_job *job_new(struct importer *im, const struct import_reque
     job->site.zone = registry_zone();
     pthread_mutex_init(&job->mutex, NULL);
     pthread_cond_init(&job->cond, NULL);
-    for (int k = 0; k < IMPORT_KINDS; k++) {
+    for (int k = 0; k < IMPORT_KINDS; k++)
         job->files[k].state = job->only < 0 || job->only == k ? IMPORT_WAITING : IMPORT_ABSENT;
-    }
     return job;
 }
 
@@ -321,9 +304,8 @@ int importer_start(struct importer *im, const struct import_request *rq, char id
                           "file: must be units.csv, buildings.csv, persons.csv, tenures.csv, "
                           "vehicles.csv or shifts.csv");
     }
-    if (im->running) {
+    if (im->running)
         return errmsg_set(why, E_BUSY, "import %s is still running", im->running->id);
-    }
     struct import_job *job = job_new(im, rq);
     if (rq->body && !rq->dir) {
         job->body = *rq->body;
@@ -401,9 +383,8 @@ static void job_json(struct import_job *job, bool running, size_t skip, struct j
     jw_kstr(w, "error", job->error[0] ? job->error : NULL);
     jw_key(w, "files");
     jw_arr(w);
-    for (int k = 0; k < IMPORT_KINDS; k++) {
+    for (int k = 0; k < IMPORT_KINDS; k++)
         file_json(job, k, w);
-    }
     jw_end_arr(w);
     refused_json(job, skip, w);
     jw_end_obj(w);
@@ -450,12 +431,10 @@ static void stop_running(struct import_job *job)
 void importer_free(struct importer **imp)
 {
     struct importer *im = *imp;
-    if (!im) {
+    if (!im)
         return;
-    }
-    if (im->running) {
+    if (im->running)
         stop_running(im->running);
-    }
     while (im->jobs) {
         struct import_job *job = im->jobs;
         im->jobs = job->next;

@@ -43,9 +43,8 @@ void import_refuse(struct import_job *job, int kind, int64_t line, const char *r
 static void wake(struct import_job *job)
 {
     uint64_t one = 1;
-    if (write(job->wake_fd, &one, sizeof(one)) < 0) {
+    if (write(job->wake_fd, &one, sizeof(one)) < 0)
         log_error(NULL, "import: cannot wake the loop: %s", strerror(errno));
-    }
 }
 
 static void fail(struct import_job *job, const char *what, const char *why)
@@ -61,9 +60,8 @@ void import_batch_free(struct import_batch **bp)
 {
     struct import_batch *b = *bp;
     if (b) {
-        for (int i = 0; i < b->n; i++) {
+        for (int i = 0; i < b->n; i++)
             import_row_free(&b->rows[i]);
-        }
         free(b);
         *bp = NULL;
     }
@@ -72,17 +70,15 @@ void import_batch_free(struct import_batch **bp)
 /* One batch at a time is with the ledger; false when the job is to stop. */
 static bool wait_for_turn(struct import_job *job)
 {
-    while (job->in_flight && !job->stop) {
+    while (job->in_flight && !job->stop)
         pthread_cond_wait(&job->cond, &job->mutex);
-    }
     return !job->stop && !job->lost;
 }
 
 static void send_batch(struct import_job *job)
 {
-    if (!job->batch) {
+    if (!job->batch)
         return;
-    }
     pthread_mutex_lock(&job->mutex);
     bool go = wait_for_turn(job);
     if (go) {
@@ -91,11 +87,10 @@ static void send_batch(struct import_job *job)
         job->in_flight = true;
     }
     pthread_mutex_unlock(&job->mutex);
-    if (go) {
+    if (go)
         wake(job);
-    } else {
+    else
         import_batch_free(&job->batch);
-    }
 }
 
 static bool settled(struct import_job *job)
@@ -115,9 +110,8 @@ static void batch_row(struct reading *r, struct import_row *row)
         job->batch->kind = r->k;
     }
     job->batch->rows[job->batch->n++] = *row;
-    if (job->batch->n == IMPORT_BATCH) {
+    if (job->batch->n == IMPORT_BATCH)
         send_batch(job);
-    }
 }
 
 /* ---- rows --------------------------------------------------------------------------------- */
@@ -138,9 +132,8 @@ static int64_t key_seen(struct import_key **set, const struct buf *key, int64_t 
 {
     struct import_key *k = NULL;
     HASH_FIND(hh, *set, key->data, key->len, k);
-    if (k) {
+    if (k)
         return k->line;
-    }
     k = xmalloc(sizeof(*k) + key->len);
     k->line = line;
     memcpy(k->text, key->data, key->len);
@@ -172,38 +165,30 @@ static int take_fields(struct reading *r, struct import_row *row, char *const *f
                        struct errmsg *why)
 {
     size_t size = 0;
-    for (int i = 0; i < r->n; i++) {
+    for (int i = 0; i < r->n; i++)
         size += strlen(fields[i]) + 1;
-    }
     char *to = row->text = xmalloc(size + 1);
     for (int i = 0; i < r->n; i++) {
         const char *from = fields[i] + strspn(fields[i], " \t");
         size_t len = strlen(from);
-        while (len > 0 && strchr(" \t", from[len - 1])) {
+        while (len > 0 && strchr(" \t", from[len - 1]))
             len--;
-        }
-        if (r->columns[i] < 0) {
+        if (r->columns[i] < 0)
             continue;
-        }
         const struct import_column *c = &r->kind->columns[r->columns[i]];
         memcpy(to, from, len);
         to[len] = 0;
         row->f[r->columns[i]] = to;
         to += len + 1;
-        if (len >= c->max) {
+        if (len >= c->max)
             return errmsg_set(why, E_INVALID, "%s: longer than %zu bytes", c->name, c->max - 1);
-        }
-        for (const char *s = row->f[r->columns[i]]; *s; s++) {
-            if ((unsigned char)*s < ' ' || *s == 0x7f) {
+        for (const char *s = row->f[r->columns[i]]; *s; s++)
+            if ((unsigned char)*s < ' ' || *s == 0x7f)
                 return errmsg_set(why, E_INVALID, "%s: has a control character", c->name);
-            }
-        }
     }
-    for (int i = 0; r->kind->columns[i].name; i++) {
-        if (r->kind->columns[i].required && (!row->f[i] || !row->f[i][0])) {
+    for (int i = 0; r->kind->columns[i].name; i++)
+        if (r->kind->columns[i].required && (!row->f[i] || !row->f[i][0]))
             return errmsg_set(why, E_INVALID, "%s: is empty", r->kind->columns[i].name);
-        }
-    }
     return 0;
 }
 
@@ -261,27 +246,23 @@ static void take_row(struct reading *r, int64_t line, char *const *fields, int n
     struct import_row row = {.line = line};
     struct errmsg why = {{0}};
     int rc = 0;
-    if (n != r->n) {
+    if (n != r->n)
         rc = errmsg_set(&why, E_INVALID, "%d fields instead of %d", n, r->n);
-    }
     rc = rc < 0 ? rc : take_fields(r, &row, fields, &why);
     rc = rc < 0 ? rc : check_key(r, &row, &why);
     rc = rc < 0 ? rc : r->kind->parse(&r->job->site, &row, &why);
-    if (rc == 0 && r->job->dry_run) {
+    if (rc == 0 && r->job->dry_run)
         rc = check_references(r, &row, &why);
-    }
     pthread_mutex_lock(&r->job->mutex);
     r->job->files[r->k].rows++;
     r->job->files[r->k].good += rc == 0;
     pthread_mutex_unlock(&r->job->mutex);
-    if (rc < 0) {
+    if (rc < 0)
         import_refuse(r->job, r->k, line, why.text);
-    }
-    if (rc < 0 || r->job->dry_run) {
+    if (rc < 0 || r->job->dry_run)
         import_row_free(&row);
-    } else {
+    else
         batch_row(r, &row);
-    }
 }
 
 /* ---- the line of names ---------------------------------------------------------------------- */
@@ -290,12 +271,10 @@ static int column_of(const struct import_kind *kind, const char *name)
 {
     size_t len = strcspn(name + strspn(name, " \t"), " \t");
     name += strspn(name, " \t");
-    for (int i = 0; kind->columns[i].name; i++) {
+    for (int i = 0; kind->columns[i].name; i++)
         if (strlen(kind->columns[i].name) == len &&
-            strncasecmp(kind->columns[i].name, name, len) == 0) {
+            strncasecmp(kind->columns[i].name, name, len) == 0)
             return i;
-        }
-    }
     return -1;
 }
 
@@ -340,19 +319,17 @@ static void take_names(struct reading *r, int64_t line, char *const *fields, int
 static void record_cb(void *ctx, int64_t line, char *const *fields, int n)
 {
     struct reading *r = ctx;
-    if (r->n == 0) {
+    if (r->n == 0)
         take_names(r, line, fields, n);
-    } else if (r->n > 0) {
+    else if (r->n > 0)
         take_row(r, line, fields, n);
-    }
 }
 
 static void bad_cb(void *ctx, int64_t line, const char *reason)
 {
     struct reading *r = ctx;
-    if (r->n >= 0) {
+    if (r->n >= 0)
         import_refuse(r->job, r->k, line, reason);
-    }
 }
 
 /* ---- files -------------------------------------------------------------------------------- */
@@ -383,15 +360,13 @@ static struct csv *reading_open(struct reading *r, struct import_job *job, int k
 
 static bool reading_close(struct import_job *job, int k, struct csv **csv, bool ok)
 {
-    if (ok) {
+    if (ok)
         csv_end(*csv);
-    }
     csv_free(csv);
     send_batch(job);
     ok = settled(job) && ok;
-    if (!job->dry_run) {
+    if (!job->dry_run)
         keys_free(&job->keys[k]);
-    }
     set_state(job, k, ok ? IMPORT_DONE : IMPORT_FAILED);
     return ok;
 }
@@ -445,9 +420,8 @@ static bool read_file(struct import_job *job, int k)
     if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
         fail(job, path, fd < 0 ? strerror(errno) : "is no plain file");
         set_state(job, k, IMPORT_FAILED);
-        if (fd >= 0) {
+        if (fd >= 0)
             close(fd);
-        }
         return false;
     }
     pthread_mutex_lock(&job->mutex);
@@ -495,16 +469,13 @@ void *import_job_main(void *arg)
     struct import_job *job = arg;
     bool ok = run(job);
     import_batch_free(&job->batch);
-    for (int k = 0; k < IMPORT_KINDS; k++) {
+    for (int k = 0; k < IMPORT_KINDS; k++)
         keys_free(&job->keys[k]);
-    }
-    if (job->db) {
+    if (job->db)
         db_close(&job->db);
-    }
     pthread_mutex_lock(&job->mutex);
-    if (!ok && !job->error[0]) {
+    if (!ok && !job->error[0])
         snprintf(job->error, sizeof(job->error), "stopped before its end");
-    }
     job->ended = true;
     job->ended_at = clock_now_ms();
     pthread_mutex_unlock(&job->mutex);

@@ -29,9 +29,8 @@ static const char *or_empty(const char *s)
 static int parse_date(const char *column, const char *text, int64_t *out, struct errmsg *why)
 {
     int32_t days = 0;
-    if (given(text) && clock_parse_date(text, &days) < 0) {
+    if (given(text) && clock_parse_date(text, &days) < 0)
         return REFUSE("%s: '%.40s' is no date like 2026-11-22", column, text);
-    }
     *out = days;
     return 0;
 }
@@ -43,14 +42,12 @@ enum { U_ESTATE, U_BUILDING, U_UNIT, U_AREA, U_DELIVERED };
 /* "89.5" square metres to cm². */
 static int parse_area(const char *text, int64_t *cm2, struct errmsg *why)
 {
-    if (!given(text)) {
+    if (!given(text))
         return 0;
-    }
     char *end;
     double m2 = strtod(text, &end);
-    if (*end || end == text || strspn(text, "0123456789.") != strlen(text) || m2 > 1e6) {
+    if (*end || end == text || strspn(text, "0123456789.") != strlen(text) || m2 > 1e6)
         return REFUSE("area_m2: '%.40s' is no area in square metres", text);
-    }
     *cm2 = (int64_t)(m2 * 10000 + 0.5);
     return 0;
 }
@@ -96,9 +93,8 @@ enum {
 static char *trim(char *s)
 {
     s += strspn(s, " \t");
-    for (size_t n = strlen(s); n > 0 && strchr(" \t", s[n - 1]); n--) {
+    for (size_t n = strlen(s); n > 0 && strchr(" \t", s[n - 1]); n--)
         s[n - 1] = 0;
-    }
     return s;
 }
 
@@ -140,9 +136,8 @@ static int phone_item(void *ctx, char *item, struct errmsg *why)
     }
     struct number n;
     number_normalise(&p->site->rules, raw, &n);
-    if (n.kind != NUMBER_E164 && n.kind != NUMBER_SVC) {
+    if (n.kind != NUMBER_E164 && n.kind != NUMBER_SVC)
         return REFUSE("phones: '%.40s' is no telephone number", raw);
-    }
     int rc = person_edit_phone(p->edit, n.value, label, raw);
     return rc < 0 ? REFUSE("phones: more than %d", PERSON_PHONES_MAX) : 0;
 }
@@ -150,9 +145,8 @@ static int phone_item(void *ctx, char *item, struct errmsg *why)
 static int email_item(void *ctx, char *item, struct errmsg *why)
 {
     struct person_parse *p = ctx;
-    if (!registry_is_email(item)) {
+    if (!registry_is_email(item))
         return REFUSE("emails: '%.60s' is no e-mail address", item);
-    }
     int rc = person_edit_email(p->edit, item);
     return rc < 0 ? REFUSE("emails: more than %d", PERSON_EMAILS_MAX) : 0;
 }
@@ -188,25 +182,21 @@ static int consent_item(void *ctx, char *item, struct errmsg *why)
  * default or its value. */
 static void take_consent(struct person_parse *p)
 {
-    for (int i = 0; i < 4; i++) {
-        if (p->listed[i]) {
+    for (int i = 0; i < 4; i++)
+        if (p->listed[i])
             p->edit->consent[i] = p->listed[i] > 0;
-        } else if (p->channels && i != CONSENT_MARKETING) {
+        else if (p->channels && i != CONSENT_MARKETING)
             p->edit->consent[i] = 0;
-        }
-    }
 }
 
 static int take_language(struct import_row *row, struct errmsg *why)
 {
     const char *text = row->f[P_LANGUAGE];
-    if (!given(text)) {
+    if (!given(text))
         return 0;
-    }
     enum lang lang = lang_parse(text);
-    if (lang == LANG_NONE) {
+    if (lang == LANG_NONE)
         return REFUSE("language: '%.20s' is none of zh-Hans, zh-Hant, en", text);
-    }
     row->person->language = lang_tag(lang);
     return 0;
 }
@@ -221,9 +211,8 @@ static unsigned person_fields(const struct import_row *row)
                {P_EMAILS, PERSON_EMAILS}, {P_SEGMENT, PERSON_SEGMENT},   {P_FLAGS, PERSON_FLAGS},
                {P_TIER, PERSON_TIER},     {P_SINCE, PERSON_TIER_SINCE}};
     unsigned fields = 0;
-    for (size_t i = 0; i < ARRAY_LEN(map); i++) {
+    for (size_t i = 0; i < ARRAY_LEN(map); i++)
         fields |= row->f[map[i].column] ? map[i].field : 0;
-    }
     return fields;
 }
 
@@ -285,9 +274,8 @@ static int tenure_parse(const struct import_site *site, struct import_row *row, 
     }
     int rc = parse_date("from", row->f[T_FROM], &row->a, why);
     rc = rc < 0 ? rc : parse_date("to", row->f[T_TO], &row->b, why);
-    if (rc == 0 && row->a && row->b && row->b < row->a) {
+    if (rc == 0 && row->a && row->b && row->b < row->a)
         rc = REFUSE("to: %s is before from", row->f[T_TO]);
-    }
     return rc;
 }
 
@@ -331,13 +319,11 @@ static int parse_moment(const struct import_site *site, const char *text, bool e
 {
     char date[11];
     int32_t days;
-    if (clock_parse(text, out) == 0) {
+    if (clock_parse(text, out) == 0)
         return 0;
-    }
     text_copyn(date, sizeof(date), text, strlen(text) < 10 ? strlen(text) : 10);
-    if (clock_parse_date(date, &days) < 0) {
+    if (clock_parse_date(date, &days) < 0)
         return E_INVALID;
-    }
     const char *rest = text + 10;
     if (!*rest) {
         *out = local_moment(site, days + end, 0);
@@ -346,9 +332,8 @@ static int parse_moment(const struct import_site *site, const char *text, bool e
     int hour, minute, n = 0;
     if (sscanf(rest + 1, "%2d:%2d%n", &hour, &minute, &n) != 2 || !strchr(" T", *rest) ||
         rest[1 + n] || hour < 0 || hour > 24 || minute < 0 || minute > 59 ||
-        hour * 60 + minute > 1440) {
+        hour * 60 + minute > 1440)
         return E_INVALID;
-    }
     int day_minute = hour * 60 + minute; /* 24:00 is the next day's beginning */
     *out = local_moment(site, days + day_minute / 1440, day_minute % 1440);
     return 0;
@@ -356,15 +341,12 @@ static int parse_moment(const struct import_site *site, const char *text, bool e
 
 static int shift_parse(const struct import_site *site, struct import_row *row, struct errmsg *why)
 {
-    if (strcmp(row->f[S_KIND], "on") != 0 && strcmp(row->f[S_KIND], "leave") != 0) {
+    if (strcmp(row->f[S_KIND], "on") != 0 && strcmp(row->f[S_KIND], "leave") != 0)
         return REFUSE("kind: '%.20s' is none of on, leave", row->f[S_KIND]);
-    }
-    if (parse_moment(site, row->f[S_FROM], false, &row->a) < 0) {
+    if (parse_moment(site, row->f[S_FROM], false, &row->a) < 0)
         return REFUSE("from: '%.40s' is no time like 2026-11-22 08:00", row->f[S_FROM]);
-    }
-    if (parse_moment(site, row->f[S_TO], true, &row->b) < 0) {
+    if (parse_moment(site, row->f[S_TO], true, &row->b) < 0)
         return REFUSE("to: '%.40s' is no time like 2026-11-22 08:00", row->f[S_TO]);
-    }
     return row->b <= row->a ? REFUSE("to: is not after from") : 0;
 }
 
@@ -452,11 +434,9 @@ const struct import_kind import_kinds[IMPORT_KINDS] = {
 
 const struct import_kind *import_kind_of(const char *file)
 {
-    for (int i = 0; i < IMPORT_KINDS; i++) {
-        if (strcmp(import_kinds[i].file, file) == 0) {
+    for (int i = 0; i < IMPORT_KINDS; i++)
+        if (strcmp(import_kinds[i].file, file) == 0)
             return &import_kinds[i];
-        }
-    }
     return NULL;
 }
 

@@ -41,7 +41,6 @@ static char *scope_json(const struct radar_scope *s, const struct place_names *n
 {
     struct buf out = BUF_INIT(1024);
     struct jw w;
-
     jw_init(&w, &out);
     jw_obj(&w);
     jw_kstr(&w, "estate", *names->estate ? names->estate : NULL);
@@ -67,7 +66,6 @@ static const char *category_name(const struct site *site, const char *key)
 {
     const struct site_category *c = *key ? site_category(site, key) : NULL;
     const char *name = c ? local_text_get(&c->title, site->site.lang) : NULL;
-
     return name ? name : *key ? key : site->site.lang == LANG_EN ? "the same problem" : "同类问题";
 }
 
@@ -78,7 +76,6 @@ static void name_offer(const struct site *site, struct incident_row *r,
     struct buf place = BUF_INIT(512), subject = BUF_INIT(1024), words = BUF_INIT(2048);
     bool english = site->site.lang == LANG_EN;
     const char *what = category_name(site, r->scope.category);
-
     put_place(&r->scope, names, english, &place);
     buf_printf(&subject, english ? "%s%s%s: %" PRId64 " owners" : "%s%s%s：%" PRId64 "户反映",
                buf_str(&place), place.len && english ? " " : "", what, r->owners);
@@ -104,7 +101,6 @@ int incident_alert(struct incidents *in, struct ledger_tx *tx, const char *kind,
     int64_t id = 0;
     struct jw w;
     int rc;
-
     jw_init(&w, &data);
     jw_obj(&w);
     jw_kint(&w, "incident", r->id);
@@ -122,7 +118,7 @@ int incident_alert(struct incidents *in, struct ledger_tx *tx, const char *kind,
     jw_kstr(&w, "text", text);
     jw_kraw(&w, "data", buf_str(&data));
     jw_end_obj(&w);
-    if (!rc)
+    if (rc == E_OK)
         tickets_publish(in->t, tx, HUB_ALERT, buf_take(&out), NULL, NULL, true);
     buf_free(&out);
     buf_free(&data);
@@ -136,11 +132,10 @@ static int tell_all(struct incidents *in, struct ledger_tx *tx, const struct inc
     struct buf json = BUF_INIT(64 * 1024);
     struct jw w;
     int rc = incident_alert(in, tx, alert, r, r->subject);
-
-    if (!rc && event && tickets_event_wanted(in->t, event)) {
+    if (rc == E_OK && event && tickets_event_wanted(in->t, event)) {
         jw_init(&w, &json);
         rc = incident_json(ledger_db(tx), r->id, &w);
-        if (!rc)
+        if (rc == E_OK)
             rc = tickets_event(in->t, tx, event, ledger_now(tx), buf_str(&json), 0);
     }
     buf_free(&json);
@@ -163,12 +158,11 @@ static int tell_staff(struct incidents *in, struct ledger_tx *tx, const struct i
         .template_name = "group_alert", .params = params, .n_params = ARRAY_LEN(params)};
     struct told told = {.n = 0};
     int rc = tell_resolve(&scope, &site->tickets.group_alert.tell, &told);
-
     snprintf(number, sizeof(number), "%" PRId64, r->id);
-    if (!rc && told.n == 0)
+    if (rc == E_OK && told.n == 0)
         return incident_alert(in, tx, "nobody_found", r,
                               "tickets.group_alert.tell: nobody was found");
-    return rc ? rc : tell_send(in->t, tx, &m, &told);
+    return rc < 0 ? rc : tell_send(in->t, tx, &m, &told);
 }
 
 int incidents_propose(struct incidents *in, struct ledger_tx *tx, const struct incident_offer *o)
@@ -182,8 +176,7 @@ int incidents_propose(struct incidents *in, struct ledger_tx *tx, const struct i
     struct place_names names;
     int64_t last_end = 0;
     int rc = repo_incident_last_end(ledger_db(tx), o->key, &last_end);
-
-    if (rc || last_end >= o->warning.since)
+    if (rc < 0 || last_end >= o->warning.since)
         return rc;
     rc = names_of(ledger_db(tx), &o->scope, &names);
     r.since_at = ledger_now(tx) - span_rough_ms(&in->t->site->tickets.group_alert.within);
@@ -194,13 +187,13 @@ int incidents_propose(struct incidents *in, struct ledger_tx *tx, const struct i
     text_copy(r.opened_by, sizeof(r.opened_by), SYSTEM_NAME);
     r.scope_json = scope_json(&r.scope, &names);
     name_offer(in->t->site, &r, &names);
-    if (!rc)
+    if (rc == E_OK)
         rc = repo_incident_insert(ledger_db(tx), &r);
-    if (!rc && r.id) {
+    if (rc == E_OK && r.id) {
         rc = tell_all(in, tx, &r, "group_alert", "incident.proposed");
-        if (!rc)
+        if (rc == E_OK)
             rc = tell_staff(in, tx, &r, o->unit_id);
-        if (!rc)
+        if (rc == E_OK)
             rc = incident_tell_loop(in, tx, &r);
     }
     incident_row_clear(&r);
@@ -215,7 +208,6 @@ static int find_building(struct db *db, const char *name, struct radar_scope *s,
     struct db_q *q = db_query(db, "SELECT id,estate_id FROM building WHERE name=$1 AND "
                                   "($2=0 OR estate_id=$2) LIMIT 2");
     int n = 0;
-
     db_bind_text(q, 1, name);
     db_bind_int(q, 2, s->estate_id);
     while (db_row(q)) {
@@ -225,7 +217,7 @@ static int find_building(struct db *db, const char *name, struct radar_scope *s,
             s->estate_id = db_int(q, 1);
     }
     int rc = db_end(q);
-    if (rc || n == 1)
+    if (rc < 0 || n == 1)
         return rc;
     return verb_refuse(out, E_INVALID, "scope",
                        n ? "scope: several estates have a building '%.64s', name the estate"
@@ -239,7 +231,7 @@ static int find_estate(struct db *db, const char *name, struct radar_scope *s, s
     db_bind_text(q, 1, name);
     s->estate_id = db_row(q) ? db_int(q, 0) : 0;
     int rc = db_end(q);
-    if (rc || s->estate_id)
+    if (rc < 0 || s->estate_id)
         return rc;
     return verb_refuse(out, E_INVALID, "scope", "scope: there is no estate '%.64s'", name);
 }
@@ -249,17 +241,21 @@ static int read_scope(struct db *db, const json_t *scope, struct radar_scope *s,
 {
     const char *estate, *building, *riser;
     int rc;
-
     if (!scope || json_is_null(scope))
         return 0;
     if (!json_is_object(scope))
         return verb_refuse(out, E_INVALID, "scope",
                            "scope is an object with estate, building, riser");
-    if ((rc = verb_text(scope, "estate", 64, &estate, out)) ||
-        (rc = verb_text(scope, "building", 64, &building, out)) ||
-        (rc = verb_text(scope, "riser", 2, &riser, out)) ||
-        (estate && (rc = find_estate(db, estate, s, out))) ||
-        (building && (rc = find_building(db, building, s, out))))
+    rc = verb_text(scope, "estate", 64, &estate, out);
+    if (rc == E_OK)
+        rc = verb_text(scope, "building", 64, &building, out);
+    if (rc == E_OK)
+        rc = verb_text(scope, "riser", 2, &riser, out);
+    if (rc == E_OK && estate)
+        rc = find_estate(db, estate, s, out);
+    if (rc == E_OK && building)
+        rc = find_building(db, building, s, out);
+    if (rc < 0)
         return rc;
     if (riser && (!s->building_id || strlen(riser) != 2 || strspn(riser, "0123456789") != 2))
         return verb_refuse(out, E_INVALID, "scope",
@@ -273,8 +269,7 @@ static int read_category(const struct site *site, const json_t *body, struct rad
 {
     const char *category;
     int rc = verb_text(body, "category", 64, &category, out);
-
-    if (rc || !category)
+    if (rc < 0 || !category)
         return rc;
     if (!site_category(site, category))
         return verb_refuse(out, E_INVALID, "category", "there is no category '%.64s'", category);
@@ -294,7 +289,6 @@ static void replace(char **field, const char *value)
 static int begin(struct incidents *in, struct ledger_tx *tx, struct incident_row *r, const char *by)
 {
     int rc = 0;
-
     text_copy(r->state, sizeof(r->state), "open");
     text_copy(r->opened_by, sizeof(r->opened_by), by);
     r->opened_at = ledger_now(tx);
@@ -311,12 +305,16 @@ static int read_new(struct incidents *in, struct db *db, const json_t *body, str
     const char *subject, *words;
     struct place_names names;
     int rc;
-
-    if ((rc = verb_text_needed(body, "subject", SUBJECT_MAX, &subject, out)) ||
-        (rc = verb_text(body, "words", WORDS_MAX, &words, out)) ||
-        (rc = read_category(in->t->site, body, &r->scope, out)) ||
-        (rc = read_scope(db, json_object_get(body, "scope"), &r->scope, out)) ||
-        (rc = verb_bool(body, "join", &r->gathers, out)))
+    rc = verb_text_needed(body, "subject", SUBJECT_MAX, &subject, out);
+    if (rc == E_OK)
+        rc = verb_text(body, "words", WORDS_MAX, &words, out);
+    if (rc == E_OK)
+        rc = read_category(in->t->site, body, &r->scope, out);
+    if (rc == E_OK)
+        rc = read_scope(db, json_object_get(body, "scope"), &r->scope, out);
+    if (rc == E_OK)
+        rc = verb_bool(body, "join", &r->gathers, out);
+    if (rc < 0)
         return rc;
     if (r->gathers && !r->scope.estate_id && !*r->scope.category)
         return verb_refuse(out, E_INVALID, "join", "join needs a scope or a category");
@@ -333,13 +331,12 @@ static int take_offer(struct db *db, int64_t id, struct incident_row *r, struct 
 {
     struct incident_row offer;
     int rc = repo_incident_load(db, id, &offer);
-
-    if (!rc && !text_eq(offer.state, "proposed")) {
+    if (rc == E_OK && !text_eq(offer.state, "proposed")) {
         text_copy(out->state, sizeof(out->state), offer.state);
         rc = verb_refuse(out, E_CONFLICT, NULL, "incident %" PRId64 " is %s for this already", id,
                          offer.state);
     }
-    if (!rc) {
+    if (rc == E_OK) {
         r->id = id;
         r->owners = offer.owners;
         r->since_at = offer.since_at;
@@ -357,22 +354,21 @@ static int create(struct incidents *in, struct ledger_tx *tx, const json_t *body
     struct db *db = ledger_db(tx);
     int64_t live = 0;
     int rc = read_new(in, db, body, r, out);
-
-    if (!rc && *r->key)
+    if (rc == E_OK && *r->key)
         rc = repo_incident_of_key(db, r->key, &live);
-    if (!rc && live)
+    if (rc == E_OK && live)
         rc = take_offer(db, live, r, out);
     text_copy(r->state, sizeof(r->state), "open");
     text_copy(r->opened_by, sizeof(r->opened_by), actor->name);
-    if (!rc && !r->id)
+    if (rc == E_OK && !r->id)
         rc = repo_incident_insert(db, r);
-    if (!rc)
+    if (rc == E_OK)
         rc = begin(in, tx, r, actor->name);
-    if (!rc)
+    if (rc == E_OK)
         rc = repo_incident_update(db, r);
-    if (!rc)
+    if (rc == E_OK)
         rc = tell_all(in, tx, r, "incident_opened", "incident.opened");
-    return rc ? rc : incident_tell_loop(in, tx, r);
+    return rc < 0 ? rc : incident_tell_loop(in, tx, r);
 }
 
 int incidents_create(struct incidents *in, struct ledger_tx *tx, const json_t *body,
@@ -380,7 +376,6 @@ int incidents_create(struct incidents *in, struct ledger_tx *tx, const json_t *b
 {
     struct incident_row r = {.opened_at = ledger_now(tx), .joining = -1, .telling = -1};
     int rc;
-
     memset(out, 0, sizeof(*out));
     if (!json_is_object(body))
         return verb_refuse(out, E_INVALID, NULL, "an object is expected");
@@ -406,9 +401,10 @@ static int do_open(struct incident_req *q)
 {
     const char *subject, *words;
     int rc;
-
-    if ((rc = verb_text(q->body, "subject", SUBJECT_MAX, &subject, q->out)) ||
-        (rc = verb_text(q->body, "words", WORDS_MAX, &words, q->out)))
+    rc = verb_text(q->body, "subject", SUBJECT_MAX, &subject, q->out);
+    if (rc == E_OK)
+        rc = verb_text(q->body, "words", WORDS_MAX, &words, q->out);
+    if (rc < 0)
         return rc;
     replace(&q->r->subject, subject && *subject ? subject : NULL);
     replace(&q->r->words, words);
@@ -419,8 +415,7 @@ static int do_words(struct incident_req *q)
 {
     const char *words;
     int rc = verb_text_needed(q->body, "words", WORDS_MAX, &words, q->out);
-
-    if (!rc)
+    if (rc == E_OK)
         replace(&q->r->words, words);
     return rc;
 }
@@ -429,8 +424,7 @@ static int do_resolve(struct incident_req *q)
 {
     const char *note;
     int rc = verb_text(q->body, "note", WORDS_MAX, &note, q->out);
-
-    if (rc)
+    if (rc < 0)
         return rc;
     replace(&q->r->reason, note);
     text_copy(q->r->state, sizeof(q->r->state), "resolved");
@@ -445,8 +439,7 @@ static int do_close(struct incident_req *q)
 {
     const char *reason;
     int rc = verb_text_needed(q->body, "reason", WORDS_MAX, &reason, q->out);
-
-    if (rc)
+    if (rc < 0)
         return rc;
     replace(&q->r->reason, reason);
     text_copy(q->r->state, sizeof(q->r->state), "closed");
@@ -485,7 +478,6 @@ static int forbidden(struct incident_req *q, const char *verb)
 {
     struct buf allowed = BUF_INIT(sizeof(q->out->allowed) - 1);
     struct jw w;
-
     jw_init(&w, &allowed);
     incident_allowed(q->r->state, &w);
     text_copy(q->out->allowed, sizeof(q->out->allowed), buf_str(&allowed));
@@ -499,7 +491,6 @@ static int run_verb(struct incident_req *q, const char *verb)
 {
     size_t i = 0;
     int rc;
-
     while (i < ARRAY_LEN(verbs) && !text_eq(verbs[i].verb, verb))
         i++;
     if (i == ARRAY_LEN(verbs))
@@ -507,9 +498,9 @@ static int run_verb(struct incident_req *q, const char *verb)
     if (!verb_allowed(i, q->r->state))
         return forbidden(q, verb);
     rc = verbs[i].fn(q);
-    if (!rc)
+    if (rc == E_OK)
         rc = repo_incident_update(ledger_db(q->tx), q->r);
-    return rc ? rc : tell_all(q->in, q->tx, q->r, verbs[i].alert, verbs[i].event);
+    return rc < 0 ? rc : tell_all(q->in, q->tx, q->r, verbs[i].alert, verbs[i].event);
 }
 
 int incidents_verb(struct incidents *in, struct ledger_tx *tx, int64_t id, const char *verb,
@@ -518,12 +509,11 @@ int incidents_verb(struct incidents *in, struct ledger_tx *tx, int64_t id, const
     struct incident_row r;
     struct incident_req q = {.in = in, .tx = tx, .r = &r, .body = body, .actor = actor, .out = out};
     int rc;
-
     memset(out, 0, sizeof(*out));
     rc = repo_incident_load(ledger_db(tx), id, &r);
-    if (!rc)
+    if (rc == E_OK)
         rc = run_verb(&q, verb);
-    if (!rc)
+    if (rc == E_OK)
         rc = incident_tell_loop(in, tx, &r);
     incident_row_clear(&r);
     return rc;

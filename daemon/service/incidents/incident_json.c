@@ -14,7 +14,6 @@ static int put_tickets(struct db *db, int64_t id, struct jw *w)
     char text[TICKET_ID_TEXT];
     size_t n = 0;
     int rc = repo_incident_tickets(db, id, 0, ids, TICKETS_SHOWN, &n);
-
     jw_key(w, "tickets");
     jw_arr(w);
     for (size_t i = 0; i < n; i++)
@@ -60,12 +59,11 @@ int incident_json(struct db *db, int64_t id, struct jw *w)
 {
     struct incident_row r;
     int rc = repo_incident_load(db, id, &r);
-
-    if (!rc) {
+    if (rc == E_OK) {
         jw_obj(w);
         put_row(&r, w);
         rc = put_tickets(db, id, w);
-        if (!rc)
+        if (rc == E_OK)
             rc = put_told(db, id, w);
         jw_end_obj(w);
     }
@@ -80,14 +78,13 @@ int incidents_list_json(struct db *db, const char *state, int64_t before, int li
                                   "state=$2) ORDER BY id DESC LIMIT $3");
     int64_t ids[501];
     int n = 0, rc;
-
     db_bind_int(q, 1, before ? before : INT64_MAX);
     db_bind_text(q, 2, state);
     db_bind_int(q, 3, limit + 1);
     while (n < 501 && db_row(q))
         ids[n++] = db_int(q, 0);
     rc = db_end(q);
-    for (int i = 0; !rc && i < n && i < limit; i++)
+    for (int i = 0; rc == E_OK && i < n && i < limit; i++)
         rc = incident_json(db, ids[i], w);
     *next = n > limit ? ids[limit - 1] : 0;
     return rc;

@@ -20,7 +20,6 @@ int incidents_join(struct incidents *in, struct ledger_tx *tx, int64_t id, int64
     json_t *body = json_pack("{s:I}", "id", (json_int_t)id);
     struct verb_out out;
     int rc = tickets_verb(in->t, tx, ticket_id, "incident", body, &self, 0, &out);
-
     json_decref(body);
     return rc == E_CONFLICT || rc == E_NOTFOUND ? 0 : rc; /* it has just ended */
 }
@@ -30,10 +29,9 @@ int incident_join_some(struct incidents *in, struct ledger_tx *tx, struct incide
     int64_t ids[INCIDENT_BATCH];
     size_t n = 0;
     int rc = repo_incident_candidates(ledger_db(tx), r, r->joining, ids, INCIDENT_BATCH, &n);
-
-    if (!rc) /* tickets look whether their incident is open */
+    if (rc == E_OK) /* tickets look whether their incident is open */
         rc = repo_incident_update(ledger_db(tx), r);
-    for (size_t i = 0; !rc && i < n; i++)
+    for (size_t i = 0; rc == E_OK && i < n; i++)
         rc = incidents_join(in, tx, r->id, ids[i]);
     r->joining = n == INCIDENT_BATCH ? ids[n - 1] : -1;
     return rc;
@@ -45,7 +43,6 @@ int incident_rung(struct ledger_tx *tx, const struct incident_rung *rung, bool *
 {
     struct db *db = ledger_db(tx);
     struct db_q *q;
-
     *pages = true;
     if (!rung->incident_id)
         return 0;
@@ -53,7 +50,7 @@ int incident_rung(struct ledger_tx *tx, const struct incident_rung *rung, bool *
     db_bind_int(q, 1, rung->incident_id);
     bool open = db_row(q);
     int rc = db_end(q);
-    if (rc || !open)
+    if (rc < 0 || !open)
         return rc;
     return repo_incident_rung(db, rung->incident_id, rung->ticket_id, rung->clock, rung->step,
                               rung->turn, ledger_now(tx), pages);
@@ -89,14 +86,12 @@ static int send_solved(struct ticket *k, const struct incident_row *r, int64_t *
                                .n_params = r->reason ? 2 : 1};
     struct errmsg why = {""};
     int rc = outbox_enqueue(k->t->outbox, k->tx, &m, id, &why);
-
-    return rc ? tickets_not_sent(k->t, k->tx, rc, k->row.id, &why) : 0;
+    return rc < 0 ? tickets_not_sent(k->t, k->tx, rc, k->row.id, &why) : 0;
 }
 
 static void say_told(struct ticket *k, const struct incident_row *r, int64_t message)
 {
     struct jw *w = ticket_say(k);
-
     jw_kint(w, "incident", r->id);
     jw_key(w, "messages");
     jw_arr(w);
@@ -112,15 +107,14 @@ static int tell_caller(struct incidents *in, struct ledger_tx *tx, const struct 
     int64_t message = 0;
     bool before = false;
     int rc = ticket_load(&k, in->t, tx, ticket_id, *r->resolved_by ? r->resolved_by : SYSTEM_NAME);
-
-    if (rc)
+    if (rc < 0)
         return rc;
     bool known = (k.row.person_id || *k.row.caller) && k.row.state != TICKET_CANCELLED;
     if (known && in->t->outbox)
         rc = told_before(k.db, &k.row, &before);
-    if (!rc && known && !before && in->t->outbox)
+    if (rc == E_OK && known && !before && in->t->outbox)
         rc = send_solved(&k, r, &message);
-    if (rc || !message) {
+    if (rc < 0 || !message) {
         ticket_drop(&k);
         return rc;
     }
@@ -133,8 +127,7 @@ int incident_tell_some(struct incidents *in, struct ledger_tx *tx, struct incide
     int64_t ids[INCIDENT_BATCH];
     size_t n = 0;
     int rc = repo_incident_tickets(ledger_db(tx), r->id, r->telling, ids, INCIDENT_BATCH, &n);
-
-    for (size_t i = 0; !rc && i < n; i++)
+    for (size_t i = 0; rc == E_OK && i < n; i++)
         rc = tell_caller(in, tx, r, ids[i]);
     r->telling = n == INCIDENT_BATCH ? ids[n - 1] : -1;
     return rc;

@@ -29,7 +29,6 @@ struct incident *incident_image(struct db *db, const struct incident_row *r, int
 {
     bool open = text_eq(r->state, "open");
     struct incident *i;
-
     *rc = 0;
     if (!open && !text_eq(r->state, "proposed"))
         return NULL;
@@ -49,7 +48,6 @@ struct incident *incident_image(struct db *db, const struct incident_row *r, int
 static void drop(struct incidents *in, int64_t id)
 {
     struct incident *i, *tmp;
-
     DL_FOREACH_SAFE (in->live, i, tmp) {
         if (i->id != id)
             continue;
@@ -80,7 +78,6 @@ struct news {
 static void news_free(void *arg)
 {
     struct news *n = arg;
-
     incident_free(&n->image);
     free(n);
 }
@@ -91,7 +88,6 @@ static void news_take(void *ctx, void *arg)
 {
     struct incidents *in = ctx;
     struct news *n = arg;
-
     in->turn++;
     drop(in, n->id);
     if (n->image)
@@ -106,11 +102,10 @@ int incident_tell_loop(struct incidents *in, struct ledger_tx *tx, const struct 
 {
     struct news *n = xcalloc(1, sizeof(*n));
     int rc;
-
     n->id = r->id;
     n->work = r->joining >= 0 || r->telling >= 0;
     n->image = incident_image(ledger_db(tx), r, &rc);
-    if (rc) {
+    if (rc < 0) {
         news_free(n);
         return rc;
     }
@@ -132,15 +127,14 @@ static int read_live(struct db *db, struct incident **live)
     int64_t ids[1024];
     size_t n = 0;
     int rc;
-
     while (n < ARRAY_LEN(ids) && db_row(q))
         ids[n++] = db_int(q, 0);
     rc = db_end(q);
-    for (size_t i = 0; !rc && i < n; i++) {
+    for (size_t i = 0; rc == E_OK && i < n; i++) {
         struct incident_row row;
         struct incident *image = NULL;
         rc = repo_incident_load(db, ids[i], &row);
-        if (!rc)
+        if (rc == E_OK)
             image = incident_image(db, &row, &rc);
         if (image)
             DL_PREPEND(*live, image);
@@ -161,7 +155,6 @@ static void free_all(struct incident **live)
 static int reading_run(struct db *db, void *arg)
 {
     struct reading *r = arg;
-
     free_all(&r->live);
     return read_live(db, &r->live);
 }
@@ -171,9 +164,8 @@ static void reading_done(void *arg, int rc)
     struct reading *r = arg;
     struct incidents *in = r->in;
     bool again = in->read_again || r->turn != in->turn;
-
     in->reading = in->read_again = false;
-    if (!rc && r->turn == in->turn) {
+    if (rc == E_OK && r->turn == in->turn) {
         struct incident *before = in->live;
         in->live = r->live;
         r->live = before;
@@ -181,14 +173,13 @@ static void reading_done(void *arg, int rc)
     }
     free_all(&r->live);
     free(r);
-    if (!rc && again)
+    if (rc == E_OK && again)
         incidents_refresh(in);
 }
 
 void incidents_refresh(struct incidents *in)
 {
     struct reading *r;
-
     in->read_again = in->reading;
     if (in->reading)
         return;
@@ -215,18 +206,17 @@ static int batch_run(struct ledger_tx *tx, void *arg)
     struct incident_row row;
     int64_t id;
     int rc = repo_incident_work(ledger_db(tx), &id);
-
     b->more = id != 0;
-    if (rc || !id)
+    if (rc < 0 || !id)
         return rc;
     rc = repo_incident_load(ledger_db(tx), id, &row);
-    if (!rc && row.joining >= 0)
+    if (rc == E_OK && row.joining >= 0)
         rc = incident_join_some(b->in, tx, &row);
-    else if (!rc)
+    else if (rc == E_OK)
         rc = incident_tell_some(b->in, tx, &row);
-    if (!rc)
+    if (rc == E_OK)
         rc = repo_incident_update(ledger_db(tx), &row);
-    if (!rc)
+    if (rc == E_OK)
         rc = incident_tell_loop(b->in, tx, &row);
     incident_row_clear(&row);
     return rc;
@@ -237,12 +227,11 @@ static void batch_done(void *arg, int rc, const struct errmsg *why)
     struct batch *b = arg;
     struct incidents *in = b->in;
     bool more = b->more;
-
     free(b);
     in->working = false;
     if (rc == E_CANCELLED)
         return;
-    if (rc) {
+    if (rc < 0) {
         log_warn(NULL, "incidents: a batch failed, it is run again: %s", why ? why->text : "");
         loop_timer_arm(in->retry, RETRY_MS);
     } else if (more) {
@@ -253,7 +242,6 @@ static void batch_done(void *arg, int rc, const struct errmsg *why)
 static void work(struct incidents *in)
 {
     struct batch *b;
-
     if (in->working || !in->started)
         return;
     b = xcalloc(1, sizeof(*b));
@@ -291,7 +279,6 @@ void incidents_advise(void *ctx, const struct radar_scope *places, size_t n, str
     const struct incidents *in = ctx;
     const struct incident *i;
     int said = 0;
-
     DL_FOREACH (in->live, i) {
         if (said == 3 || !concerns(i, places, n))
             continue;
@@ -310,7 +297,6 @@ void incidents_advise(void *ctx, const struct radar_scope *places, size_t n, str
 static bool covers(const struct incident *i, const struct radar_scope *place)
 {
     bool anywhere = !i->scope.estate_id && !i->scope.building_id;
-
     if (i->scope.category[0] && !text_eq(i->scope.category, place->category))
         return false;
     return anywhere ? i->scope.category[0] != 0 : radar_holds(&i->scope, place);
@@ -320,7 +306,6 @@ int64_t incidents_covering(const struct incidents *in, const struct radar_scope 
                            const char *key)
 {
     const struct incident *i;
-
     DL_FOREACH (in->live, i)
         if (text_eq(i->key, key) || (i->scope.category[0] && covers(i, place)))
             return i->id;
@@ -330,7 +315,6 @@ int64_t incidents_covering(const struct incidents *in, const struct radar_scope 
 int64_t incidents_gathering(const struct incidents *in, const struct radar_scope *place)
 {
     const struct incident *i;
-
     DL_FOREACH (in->live, i)
         if (i->open && i->gathers && covers(i, place))
             return i->id;
@@ -348,7 +332,6 @@ void incidents_on_change(struct incidents *in, void (*fn)(void *ctx), void *ctx)
 struct incidents *incidents_new(const struct incidents_opts *opts, struct errmsg *why)
 {
     struct incidents *in = xcalloc(1, sizeof(*in));
-
     in->opts = *opts;
     in->t = opts->tickets;
     in->retry = loop_timer_new(opts->loop, work_again, in);
@@ -373,7 +356,6 @@ void incidents_stop(struct incidents *in)
 void incidents_free(struct incidents **inp)
 {
     struct incidents *in = *inp;
-
     if (!in)
         return;
     free_all(&in->live);

@@ -240,10 +240,10 @@ static int looking_run(struct db *db, void *arg)
     l->rows_n = 0;
     if (l->since)
         return repo_complaints_since(db, l->since, today, HISTORY_MAX, keep_row, l);
-    for (size_t i = 0; !rc && i < l->n; i++) {
+    for (size_t i = 0; rc == E_OK && i < l->n; i++) {
         struct complaint_row c;
         rc = repo_complaint(db, l->ids[i], today, &c);
-        if (!rc)
+        if (rc == E_OK)
             keep_row(l, &c);
         else if (rc == E_NOTFOUND)
             rc = 0;

@@ -38,7 +38,6 @@ void outbox_rules_free(struct outbox_rules **r)
 struct outbox_rules *outbox_rules_new(struct site *site, struct errmsg *why)
 {
     struct outbox_rules *r = xcalloc(1, sizeof(*r));
-
     r->site = site_ref(site);
     r->templates = template_set_load(site->messages.templates, why);
     r->zone = r->templates ? zone_load(site->site.timezone, why) : NULL;
@@ -57,14 +56,12 @@ const char *outbox_gateway_of(const struct outbox_rules *r, const char *channel)
 {
     bool sms = text_eq(channel, "sms");
     const char *name = sms ? r->site->messages.sms.gateway : r->site->messages.email.gateway;
-
     return name && *name ? name : sms ? "sms" : "mail";
 }
 
 int64_t outbox_life_ms(const struct outbox_rules *r)
 {
     int64_t ms = span_rough_ms(&r->site->messages.expire_after);
-
     return ms > 0 ? ms : DEFAULT_LIFE_MS;
 }
 
@@ -84,7 +81,6 @@ struct swap {
 static int swap_run(struct ledger_tx *tx, void *arg)
 {
     struct swap *sw = arg;
-
     sw->ob->rules = sw->fresh;
     return 0;
 }
@@ -92,7 +88,6 @@ static int swap_run(struct ledger_tx *tx, void *arg)
 static void swap_done(void *arg, int rc, const struct errmsg *why)
 {
     struct swap *sw = arg;
-
     outbox_rules_free(&sw->old);
     free(sw);
 }
@@ -107,7 +102,7 @@ int outbox_reload(struct outbox *ob, struct site *site, struct errmsg *why)
     struct ledger_cmd cmd = {
         .name = "outbox reload", .run = swap_run, .done = swap_done, .arg = sw, .insist = true};
     int rc = ledger_submit(ob->opts.ledger, &cmd);
-    if (rc) {
+    if (rc < 0) {
         outbox_rules_free(&fresh);
         free(sw);
         return errmsg_set(why, rc, "messages: the ledger is full, try again");
@@ -120,7 +115,6 @@ int outbox_reload(struct outbox *ob, struct site *site, struct errmsg *why)
 struct gateway *outbox_gateway_get(struct outbox *ob, const char *name)
 {
     struct gateway *g = ob->gateways;
-
     while (g && strcmp(g->name, name) != 0)
         g = g->next;
     if (g)
@@ -139,7 +133,6 @@ static struct subscription *subscription_new(const struct outbox_gateway *gw)
 {
     struct subscription *s = xcalloc(1, sizeof(*s));
     size_t n = 0;
-
     while (gw->events && gw->events[n])
         n++;
     text_copy(s->gateway, sizeof(s->gateway), gw->name);
@@ -175,7 +168,6 @@ static void unsubscribe(struct outbox *ob, const char *name)
 int outbox_register(struct outbox *ob, const struct outbox_gateway *gw)
 {
     struct gateway *g = outbox_gateway_get(ob, gw->name);
-
     if (g->registered)
         return E_EXISTS;
     g->ops = *gw;
@@ -204,7 +196,6 @@ int outbox_register(struct outbox *ob, const struct outbox_gateway *gw)
 void outbox_unregister(struct outbox *ob, const char *name)
 {
     struct gateway *g = outbox_gateway_get(ob, name);
-
     g->registered = g->state.registered = false;
     unsubscribe(ob, name);
 }
@@ -219,7 +210,6 @@ void outbox_each_gateway(struct outbox *ob,
 void outbox_write_metrics(void *ctx, struct metrics_out *out)
 {
     struct outbox *ob = ctx;
-
     for (struct gateway *g = ob->gateways; g; g = g->next) {
         const struct outbox_gateway_state *s = &g->state;
         metrics_int(out, "steward_messages_sent_total", METRIC_COUNTER, "Messages a gateway took.",
@@ -238,7 +228,6 @@ void outbox_write_metrics(void *ctx, struct metrics_out *out)
 static bool event_matches(const char *pattern, const char *type)
 {
     size_t n = strlen(pattern);
-
     if (n >= 1 && pattern[n - 1] == '*')
         return strncmp(pattern, type, n - 1) == 0;
     return strcmp(pattern, type) == 0;
@@ -255,7 +244,6 @@ static bool subscribes(const struct subscription *s, const char *type)
 bool outbox_wants_event(struct outbox *ob, const char *type)
 {
     bool wanted = false;
-
     pthread_mutex_lock(&ob->lock);
     for (struct subscription *s = ob->subscriptions; s && !wanted; s = s->next)
         wanted = subscribes(s, type);
@@ -285,7 +273,7 @@ static int event_row(struct outbox *ob, struct ledger_tx *tx, const char *gatewa
     db_bind_text(q, 7, type);
     db_bind_text(q, 8, data);
     int rc = db_insert(q, &id);
-    return rc ? rc : outbox_announce(ob, tx, id, gateway, now);
+    return rc < 0 ? rc : outbox_announce(ob, tx, id, gateway, now);
 }
 
 int outbox_event(struct outbox *ob, struct ledger_tx *tx, const char *type, int64_t at,
@@ -294,13 +282,12 @@ int outbox_event(struct outbox *ob, struct ledger_tx *tx, const char *type, int6
     char names[16][65];
     size_t n = 0;
     int rc = 0;
-
     pthread_mutex_lock(&ob->lock);
     for (struct subscription *s = ob->subscriptions; s && n < ARRAY_LEN(names); s = s->next)
         if (subscribes(s, type))
             text_copy(names[n++], sizeof(names[0]), s->gateway);
     pthread_mutex_unlock(&ob->lock);
-    for (size_t i = 0; i < n && !rc; i++)
+    for (size_t i = 0; i < n && rc == E_OK; i++)
         rc = event_row(ob, tx, names[i], type, at, data, ticket_id);
     return rc;
 }
@@ -311,7 +298,6 @@ int outbox_event(struct outbox *ob, struct ledger_tx *tx, const char *type, int6
 static int allowed_by_rate(struct gateway *g, int want, int64_t now, int64_t *wait_ms)
 {
     int64_t rate = g->ops.rate_milli, most = rate > 1000 ? rate : 1000;
-
     if (rate <= 0)
         return want;
     int64_t passed = now > g->refill ? now - g->refill : 0;
@@ -334,7 +320,6 @@ static int64_t pump_gateway(struct gateway *g, int64_t now)
 {
     int64_t wait_ms = 0;
     bool probing = g->state.failing >= REST_AFTER;
-
     if (!g->registered || g->claiming || g->due_at == OUTBOX_NEVER)
         return OUTBOX_NEVER;
     if (g->due_at > now)
@@ -357,7 +342,6 @@ void outbox_pump(struct outbox *ob)
 {
     int64_t now = clock_now_ms();
     int64_t next = now + (clock_test_frozen() ? LOOK_FROZEN_MS : LOOK_AGAIN_MS);
-
     if (!ob->started || ob->stopping)
         return;
     for (struct gateway *g = ob->gateways; g; g = g->next) {
@@ -377,7 +361,6 @@ void outbox_wake(struct outbox *ob, const char *gateway, int64_t at)
 {
     struct gateway *g = outbox_gateway_get(ob, gateway);
     int64_t *due = g->claiming ? &g->woken_at : &g->due_at;
-
     if (at < *due)
         *due = at;
     if (!g->registered && ob->started)
@@ -426,10 +409,9 @@ static int start_run(struct ledger_tx *tx, void *arg)
         "SELECT gateway, min(next_at) FROM message WHERE done = 0 GROUP BY gateway";
     struct start *st = arg;
     struct db_q *q = db_query(ledger_db(tx), back);
-
     db_bind_int(q, 1, ledger_now(tx));
     int rc = db_run(q);
-    if (rc)
+    if (rc < 0)
         return rc;
     st->n = 0;
     q = db_query(ledger_db(tx), due);
@@ -444,11 +426,10 @@ static int start_run(struct ledger_tx *tx, void *arg)
 static void start_done(void *arg, int rc, const struct errmsg *why)
 {
     struct start *st = arg;
-
-    if (rc)
+    if (rc < 0)
         log_error(&st->ob->log, "messages cannot be read at start: %s", why->text);
     st->ob->started = true;
-    for (size_t i = 0; i < st->n && !rc; i++)
+    for (size_t i = 0; i < st->n && rc == E_OK; i++)
         outbox_wake(st->ob, st->rows[i].gateway, st->rows[i].at);
     for (struct gateway *g = st->ob->gateways; g; g = g->next)
         if (!g->registered)
@@ -464,10 +445,9 @@ int outbox_start(struct outbox *ob)
     struct start *st = xcalloc(1, sizeof(*st));
     struct ledger_cmd cmd = {
         .name = "outbox start", .run = start_run, .done = start_done, .arg = st, .insist = true};
-
     st->ob = ob;
     int rc = ledger_submit(ob->opts.ledger, &cmd);
-    if (rc)
+    if (rc < 0)
         free(st);
     return rc;
 }
@@ -482,7 +462,6 @@ void outbox_stop(struct outbox *ob)
 void outbox_free(struct outbox **obp)
 {
     struct outbox *ob = *obp;
-
     if (!ob)
         return;
     sender_free(&ob->sender, 0);

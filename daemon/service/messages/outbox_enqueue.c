@@ -34,7 +34,6 @@ int outbox_audit(struct ledger_tx *tx, const char *by, const char *what, const c
         "INSERT INTO audit (at, by, what, object, data_json) VALUES ($1, $2, $3, $4, $5)";
     char object[64];
     struct db_q *q = db_query(ledger_db(tx), sql);
-
     snprintf(object, sizeof(object), "%s %lld", kind, (long long)id);
     db_bind_int(q, 1, ledger_now(tx));
     db_bind_text(q, 2, by);
@@ -52,10 +51,9 @@ static int read_person(struct db *db, int64_t id, struct target *t)
         "SELECT name, language, consent_sms, consent_email, consent_call, consent_marketing "
         "FROM person WHERE id = $1";
     struct db_q *q = db_query(db, sql);
-    bool found;
-
     db_bind_int(q, 1, id);
-    if ((found = db_row(q))) {
+    bool found = db_row(q);
+    if (found) {
         text_copy(t->name, sizeof(t->name), db_str(q, 0));
         text_copy(t->language, sizeof(t->language), db_str(q, 1));
         t->consent = (struct consent){db_int(q, 2) != 0, db_int(q, 3) != 0, db_int(q, 4) != 0,
@@ -63,14 +61,13 @@ static int read_person(struct db *db, int64_t id, struct target *t)
         t->person_id = id;
     }
     int rc = db_end(q);
-    return rc ? rc : found ? 0 : E_NOTFOUND;
+    return rc < 0 ? rc : found ? 0 : E_NOTFOUND;
 }
 
 int outbox_consent_of(struct db *db, int64_t person_id, struct consent *out)
 {
     struct target t = {0};
     int rc = read_person(db, person_id, &t);
-
     *out = t.consent;
     return rc;
 }
@@ -81,7 +78,6 @@ static int read_phone(struct db *db, int64_t person_id, char *out, size_t cap)
     static const char sql[] = "SELECT e164 FROM phone WHERE person_id = $1 "
                               "ORDER BY CASE WHEN label = 'mobile' THEN 0 ELSE 1 END, pos";
     struct db_q *q = db_query(db, sql);
-
     db_bind_int(q, 1, person_id);
     while (db_row(q))
         if (!*out && sms_reaches(db_str(q, 0)))
@@ -93,7 +89,6 @@ static int read_email(struct db *db, int64_t person_id, char *out, size_t cap)
 {
     struct db_q *q =
         db_query(db, "SELECT address FROM email WHERE person_id = $1 ORDER BY pos LIMIT 1");
-
     db_bind_int(q, 1, person_id);
     if (db_row(q))
         text_copy(out, cap, db_str(q, 0));
@@ -111,7 +106,6 @@ static int person_of(struct db *db, const char *recipient, int64_t *id)
         "SELECT p.id FROM email e JOIN person p ON p.id = e.person_id WHERE e.address = $1 "
         "ORDER BY p.consent_email, p.consent_marketing, p.id LIMIT 1";
     struct db_q *q = db_query(db, strchr(recipient, '@') ? by_email : by_phone);
-
     *id = 0;
     db_bind_text(q, 1, recipient);
     if (db_row(q))
@@ -123,8 +117,7 @@ static int read_account(struct db *db, const char *name, struct target *t)
 {
     struct staff_account a;
     int rc = staff_row_by_name(db, name, &a);
-
-    if (rc)
+    if (rc < 0)
         return rc;
     text_copy(t->name, sizeof(t->name), *a.display ? a.display : a.name);
     text_copy(t->language, sizeof(t->language), a.language);
@@ -144,7 +137,6 @@ static int read_recipient(struct outbox *ob, const char *recipient, struct targe
                           struct errmsg *why)
 {
     struct number n;
-
     if (strchr(recipient, '@')) {
         if (!is_address(recipient))
             return errmsg_set(why, E_INVALID, "to: no e-mail address");
@@ -162,7 +154,6 @@ static int read_recipient(struct outbox *ob, const char *recipient, struct targe
 static void normalise_phone(struct outbox *ob, struct target *t)
 {
     struct number n;
-
     if (!*t->phone)
         return;
     number_normalise(&ob->rules->numbers, t->phone, &n);
@@ -175,19 +166,18 @@ static int find_target(struct outbox *ob, struct ledger_tx *tx, const struct out
     struct db *db = ledger_db(tx);
     int64_t person = m->person_id;
     int rc = 0;
-
     if (m->recipient)
         rc = read_recipient(ob, m->recipient, t, why);
-    if (!rc && m->recipient && !person && !m->account)
+    if (rc == E_OK && m->recipient && !person && !m->account)
         rc = person_of(db, *t->phone ? t->phone : t->email, &person);
-    if (!rc && person)
+    if (rc == E_OK && person)
         rc = read_person(db, person, t);
-    if (!rc && person && !m->recipient) {
+    if (rc == E_OK && person && !m->recipient) {
         rc = read_phone(db, person, t->phone, sizeof(t->phone));
-        if (!rc)
+        if (rc == E_OK)
             rc = read_email(db, person, t->email, sizeof(t->email));
     }
-    if (!rc && m->account && !m->recipient) {
+    if (rc == E_OK && m->account && !m->recipient) {
         rc = read_account(db, m->account, t);
         normalise_phone(ob, t);
     }
@@ -203,7 +193,6 @@ static int find_target(struct outbox *ob, struct ledger_tx *tx, const struct out
 static int choose_class(const struct outbox_message *m, struct target *t, struct errmsg *why)
 {
     const char *want = m->message_class ? m->message_class : m->account ? "staff" : "service";
-
     for (size_t i = 0; i < ARRAY_LEN(classes); i++)
         if (strcmp(classes[i], want) == 0)
             t->message_class = classes[i];
@@ -219,7 +208,6 @@ static int choose_class(const struct outbox_message *m, struct target *t, struct
 static const char *against(struct target *t, const char *channel, bool urgent)
 {
     const char *to = text_eq(channel, "sms") ? t->phone : t->email;
-
     if (!*to)
         return "address";
     if (!t->person_id)
@@ -252,7 +240,6 @@ static int choose_channel(struct outbox *ob, const struct outbox_message *m, con
 {
     const char *asked = m->channel ? m->channel : preferred;
     const char *first = asked ? asked : "sms", *second = NULL;
-
     if (strcmp(first, "sms") != 0 && strcmp(first, "email") != 0)
         return errmsg_set(why, E_INVALID, "channel: '%s' is none of sms, email", first);
     if (!asked ||
@@ -276,7 +263,6 @@ static int64_t when(struct outbox *ob, struct ledger_tx *tx, const struct outbox
 {
     int64_t now = ledger_now(tx), from = m->not_before > now ? m->not_before : now;
     int64_t until = t->person_id ? quiet_until(&ob->rules->quiet, from) : from;
-
     if (until > from && m->urgent && strcmp(t->message_class, "marketing") != 0) {
         t->passed_quiet = true;
         until = from;
@@ -289,7 +275,6 @@ static int64_t when(struct outbox *ob, struct ledger_tx *tx, const struct outbox
 static char *sms_text(struct outbox *ob, const char *text)
 {
     const char *signature = ob->rules->site->messages.sms.signature;
-
     if (!signature || !*signature || text_starts(text, "【"))
         return xstrdup(text);
     return xasprintf("【%s】%s", signature, text);
@@ -312,7 +297,6 @@ static int insert(struct outbox *ob, struct ledger_tx *tx, const struct outbox_m
     char key[33] = "msg_", *text = sms ? sms_text(ob, r->text) : xstrdup(r->text);
     struct sms_size size = {.segments = 1};
     struct db_q *q = db_query(ledger_db(tx), sql);
-
     rng_token(key + 4, 28);
     if (sms)
         sms_measure(text, sms_rule_for(t->to), &size);
@@ -339,13 +323,12 @@ static int insert(struct outbox *ob, struct ledger_tx *tx, const struct outbox_m
     db_bind_opt(q, 21, m->resend_of);
     int rc = db_insert(q, id);
     free(text);
-    return rc ? rc : outbox_announce(ob, tx, *id, gateway, first);
+    return rc < 0 ? rc : outbox_announce(ob, tx, *id, gateway, first);
 }
 
 static int record_urgent(struct ledger_tx *tx, const struct target *t, int64_t id)
 {
     char data[96];
-
     if (!t->passed_consent && !t->passed_quiet)
         return 0;
     snprintf(data, sizeof(data), "{\"person_id\":%lld,\"consent\":%s,\"quiet_hours\":%s}",
@@ -358,7 +341,6 @@ static enum lang language_of(struct outbox *ob, const struct outbox_message *m,
                              const struct target *t)
 {
     enum lang lang = lang_parse(m->language);
-
     if (lang == LANG_NONE)
         lang = lang_parse(t->language);
     return lang == LANG_NONE ? ob->rules->site->site.lang : lang;
@@ -370,26 +352,25 @@ int outbox_enqueue(struct outbox *ob, struct ledger_tx *tx, const struct outbox_
     struct target t = {0};
     struct outbox_rendered r = {0};
     int64_t made = 0;
-
     if (id)
         *id = 0;
     if (!m->person_id && !m->account && !m->recipient)
         return errmsg_set(why, E_INVALID, "to: a message needs person_id, account or to");
     int rc = find_target(ob, tx, m, &t, why);
-    if (!rc)
+    if (rc == E_OK)
         rc = choose_class(m, &t, why);
-    if (rc)
+    if (rc < 0)
         return rc;
     enum lang lang = language_of(ob, m, &t);
     rc = outbox_render(ob, tx, m, lang, t.name, &r, why);
-    if (!rc)
+    if (rc == E_OK)
         rc = choose_channel(ob, m, r.channel, &t, why);
-    if (!rc)
+    if (rc == E_OK)
         rc = insert(ob, tx, m, &t, &r, lang, when(ob, tx, m, &t), &made);
-    if (!rc)
+    if (rc == E_OK)
         rc = record_urgent(tx, &t, made);
     outbox_rendered_free(&r);
-    if (!rc && id)
+    if (rc == E_OK && id)
         *id = made;
     return rc;
 }
@@ -418,11 +399,10 @@ static int read_former(struct db *db, int64_t id, struct former *f)
         "SELECT channel, class, recipient, account, template, language, subject, text, "
         "event_type, person_id, ticket_id, urgent FROM message WHERE id = $1";
     struct db_q *q = db_query(db, sql);
-    bool found;
-
     *f = (struct former){0};
     db_bind_int(q, 1, id);
-    if ((found = db_row(q))) {
+    bool found = db_row(q);
+    if (found) {
         char **to[] = {&f->channel, &f->message_class, &f->recipient,
                        &f->account, &f->template_name, &f->language,
                        &f->subject, &f->text,          &f->event_type};
@@ -433,7 +413,7 @@ static int read_former(struct db *db, int64_t id, struct former *f)
         f->urgent = db_int(q, 11) != 0;
     }
     int rc = db_end(q);
-    return rc ? rc : found ? 0 : E_NOTFOUND;
+    return rc < 0 ? rc : found ? 0 : E_NOTFOUND;
 }
 
 /* The text stays as it was, without the signature, which is put before it anew. */
@@ -450,7 +430,6 @@ static int copy_params(struct ledger_tx *tx, int64_t from, int64_t to)
         "provider_template = (SELECT f.provider_template FROM message f WHERE f.id = $1), "
         "params_json = (SELECT f.params_json FROM message f WHERE f.id = $1) WHERE id = $2";
     struct db_q *q = db_query(ledger_db(tx), sql);
-
     db_bind_int(q, 1, from);
     db_bind_int(q, 2, to);
     return db_run(q);
@@ -472,7 +451,7 @@ static int again(struct outbox *ob, struct ledger_tx *tx, int64_t id, const stru
     if (strcmp(channel, f->channel) == 0)
         m.recipient = f->recipient;
     int rc = outbox_enqueue(ob, tx, &m, new_id, why);
-    return rc ? rc : copy_params(tx, id, *new_id);
+    return rc < 0 ? rc : copy_params(tx, id, *new_id);
 }
 
 int outbox_resend(struct outbox *ob, struct ledger_tx *tx, int64_t id, const char *by,
@@ -481,19 +460,18 @@ int outbox_resend(struct outbox *ob, struct ledger_tx *tx, int64_t id, const cha
     struct former f;
     int64_t made = 0;
     int rc = read_former(ledger_db(tx), id, &f);
-
     if (rc == E_NOTFOUND)
         errmsg_set(why, rc, "no message %lld", (long long)id);
-    else if (!rc && f.event_type)
+    else if (rc == E_OK && f.event_type)
         rc = errmsg_set(why, E_CONFLICT, "an event is not sent again by hand");
-    else if (!rc)
+    else if (rc == E_OK)
         rc = again(ob, tx, id, &f, f.channel, &made, why);
     former_free(&f);
     if (rc == E_DENIED) /* a refused consent is a state, not a matter of who asks */
         rc = E_CONFLICT;
-    if (!rc)
+    if (rc == E_OK)
         rc = outbox_audit(tx, by, "message_resend", "message", id, NULL);
-    if (!rc && new_id)
+    if (rc == E_OK && new_id)
         *new_id = made;
     return rc;
 }
@@ -504,10 +482,9 @@ int outbox_fall_back(struct outbox *ob, struct ledger_tx *tx, int64_t id)
     struct errmsg why;
     int64_t made;
     int rc = read_former(ledger_db(tx), id, &f);
-    bool wanted = !rc && text_eq(f.channel, "sms") &&
+    bool wanted = rc == E_OK && text_eq(f.channel, "sms") &&
                   text_eq(ob->rules->site->messages.sms.fallback, "email") &&
                   (f.person_id || f.account) && !text_eq(f.message_class, "verification");
-
     if (wanted)
         rc = again(ob, tx, id, &f, "email", &made, &why);
     if (wanted && (rc == E_NOTFOUND || rc == E_DENIED || rc == E_INVALID))
@@ -523,23 +500,22 @@ int outbox_cancel(struct outbox *ob, struct ledger_tx *tx, int64_t id, const cha
                               "WHERE id = $1 AND state = 'queued' RETURNING gateway";
     char gateway[65] = "", state[24] = "";
     struct db_q *q = db_query(ledger_db(tx), sql);
-
     db_bind_int(q, 1, id);
     if (db_row(q))
         text_copy(gateway, sizeof(gateway), db_str(q, 0));
     int rc = db_end(q);
-    if (rc)
+    if (rc < 0)
         return rc;
     if (*gateway) {
         rc = outbox_audit(tx, by, "message_cancel", "message", id, NULL);
-        return rc ? rc : outbox_announce(ob, tx, id, gateway, 0);
+        return rc < 0 ? rc : outbox_announce(ob, tx, id, gateway, 0);
     }
     q = db_query(ledger_db(tx), "SELECT state FROM message WHERE id = $1");
     db_bind_int(q, 1, id);
     if (db_row(q))
         text_copy(state, sizeof(state), db_str(q, 0));
     rc = db_end(q);
-    if (rc)
+    if (rc < 0)
         return rc;
     if (!*state)
         return errmsg_set(why, E_NOTFOUND, "no message %lld", (long long)id);

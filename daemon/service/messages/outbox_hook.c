@@ -37,7 +37,6 @@ static struct report_batch *batch_new(struct outbox *ob, const char *gateway,
                                       outbox_hook_done *done, void *ctx)
 {
     struct report_batch *b = xcalloc(1, sizeof(*b));
-
     b->ob = ob;
     text_copy(b->gateway, sizeof(b->gateway), gateway);
     b->tail = &b->items;
@@ -61,7 +60,6 @@ static void batch_free(struct report_batch *b)
 static struct report *batch_add(struct report_batch *b, bool is_inbound, int64_t at)
 {
     struct report *r = xcalloc(1, sizeof(*r));
-
     r->is_inbound = is_inbound;
     r->at = at;
     *b->tail = r;
@@ -73,7 +71,6 @@ static struct report *batch_add(struct report_batch *b, bool is_inbound, int64_t
 static void add_receipt(struct report_batch *b, const struct steward_receipt *r)
 {
     struct report *to = batch_add(b, false, r->at);
-
     to->text[0] = xstrdup(r->key);
     to->text[1] = xstrdup(r->state);
     to->text[2] = xstrdup(r->error);
@@ -83,7 +80,6 @@ static void add_receipt(struct report_batch *b, const struct steward_receipt *r)
 static void add_inbound(struct report_batch *b, const struct outbox_inbound *in)
 {
     struct report *to = batch_add(b, true, in->at);
-
     to->text[0] = xstrdup(in->id);
     to->text[1] = xstrdup(in->from);
     to->text[2] = xstrdup(in->to);
@@ -118,8 +114,7 @@ static int batch_run(struct ledger_tx *tx, void *arg)
 {
     struct report_batch *b = arg;
     int rc = 0;
-
-    for (struct report *r = b->items; r && !rc; r = r->next)
+    for (struct report *r = b->items; r && rc == E_OK; r = r->next)
         rc = run_one(b, tx, r);
     return rc;
 }
@@ -127,11 +122,10 @@ static int batch_run(struct ledger_tx *tx, void *arg)
 static void batch_done(void *arg, int rc, const struct errmsg *why)
 {
     struct report_batch *b = arg;
-
-    if (rc && !b->done)
+    if (rc < 0 && !b->done)
         log_complain(&b->ob->refused, &b->ob->log, "a report of gateway '%s' is refused: %s",
                      b->gateway, why->text);
-    if (b->done && rc)
+    if (b->done && rc < 0)
         b->done(b->ctx, rc == E_INVALID ? 422 : 503, why->text);
     else if (b->done)
         b->done(b->ctx, b->status ? b->status : 204, NULL);
@@ -142,7 +136,6 @@ static void batch_submit(struct report_batch *b)
 {
     struct ledger_cmd cmd = {
         .name = "outbox reports", .run = batch_run, .done = batch_done, .arg = b};
-
     if (ledger_submit(b->ob->opts.ledger, &cmd)) {
         struct errmsg why;
         errmsg_set(&why, E_BUSY, "the ledger is full, try again");
@@ -155,11 +148,10 @@ static void batch_submit(struct report_batch *b)
 static int get_data(const json_t *item, const char *type, const json_t **data, struct errmsg *why)
 {
     const char *given = NULL;
-
     if (!json_is_object(item))
         return errmsg_set(why, E_INVALID, "expected an object of type %s", type);
     int rc = json_get_str(item, "type", 64, &given, why);
-    if (rc)
+    if (rc < 0)
         return rc;
     if (!given || strcmp(given, type) != 0)
         return errmsg_set(why, E_INVALID, "type: expected %s", type);
@@ -171,9 +163,8 @@ static int get_time(const json_t *data, int64_t *at, struct errmsg *why)
 {
     const char *text = NULL;
     int rc = json_get_str(data, "at", 64, &text, why);
-
     *at = 0;
-    if (rc || !text)
+    if (rc < 0 || !text)
         return rc;
     return clock_parse(text, at) ? errmsg_set(why, E_INVALID, "at: no RFC 3339 time") : 0;
 }
@@ -182,8 +173,7 @@ static int get_text(const json_t *data, const char *key, size_t max, const char 
                     struct errmsg *why)
 {
     int rc = json_get_str(data, key, max, out, why);
-
-    if (rc || (*out && **out))
+    if (rc < 0 || (*out && **out))
         return rc;
     return errmsg_set(why, E_INVALID, "%s: is missing", key);
 }
@@ -193,23 +183,22 @@ static int parse_receipt(const json_t *item, struct report_batch *b, struct errm
     struct steward_receipt r = {.struct_size = sizeof(r)};
     const json_t *data;
     int rc = get_data(item, "message.receipt", &data, why);
-
-    if (!rc)
+    if (rc == E_OK)
         rc = json_get_str(data, "key", ID_MAX, &r.key, why);
-    if (!rc)
+    if (rc == E_OK)
         rc = json_get_str(data, "provider_id", ID_MAX, &r.provider_id, why);
-    if (!rc && !r.provider_id)
+    if (rc == E_OK && !r.provider_id)
         rc = get_text(data, "key", ID_MAX, &r.key, why);
-    if (!rc)
+    if (rc == E_OK)
         rc = get_text(data, "state", 16, &r.state, why);
-    if (!rc && strcmp(r.state, "sent") != 0 && strcmp(r.state, "delivered") != 0 &&
+    if (rc == E_OK && strcmp(r.state, "sent") != 0 && strcmp(r.state, "delivered") != 0 &&
         strcmp(r.state, "failed") != 0)
         rc = errmsg_set(why, E_INVALID, "state: expected sent, delivered or failed");
-    if (!rc)
+    if (rc == E_OK)
         rc = json_get_str(data, "error", 1000, &r.error, why);
-    if (!rc)
+    if (rc == E_OK)
         rc = get_time(data, &r.at, why);
-    if (!rc)
+    if (rc == E_OK)
         add_receipt(b, &r);
     return rc;
 }
@@ -219,22 +208,21 @@ static int parse_inbound(const json_t *item, struct report_batch *b, struct errm
     struct outbox_inbound in = {.gateway = b->gateway};
     const json_t *data;
     int rc = get_data(item, "message.inbound", &data, why);
-
-    if (!rc)
+    if (rc == E_OK)
         rc = get_text(data, "id", ID_MAX, &in.id, why);
-    if (!rc)
+    if (rc == E_OK)
         rc = get_text(data, "from", 254, &in.from, why);
-    if (!rc)
+    if (rc == E_OK)
         rc = json_get_str(data, "to", 254, &in.to, why);
-    if (!rc)
+    if (rc == E_OK)
         rc = json_get_str(data, "text", TEXT_MAX, &in.text, why);
-    if (!rc && !in.text)
+    if (rc == E_OK && !in.text)
         rc = errmsg_set(why, E_INVALID, "text: is missing");
-    if (!rc)
+    if (rc == E_OK)
         rc = json_get_str(data, "reply_to_key", ID_MAX, &in.reply_to_key, why);
-    if (!rc)
+    if (rc == E_OK)
         rc = get_time(data, &in.at, why);
-    if (!rc)
+    if (rc == E_OK)
         add_inbound(b, &in);
     return rc;
 }
@@ -245,12 +233,11 @@ static int parse_generic(const char *what, const json_t *body, struct report_bat
     int (*parse)(const json_t *, struct report_batch *, struct errmsg *) =
         strcmp(what, "receipt") == 0 ? parse_receipt : parse_inbound;
     int rc = 0;
-
     if (!json_is_array(body))
         return parse(body, b, why);
     if (json_array_size(body) > ITEMS_MAX)
         return errmsg_set(why, E_INVALID, "at most %d in one request", ITEMS_MAX);
-    for (size_t i = 0; i < json_array_size(body) && !rc; i++)
+    for (size_t i = 0; i < json_array_size(body) && rc == E_OK; i++)
         rc = parse(json_array_get(body, i), b, why);
     return rc;
 }
@@ -259,7 +246,6 @@ static bool is_generic(const json_t *body)
 {
     const json_t *first = json_is_array(body) ? json_array_get(body, 0) : body;
     const char *type = json_string_value(json_object_get(first, "type"));
-
     return (json_is_array(body) && json_array_size(body) == 0) ||
            (type && text_starts(type, "message."));
 }
@@ -279,7 +265,6 @@ static void own_form(struct gateway *g, const struct steward_hook *hook, outbox_
 {
     struct outbox *ob = g->ob;
     struct report_batch *b = batch_new(ob, g->name, done, ctx);
-
     ob->collecting = b;
     int status = g->ops.hook(g->ops.ctx, hook);
     ob->collecting = NULL;
@@ -299,7 +284,6 @@ static void generic_form(struct outbox *ob, const char *gateway, const struct st
 {
     struct report_batch *b = batch_new(ob, gateway, done, ctx);
     struct errmsg why;
-
     if (parse_generic(hook->what, body, b, &why)) {
         done(ctx, 422, why.text);
         batch_free(b);
@@ -328,7 +312,6 @@ void outbox_hook(struct outbox *ob, const char *gateway, const struct steward_ho
     struct gateway *g = known_gateway(ob, gateway);
     struct steward_hook h = *hook;
     struct errmsg why = {""};
-
     if (!g || (strcmp(hook->what, "receipt") != 0 && strcmp(hook->what, "inbound") != 0)) {
         done(ctx, 404, "no such gateway");
         return;
@@ -350,7 +333,6 @@ void outbox_hook(struct outbox *ob, const char *gateway, const struct steward_ho
 void outbox_report_receipt(struct outbox *ob, const char *gateway, const struct steward_receipt *r)
 {
     struct report_batch *b = ob->collecting ? ob->collecting : batch_new(ob, gateway, NULL, NULL);
-
     if (b->n < ITEMS_MAX)
         add_receipt(b, r);
     if (b != ob->collecting)
@@ -361,7 +343,6 @@ void outbox_report_inbound(struct outbox *ob, const struct outbox_inbound *in)
 {
     struct report_batch *b =
         ob->collecting ? ob->collecting : batch_new(ob, in->gateway, NULL, NULL);
-
     if (b->n < ITEMS_MAX)
         add_inbound(b, in);
     if (b != ob->collecting)

@@ -30,7 +30,6 @@ static void write_recipient(struct jw *w, const char *to, bool mask)
     char out[260];
     size_t n = strlen(to);
     const char *at = strchr(to, '@');
-
     text_copy(out, sizeof(out), to);
     n = strlen(out);
     if (mask && at) {
@@ -48,7 +47,6 @@ static void write_recipient(struct jw *w, const char *to, bool mask)
 static void write_ticket(struct jw *w, int64_t id)
 {
     char ticket[24];
-
     jw_kstr(w, "ticket", id ? outbox_ticket_text(id, ticket) : NULL);
 }
 
@@ -91,13 +89,12 @@ static void write_row(struct db_q *q, bool mask, struct jw *w)
 int outbox_json(struct db *db, int64_t id, bool mask, struct jw *w)
 {
     struct db_q *q = db_query(db, "SELECT " COLUMNS " FROM message WHERE id = $1");
-    bool found;
-
     db_bind_int(q, 1, id);
-    if ((found = db_row(q)))
+    bool found = db_row(q);
+    if (found)
         write_row(q, mask, w);
     int rc = db_end(q);
-    return rc ? rc : found ? 0 : E_NOTFOUND;
+    return rc < 0 ? rc : found ? 0 : E_NOTFOUND;
 }
 
 /* Each filter has its own statement, so that each finds its index. */
@@ -151,7 +148,6 @@ struct announcement {
 static void announcement_free(void *arg)
 {
     struct announcement *a = arg;
-
     free(a->json);
     free(a);
 }
@@ -162,7 +158,6 @@ static void announce(void *ctx, void *arg)
     struct outbox *ob = ctx;
     const char *users[3] = {NULL, NULL, NULL};
     size_t n = 0;
-
     if (*a->account)
         users[n++] = a->account;
     if (*a->responder && strcmp(a->responder, a->account) != 0)
@@ -180,7 +175,6 @@ static int read_concerned(struct db *db, int64_t id, struct announcement *a)
 {
     struct db_q *q = db_query(db, "SELECT m.account, t.responder FROM message m "
                                   "LEFT JOIN ticket t ON t.id = m.ticket_id WHERE m.id = $1");
-
     db_bind_int(q, 1, id);
     if (db_row(q)) {
         text_copy(a->account, sizeof(a->account), db_str(q, 0));
@@ -196,14 +190,13 @@ int outbox_announce(struct outbox *ob, struct ledger_tx *tx, int64_t id, const c
     struct buf json = BUF_INIT(MESSAGE_JSON_MAX);
     struct jw w;
     int rc = read_concerned(ledger_db(tx), id, a);
-
     a->ob = ob;
     a->next_at = next_at;
     text_copy(a->gateway, sizeof(a->gateway), gateway);
     jw_init(&w, &json);
-    if (!rc && ob->opts.hub)
+    if (rc == E_OK && ob->opts.hub)
         rc = outbox_json(ledger_db(tx), id, false, &w);
-    if (rc) {
+    if (rc < 0) {
         buf_free(&json);
         announcement_free(a);
         return rc;
@@ -220,8 +213,7 @@ static int read_ticket(const json_t *body, struct outbox_message *out, struct er
 {
     const char *text = NULL;
     int rc = json_get_str(body, "ticket", 24, &text, why);
-
-    if (rc || !text)
+    if (rc < 0 || !text)
         return rc;
     if (text_starts(text, "T-") || text_starts(text, "t-"))
         text += 2;
@@ -234,7 +226,6 @@ static int read_params(const json_t *body, struct outbox_message *out, struct er
 {
     json_t *params = json_object_get(body, "params"), *value;
     const char *name;
-
     if (!params || json_is_null(params))
         return 0;
     if (!json_is_object(params) || json_object_size(params) > PARAMS_MAX)
@@ -257,8 +248,7 @@ static int read_not_before(const json_t *body, struct outbox_message *out, struc
 {
     const char *text = NULL;
     int rc = json_get_str(body, "not_before", 64, &text, why);
-
-    if (rc || !text)
+    if (rc < 0 || !text)
         return rc;
     if (clock_parse(text, &out->not_before))
         return errmsg_set(why, E_INVALID, "not_before: no RFC 3339 time");
@@ -285,19 +275,19 @@ int outbox_message_from_json(const json_t *body, struct outbox_message *out, str
     int rc = 0;
 
     *out = (struct outbox_message){0};
-    for (size_t i = 0; i < ARRAY_LEN(texts) && !rc; i++)
+    for (size_t i = 0; i < ARRAY_LEN(texts) && rc == E_OK; i++)
         rc = json_get_str(body, texts[i].name, texts[i].max, texts[i].to, why);
-    if (!rc)
+    if (rc == E_OK)
         rc = json_get_int(body, "person_id", 0, INT64_MAX, &out->person_id, why);
-    if (!rc)
+    if (rc == E_OK)
         rc = read_ticket(body, out, why);
-    if (!rc)
+    if (rc == E_OK)
         rc = read_not_before(body, out, why);
-    if (!rc)
+    if (rc == E_OK)
         rc = read_params(body, out, why);
-    if (!rc && out->language && lang_parse(out->language) == LANG_NONE)
+    if (rc == E_OK && out->language && lang_parse(out->language) == LANG_NONE)
         rc = errmsg_set(why, E_INVALID, "language: expected zh-Hans, zh-Hant or en");
-    if (rc)
+    if (rc < 0)
         outbox_message_clear(out);
     return rc;
 }
@@ -314,8 +304,7 @@ int outbox_create(struct outbox *ob, struct ledger_tx *tx, const json_t *body, i
 {
     struct outbox_message m;
     int rc = outbox_message_from_json(body, &m, why);
-
-    if (rc)
+    if (rc < 0)
         return rc;
     rc = outbox_enqueue(ob, tx, &m, id, why);
     outbox_message_clear(&m);

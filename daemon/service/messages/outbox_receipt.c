@@ -29,7 +29,6 @@ static int find(struct db *db, const char *sql, const char *name, const char *ga
                 struct found *f)
 {
     struct db_q *q = db_query(db, sql);
-
     db_bind_text(q, 1, name);
     db_bind_text(q, 2, gateway);
     if (db_row(q)) {
@@ -49,11 +48,10 @@ static int find_message(struct db *db, const char *gateway, const char *key,
     static const char by_provider[] =
         "SELECT id, state, gateway FROM message WHERE provider_id = $1 AND gateway = $2";
     int rc = 0;
-
     *f = (struct found){0};
     if (key && *key)
         rc = find(db, by_key, key, gateway, f);
-    if (!rc && !f->id && provider_id && *provider_id)
+    if (rc == E_OK && !f->id && provider_id && *provider_id)
         rc = find(db, by_provider, provider_id, gateway, f);
     return rc;
 }
@@ -64,7 +62,6 @@ static int keep(struct ledger_tx *tx, const char *gateway, const struct steward_
         "INSERT INTO receipt (gateway, key, state, at, error, provider_id, kept_at) "
         "VALUES ($1, $2, $3, $4, $5, $6, $7)";
     struct db_q *q = db_query(ledger_db(tx), sql);
-
     db_bind_text(q, 1, gateway);
     db_bind_text(q, 2, r->key ? r->key : "");
     db_bind_text(q, 3, r->state);
@@ -85,16 +82,15 @@ static int move(struct outbox *ob, struct ledger_tx *tx, const struct found *f, 
         "provider_id = coalesce(provider_id, $5) WHERE id = $1";
     int64_t at = r->at ? r->at : ledger_now(tx);
     struct db_q *q = db_query(ledger_db(tx), sql);
-
     db_bind_int(q, 1, f->id);
     db_bind_text(q, 2, msg_state_name(to));
     db_bind_int(q, 3, at);
     db_bind_text(q, 4, to == MSG_FAILED ? (r->error ? r->error : "reported as failed") : NULL);
     db_bind_text(q, 5, r->provider_id);
     int rc = db_run(q);
-    if (!rc && to == MSG_FAILED)
+    if (rc == E_OK && to == MSG_FAILED)
         rc = outbox_fall_back(ob, tx, f->id);
-    return rc ? rc : outbox_announce(ob, tx, f->id, f->gateway, 0);
+    return rc < 0 ? rc : outbox_announce(ob, tx, f->id, f->gateway, 0);
 }
 
 int outbox_receipt(struct outbox *ob, struct ledger_tx *tx, const char *gateway,
@@ -102,13 +98,12 @@ int outbox_receipt(struct outbox *ob, struct ledger_tx *tx, const char *gateway,
 {
     enum msg_state to = msg_state_parse(r->state);
     struct found f;
-
     if (to != MSG_SENT && to != MSG_DELIVERED && to != MSG_FAILED)
         return ledger_refuse(tx, E_INVALID, "state: expected sent, delivered or failed");
     if (!(r->key && *r->key) && !(r->provider_id && *r->provider_id))
         return ledger_refuse(tx, E_INVALID, "key: a receipt names a message");
     int rc = find_message(ledger_db(tx), gateway, r->key, r->provider_id, &f);
-    if (rc)
+    if (rc < 0)
         return rc;
     if (!f.id)
         return keep(tx, gateway, r);
@@ -127,7 +122,6 @@ static int read_kept(struct db *db, const char *gateway, const char *key, const 
         "SELECT id, at, state, error, provider_id FROM receipt "
         "WHERE gateway = $1 AND (key = $2 OR provider_id = $3) ORDER BY id LIMIT $4";
     struct db_q *q = db_query(db, sql);
-
     db_bind_text(q, 1, gateway);
     db_bind_text(q, 2, key);
     db_bind_text(q, 3, provider_id);
@@ -148,8 +142,7 @@ int outbox_match_kept(struct outbox *ob, struct ledger_tx *tx, const char *gatew
 {
     struct kept kept[16];
     int n, rc = read_kept(ledger_db(tx), gateway, key, provider_id, kept, (int)ARRAY_LEN(kept), &n);
-
-    for (int i = 0; i < n && !rc; i++) {
+    for (int i = 0; i < n && rc == E_OK; i++) {
         struct steward_receipt r = {.struct_size = sizeof(r),
                                     .key = key,
                                     .state = kept[i].state,
@@ -158,7 +151,7 @@ int outbox_match_kept(struct outbox *ob, struct ledger_tx *tx, const char *gatew
                                     .provider_id =
                                         *kept[i].provider_id ? kept[i].provider_id : NULL};
         rc = outbox_receipt(ob, tx, gateway, &r);
-        if (rc)
+        if (rc < 0)
             break;
         struct db_q *q = db_query(ledger_db(tx), "DELETE FROM receipt WHERE id = $1");
         db_bind_int(q, 1, kept[i].id);
@@ -198,13 +191,12 @@ static int find_answered(struct ledger_tx *tx, const struct outbox_inbound *in, 
                                        "ORDER BY id DESC LIMIT 1";
     struct db_q *q;
     int rc = 0;
-
     if (in->reply_to_key && *in->reply_to_key) {
         q = db_query(ledger_db(tx), by_key);
         db_bind_text(q, 1, in->reply_to_key);
         rc = read_answered(q, a);
     }
-    if (rc || a->id)
+    if (rc < 0 || a->id)
         return rc;
     q = db_query(ledger_db(tx), by_recipient);
     db_bind_text(q, 1, from);
@@ -218,7 +210,6 @@ static int find_persons(struct db *db, const char *from, int64_t *ids, int *n)
     static const char by_email[] =
         "SELECT DISTINCT person_id FROM email WHERE address = $1 LIMIT $2";
     struct db_q *q = db_query(db, strchr(from, '@') ? by_email : by_phone);
-
     db_bind_text(q, 1, from);
     db_bind_int(q, 2, PERSONS_MAX);
     for (*n = 0; db_row(q) && *n < PERSONS_MAX; (*n)++)
@@ -233,7 +224,6 @@ static int store_inbound(struct ledger_tx *tx, const struct outbox_inbound *in, 
         "INSERT INTO inbound (gateway, provider_id, sender, recipient, text, at, reply_to_key) "
         "VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (gateway, provider_id) DO NOTHING";
     struct db_q *q = db_query(ledger_db(tx), sql);
-
     db_bind_text(q, 1, in->gateway);
     db_bind_text(q, 2, in->id);
     db_bind_text(q, 3, from);
@@ -248,7 +238,6 @@ static int link_inbound(struct ledger_tx *tx, int64_t row, const struct outbox_i
 {
     struct db_q *q =
         db_query(ledger_db(tx), "UPDATE inbound SET person_id = $2, ticket_id = $3 WHERE id = $1");
-
     db_bind_int(q, 1, row);
     db_bind_opt(q, 2, in->person_id);
     db_bind_opt(q, 3, in->ticket_id);
@@ -258,7 +247,6 @@ static int link_inbound(struct ledger_tx *tx, int64_t row, const struct outbox_i
 static void person_changed(void *ctx, void *arg)
 {
     struct outbox *ob = ctx;
-
     if (ob->opts.person_changed)
         ob->opts.person_changed(ob->opts.ctx, *(int64_t *)arg);
 }
@@ -289,9 +277,9 @@ static int set_consent(struct outbox *ob, struct ledger_tx *tx, int64_t person, 
         rc = db_run(q);
     }
     snprintf(data, sizeof(data), "{\"%s\":%s}", what, given ? "true" : "false");
-    if (!rc)
+    if (rc == E_OK)
         rc = outbox_audit(tx, "owner", "consent", "person", person, data);
-    if (rc)
+    if (rc < 0)
         return rc;
     int64_t *arg = xmalloc(sizeof(*arg));
     *arg = person;
@@ -306,8 +294,7 @@ static int obey(struct outbox *ob, struct ledger_tx *tx, enum consent_word word,
     bool marketing = a->id && strcmp(a->message_class, "marketing") == 0;
     const char *channel = strchr(from, '@') ? "email" : "sms";
     int rc = 0;
-
-    for (int i = 0; i < n && !rc; i++)
+    for (int i = 0; i < n && rc == E_OK; i++)
         rc = set_consent(ob, tx, persons[i],
                          word == CONSENT_STOP && marketing ? "marketing" : channel,
                          word == CONSENT_START);
@@ -317,7 +304,6 @@ static int obey(struct outbox *ob, struct ledger_tx *tx, enum consent_word word,
 static void normal_sender(struct outbox *ob, const char *from, char *out, size_t cap)
 {
     struct number n;
-
     text_copy(out, cap, from);
     if (strchr(from, '@'))
         return;
@@ -332,15 +318,14 @@ int outbox_inbound(struct outbox *ob, struct ledger_tx *tx, struct outbox_inboun
     int64_t row, persons[PERSONS_MAX];
     char from[256];
     int n = 0;
-
     if (!in->id || !*in->id || !in->from || !*in->from || !in->text)
         return ledger_refuse(tx, E_INVALID, "an inbound text needs id, from and text");
     normal_sender(ob, in->from, from, sizeof(from));
     int rc = store_inbound(tx, in, from, &row);
-    if (rc || !row)
+    if (rc < 0 || !row)
         return rc;
     rc = find_answered(tx, in, from, &a);
-    if (!rc)
+    if (rc == E_OK)
         rc = find_persons(ledger_db(tx), from, persons, &n);
     in->person_id = n == 1 ? persons[0] : a.person_id;
     in->ticket_id = a.ticket_id;
@@ -348,11 +333,11 @@ int outbox_inbound(struct outbox *ob, struct ledger_tx *tx, struct outbox_inboun
     bool marketing = a.id && strcmp(a.message_class, "marketing") == 0;
     enum consent_word word = consent_word(in->text, marketing ? a.text : NULL);
     in->opted_out = word == CONSENT_STOP;
-    if (!rc && word != CONSENT_NONE)
+    if (rc == E_OK && word != CONSENT_NONE)
         rc = obey(ob, tx, word, &a, from, persons, n);
-    if (!rc)
+    if (rc == E_OK)
         rc = link_inbound(tx, row, in);
-    if (!rc && ob->opts.on_inbound)
+    if (rc == E_OK && ob->opts.on_inbound)
         rc = ob->opts.on_inbound(ob->opts.ctx, tx, in);
     free(a.text);
     return rc;

@@ -90,7 +90,6 @@ static int read_due(struct ledger_tx *tx, struct claim *c)
         "text, subject, template, provider_template, params_json, language, event_type, event_json "
         "FROM message WHERE gateway = $1 AND done = 0 AND next_at <= $2 ORDER BY next_at LIMIT $3";
     struct db_q *q = db_query(ledger_db(tx), sql);
-
     db_bind_text(q, 1, c->gateway->name);
     db_bind_int(q, 2, ledger_now(tx));
     db_bind_int(q, 3, c->limit);
@@ -121,7 +120,6 @@ static int set_state(struct ledger_tx *tx, const struct job *j, const char *stat
         "done = CASE WHEN $2 = 'cancelled' THEN 1 ELSE 0 END WHERE id = $1";
     struct db_q *q = db_query(ledger_db(tx), sql);
     bool sending = strcmp(state, "sending") == 0;
-
     db_bind_int(q, 1, j->id);
     db_bind_text(q, 2, state);
     db_bind_int(q, 3, sending);
@@ -137,12 +135,11 @@ static int may_leave(struct outbox *ob, struct ledger_tx *tx, const struct job *
     struct consent consent;
     int64_t now = ledger_now(tx), until;
     char error[64];
-
     *go = true;
     if (!j->person_id || j->urgent || j->text[JOB_EVENT_TYPE])
         return 0;
     int rc = outbox_consent_of(ledger_db(tx), j->person_id, &consent);
-    if (rc && rc != E_NOTFOUND)
+    if (rc < 0 && rc != E_NOTFOUND)
         return rc;
     const char *forbids =
         rc ? NULL : consent_forbids(&consent, j->text[JOB_CHANNEL], j->text[JOB_CLASS]);
@@ -150,7 +147,7 @@ static int may_leave(struct outbox *ob, struct ledger_tx *tx, const struct job *
         *go = false;
         snprintf(error, sizeof(error), "consent '%s' was withdrawn", forbids);
         rc = set_state(tx, j, "cancelled", 0, error);
-        return rc ? rc : outbox_announce(ob, tx, j->id, j->gateway->name, 0);
+        return rc < 0 ? rc : outbox_announce(ob, tx, j->id, j->gateway->name, 0);
     }
     until = quiet_until(&ob->rules->quiet, now);
     if (until > now) {
@@ -164,7 +161,6 @@ static int next_due(struct ledger_tx *tx, struct claim *c)
 {
     struct db_q *q =
         db_query(ledger_db(tx), "SELECT min(next_at) FROM message WHERE gateway = $1 AND done = 0");
-
     c->next_due = OUTBOX_NEVER;
     db_bind_text(q, 1, c->gateway->name);
     if (db_row(q) && !db_is_null(q, 0))
@@ -177,13 +173,13 @@ static int claim_run(struct ledger_tx *tx, void *arg)
     struct claim *c = arg;
     struct outbox *ob = c->gateway->ob;
     const char *from = ob->rules->site->messages.email.from;
-
     jobs_free(c);
     int rc = read_due(tx, c);
-    for (struct job **p = &c->jobs; !rc && *p;) {
+    for (struct job **p = &c->jobs; rc == E_OK && *p;) {
         struct job *j = *p;
         bool go;
-        if ((rc = may_leave(ob, tx, j, &go)))
+        rc = may_leave(ob, tx, j, &go);
+        if (rc < 0)
             break;
         if (go) {
             j->from = text_eq(j->text[JOB_CHANNEL], "email") ? xstrdup(from) : NULL;
@@ -194,7 +190,7 @@ static int claim_run(struct ledger_tx *tx, void *arg)
             job_free(j);
         }
     }
-    return rc ? rc : next_due(tx, c);
+    return rc < 0 ? rc : next_due(tx, c);
 }
 
 static void send_job(struct job *j);
@@ -204,9 +200,8 @@ static void claim_done(void *arg, int rc, const struct errmsg *why)
     struct claim *c = arg;
     struct gateway *g = c->gateway;
     struct outbox *ob = g->ob;
-
     g->claiming = false;
-    if (rc) {
+    if (rc < 0) {
         log_warn(&ob->log, "messages of '%s' cannot be claimed: %s", g->name, why->text);
         jobs_free(c);
         g->due_at = clock_now_ms() + CLAIM_AGAIN_MS;
@@ -228,7 +223,6 @@ void outbox_claim(struct gateway *g, int n)
     struct claim *c = xcalloc(1, sizeof(*c));
     struct ledger_cmd cmd = {
         .name = "outbox claim", .run = claim_run, .done = claim_done, .arg = c};
-
     c->gateway = g;
     c->limit = n;
     c->tail = &c->jobs;
@@ -254,10 +248,9 @@ static int read_row(struct ledger_tx *tx, int64_t id, struct row *r)
         "SELECT state, attempts, coalesce(not_before, queued_at), expires_at, sent_at, key, "
         "channel, class FROM message WHERE id = $1";
     struct db_q *q = db_query(ledger_db(tx), sql);
-    bool found;
-
     db_bind_int(q, 1, id);
-    if ((found = db_row(q))) {
+    bool found = db_row(q);
+    if (found) {
         r->state = msg_state_parse(db_str(q, 0));
         r->attempts = (int)db_int(q, 1);
         r->base = db_int(q, 2);
@@ -268,7 +261,7 @@ static int read_row(struct ledger_tx *tx, int64_t id, struct row *r)
         text_copy(r->message_class, sizeof(r->message_class), db_str(q, 7));
     }
     int rc = db_end(q);
-    return rc ? rc : found ? 0 : E_NOTFOUND;
+    return rc < 0 ? rc : found ? 0 : E_NOTFOUND;
 }
 
 static int write_sent(struct ledger_tx *tx, const struct outcome *o, const struct row *r)
@@ -281,12 +274,11 @@ static int write_sent(struct ledger_tx *tx, const struct outcome *o, const struc
         "error = CASE WHEN done = 0 THEN NULL ELSE error END WHERE id = $1";
     struct db_q *q = db_query(ledger_db(tx), sql);
     const char *provider = *o->verdict.provider_id ? o->verdict.provider_id : NULL;
-
     db_bind_int(q, 1, o->id);
     db_bind_int(q, 2, ledger_now(tx));
     db_bind_text(q, 3, provider);
     int rc = db_run(q);
-    return rc ? rc : outbox_match_kept(o->ob, tx, o->gateway->name, r->key, provider);
+    return rc < 0 ? rc : outbox_match_kept(o->ob, tx, o->gateway->name, r->key, provider);
 }
 
 static int write_end(struct ledger_tx *tx, const struct outcome *o, const char *state,
@@ -296,13 +288,12 @@ static int write_end(struct ledger_tx *tx, const struct outcome *o, const char *
         "UPDATE message SET state = $2, next_at = NULL, done = 1, error = $3, "
         "failed_at = $4 WHERE id = $1";
     struct db_q *q = db_query(ledger_db(tx), sql);
-
     db_bind_int(q, 1, o->id);
     db_bind_text(q, 2, state);
     db_bind_text(q, 3, error);
     db_bind_opt(q, 4, strcmp(state, "failed") == 0 ? ledger_now(tx) : 0);
     int rc = db_run(q);
-    return rc ? rc : outbox_fall_back(o->ob, tx, o->id);
+    return rc < 0 ? rc : outbox_fall_back(o->ob, tx, o->id);
 }
 
 static int write_retry(struct ledger_tx *tx, const struct outcome *o, const struct row *r,
@@ -311,7 +302,6 @@ static int write_retry(struct ledger_tx *tx, const struct outcome *o, const stru
     static const char sql[] =
         "UPDATE message SET state = 'queued', next_at = $2, error = $3 WHERE id = $1";
     struct db_q *q = db_query(ledger_db(tx), sql);
-
     db_bind_int(q, 1, o->id);
     db_bind_int(q, 2, at);
     db_bind_text(q, 3, o->verdict.error);
@@ -324,10 +314,9 @@ static int outcome_run(struct ledger_tx *tx, void *arg)
     struct row r;
     int64_t wake = 0;
     int rc = read_row(tx, o->id, &r);
-
     if (rc == E_NOTFOUND)
         return 0;
-    if (rc)
+    if (rc < 0)
         return rc;
     bool open = r.state == MSG_SENDING || r.state == MSG_QUEUED;
     if (o->verdict.outcome == STEWARD_SENT) {
@@ -345,14 +334,13 @@ static int outcome_run(struct ledger_tx *tx, void *arg)
             rc = write_retry(tx, o, &r, wake);
         }
     }
-    return rc ? rc : outbox_announce(o->ob, tx, o->id, o->gateway->name, wake);
+    return rc < 0 ? rc : outbox_announce(o->ob, tx, o->id, o->gateway->name, wake);
 }
 
 static void outcome_done(void *arg, int rc, const struct errmsg *why)
 {
     struct outcome *o = arg;
-
-    if (rc)
+    if (rc < 0)
         log_complain(&o->ob->unstored, &o->ob->log,
                      "the outcome of message %lld cannot be stored: %s", (long long)o->id,
                      why->text);
@@ -367,7 +355,6 @@ static void submit_outcome(struct job *j, const struct steward_verdict *v)
                              .done = outcome_done,
                              .arg = o,
                              .insist = true};
-
     o->ob = j->gateway->ob;
     o->gateway = j->gateway;
     o->id = j->id;
@@ -424,7 +411,6 @@ static void judge(struct job *j, const struct sender_answer *a, struct steward_v
                                    .error = a->error,
                                    .retry_after_ms = a->retry_after_ms};
     struct steward_message m;
-
     v->outcome = plain_outcome(a->status);
     v->retry_after_ms = a->retry_after_ms;
     if (v->outcome != STEWARD_SENT && a->status)
@@ -473,7 +459,6 @@ static void on_answer(void *arg, const struct sender_answer *a)
     struct gateway *g = j->gateway;
     struct outbox *ob = g->ob;
     struct steward_verdict v = {.struct_size = sizeof(v)};
-
     g->state.in_flight--;
     judge(j, a, &v);
     note_health(g, a->status > 0 && a->status < 500, v.error);
@@ -488,7 +473,6 @@ static void send_job(struct job *j)
     struct steward_request req = {.struct_size = sizeof(req)};
     struct steward_verdict v = {.struct_size = sizeof(v), .outcome = STEWARD_RETRY};
     struct steward_message m;
-
     view_of(j, &m);
     if (!g->registered || g->ob->stopping) {
         text_copy(v.error, sizeof(v.error), "the gateway is gone");

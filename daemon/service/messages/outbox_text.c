@@ -57,7 +57,6 @@ struct scene {
 static void load_row(struct scene *s, struct db_q *q)
 {
     const struct site_category *c = site_category(s->ob->rules->site, db_str(q, F_CATEGORY));
-
     for (int i = 0; i < F_COUNT; i++)
         s->row[i] = xstrdup(db_text(q, i));
     if (c && !local_text_is_empty(&c->title)) {
@@ -80,7 +79,6 @@ static void load_ticket(struct scene *s)
         "t.unit_id "
         "LEFT JOIN building b ON b.id = u.building_id LEFT JOIN estate e ON e.id = b.estate_id "
         "LEFT JOIN person p ON p.id = t.person_id WHERE t.id = $1";
-
     s->loaded = true;
     if (!s->m->ticket_id)
         return;
@@ -112,7 +110,6 @@ static const char *at_words(struct scene *s)
 {
     struct buf out = BUF_INIT(sizeof(s->at) - 1);
     struct rung_place r = {param(s, "at"), param(s, "turn"), param(s, "urged") != NULL};
-
     if (!r.at)
         return NULL;
     rung_words(&r, s->lang, &out);
@@ -125,7 +122,6 @@ static const char *field(void *ctx, const char *name)
 {
     struct scene *s = ctx;
     const char *given = param(s, name);
-
     if (given)
         return given;
     if (strcmp(name, "clock_name") == 0)
@@ -153,7 +149,6 @@ static void add_param(void *ctx, const char *name)
 {
     struct scene *s = ctx;
     const char *v = field(s, name);
-
     if (v && *v && !json_object_get(s->params, name))
         json_object_set_new(s->params, name, json_stringn(v, strnlen(v, VALUE_MAX)));
 }
@@ -161,7 +156,6 @@ static void add_param(void *ctx, const char *name)
 static char *render_one(struct scene *s, const char *text)
 {
     struct buf out = BUF_INIT(TEMPLATE_TEXT_MAX);
-
     if (template_render(text, field, s, &out) && !s->rc)
         s->rc = E_TOOBIG;
     char *taken = xstrdup(buf_str(&out));
@@ -172,7 +166,6 @@ static char *render_one(struct scene *s, const char *text)
 static void render_template(struct scene *s, const struct template *t, struct outbox_rendered *out)
 {
     const char *provider = t->provider_template;
-
     if (!provider)
         provider = site_provider_template(s->ob->rules->site, t->name, s->lang);
     out->text = render_one(s, t->body);
@@ -206,7 +199,6 @@ int outbox_render(struct outbox *ob, struct ledger_tx *tx, const struct outbox_m
         .ob = ob, .tx = tx, .m = m, .lang = lang, .name = name, .params = json_object()};
     const struct template *t =
         m->template_name ? template_find(ob->rules->templates, m->template_name, lang) : NULL;
-
     *out = (struct outbox_rendered){0};
     outbox_ticket_text(m->ticket_id, s.ticket);
     for (size_t i = 0; i < m->n_params; i++)
@@ -226,12 +218,12 @@ int outbox_render(struct outbox *ob, struct ledger_tx *tx, const struct outbox_m
     free(params);
     int rc = s.rc;
     scene_free(&s);
-    if (!rc && !out->text)
+    if (rc == E_OK && !out->text)
         rc = errmsg_set(why, E_INVALID,
                         m->template_name ? "template: there is no '%s'"
                                          : "text: text or template is missing",
                         m->template_name);
-    if (rc)
+    if (rc < 0)
         outbox_rendered_free(out);
     return rc;
 }

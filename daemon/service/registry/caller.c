@@ -29,11 +29,9 @@ struct candidates {
 
 static bool is_listed(const struct candidates *all, int64_t id)
 {
-    for (int i = 0; i < all->n; i++) {
-        if (all->items[i].id == id) {
+    for (int i = 0; i < all->n; i++)
+        if (all->items[i].id == id)
             return true;
-        }
-    }
     return false;
 }
 
@@ -43,9 +41,8 @@ static int candidates_add(struct db *db, struct candidates *all, const struct pe
 {
     int rc = 0;
     for (int i = 0; rc == 0 && i < n && all->n < CANDIDATES_MAX; i++) {
-        if (is_listed(all, phones[i].person_id)) {
+        if (is_listed(all, phones[i].person_id))
             continue;
-        }
         struct candidate *c = &all->items[all->n];
         *c = (struct candidate){.id = phones[i].person_id};
         text_copy(c->label, sizeof(c->label), phones[i].label);
@@ -67,12 +64,10 @@ static int candidates_add(struct db *db, struct candidates *all, const struct pe
 static int candidate_order(const void *a, const void *b)
 {
     const struct candidate *x = a, *y = b;
-    if (x->certainty != y->certainty) {
+    if (x->certainty != y->certainty)
         return x->certainty < y->certainty ? -1 : 1;
-    }
-    if (x->role != y->role) {
+    if (x->role != y->role)
         return x->role < y->role ? -1 : 1;
-    }
     return x->id < y->id ? -1 : x->id > y->id;
 }
 
@@ -92,9 +87,8 @@ static int candidates_find(struct db *db, const char *e164, int64_t now, struct 
 
 static void candidates_free(struct candidates **all)
 {
-    for (int i = 0; i < (*all)->n; i++) {
+    for (int i = 0; i < (*all)->n; i++)
         person_tenures_free(&(*all)->items[i].tenures);
-    }
     free(*all);
     *all = NULL;
 }
@@ -150,9 +144,8 @@ static void note_homes(const struct person_tenures *all, struct registry_owner *
 {
     for (int i = 0; i < all->n && o->homes_n < REGISTRY_HOMES_MAX; i++) {
         const struct person_tenure *t = &all->items[i];
-        if (!t->current) {
+        if (!t->current)
             continue;
-        }
         struct radar_scope *home = &o->homes[o->homes_n++];
         home->estate_id = t->estate_id;
         home->building_id = t->building_id;
@@ -194,9 +187,8 @@ static int read_cards(struct db *db, const char *e164, int64_t now, struct regis
 {
     struct candidates *all = xcalloc(1, sizeof(*all));
     int rc = candidates_find(db, e164, now, all);
-    for (int i = 0; rc == 0 && i < all->n && i < REGISTRY_FOUND_MAX; i++) {
+    for (int i = 0; rc == 0 && i < all->n && i < REGISTRY_FOUND_MAX; i++)
         rc = found_add(db, &all->items[i], now, out, w);
-    }
     out->match = match_word(all->current);
     candidates_free(&all);
     return rc;
@@ -285,9 +277,8 @@ int registry_phone_json(struct db *db, const char *e164, int64_t now, struct jw 
     jw_kstr(w, "match", match_word(all->current));
     jw_key(w, "items");
     jw_arr(w);
-    for (int i = 0; rc == 0 && i < all->n && i < REGISTRY_FOUND_MAX; i++) {
+    for (int i = 0; rc == 0 && i < all->n && i < REGISTRY_FOUND_MAX; i++)
         rc = phone_item_json(db, &all->items[i], now, w);
-    }
     jw_end_arr(w);
     jw_end_obj(w);
     candidates_free(&all);

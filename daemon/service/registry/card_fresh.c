@@ -27,9 +27,8 @@ static void tenures_json(const struct registry_card *c, struct jw *w)
     jw_arr(w);
     for (int i = 0; i < c->tenures.n; i++) {
         const struct person_tenure *t = &c->tenures.items[i];
-        if (!t->current && !c->all_tenures) {
+        if (!t->current && !c->all_tenures)
             continue;
-        }
         jw_obj(w);
         jw_kint(w, "unit_id", t->unit_id);
         jw_kstr(w, "unit", t->unit);
@@ -87,11 +86,9 @@ void registry_card_steward(const char *user, const char *name, struct jw *w)
 static void steward_json(const struct registry_card *c, struct jw *w)
 {
     const struct person_tenure *t = NULL;
-    for (int i = 0; i < c->tenures.n && !t; i++) {
-        if (c->tenures.items[i].current && c->tenures.items[i].steward[0]) {
+    for (int i = 0; i < c->tenures.n && !t; i++)
+        if (c->tenures.items[i].current && c->tenures.items[i].steward[0])
             t = &c->tenures.items[i];
-        }
-    }
     registry_card_steward(t ? t->steward : NULL, t ? t->steward_name : NULL, w);
 }
 
@@ -99,9 +96,8 @@ void registry_card_consent(const struct registry_card *c, struct jw *w)
 {
     jw_key(w, "consent");
     jw_obj(w);
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 4; i++)
         jw_kbool(w, person_consent_names[i], c->row.consent[i]);
-    }
     jw_end_obj(w);
 }
 
@@ -240,9 +236,8 @@ static int first_contacts(struct db *db, struct registry_person *out)
     db_bind_int(q, 1, out->id);
     text_copy(out->phone, sizeof(out->phone), db_row(q) ? db_str(q, 0) : "");
     int rc = db_end(q);
-    if (rc < 0) {
+    if (rc < 0)
         return rc;
-    }
     q = db_query(db, "SELECT address FROM email WHERE person_id = $1 ORDER BY pos LIMIT 1");
     db_bind_int(q, 1, out->id);
     text_copy(out->email, sizeof(out->email), db_row(q) ? db_str(q, 0) : "");
@@ -253,9 +248,8 @@ int registry_person_get(struct db *db, int64_t person_id, struct registry_person
 {
     struct person_row row;
     int rc = person_get(db, person_id, &row);
-    if (rc < 0) {
+    if (rc < 0)
         return rc;
-    }
     *out = (struct registry_person){.id = person_id,
                                     .version = row.version,
                                     .sms = row.consent[CONSENT_SMS],

@@ -35,9 +35,8 @@ int registry_set_timezone(const char *name, struct errmsg *why)
         }
     }
     struct zone *z = zone_load(name, why);
-    if (!z) {
+    if (!z)
         return E_INVALID;
-    }
     struct kept_zone *k = xcalloc(1, sizeof(*k));
     *k = (struct kept_zone){z, zones};
     zones = k;
@@ -70,13 +69,11 @@ static void refresh_next(struct registry *r);
 static int refresh_run(struct db *db, void *arg)
 {
     struct refresh *f = arg;
-    if (f->all) {
+    if (f->all)
         return search_fill(f->r->search, db);
-    }
     int rc = 0;
-    for (size_t i = 0; rc == 0 && i < f->n; i++) {
+    for (size_t i = 0; rc == 0 && i < f->n; i++)
         rc = search_refresh(f->r->search, db, f->ids[i]);
-    }
     return rc;
 }
 
@@ -91,16 +88,14 @@ static void refresh_done(void *arg, int rc)
     free(f->ids);
     free(f);
     r->refresh.running = false;
-    if (rc == 0) {
+    if (rc == 0)
         refresh_next(r);
-    }
 }
 
 static void refresh_next(struct registry *r)
 {
-    if (r->refresh.running || (!r->refresh.again && !r->refresh.n)) {
+    if (r->refresh.running || (!r->refresh.again && !r->refresh.n))
         return;
-    }
     struct refresh *f = xcalloc(1, sizeof(*f));
     *f = (struct refresh){r, r->refresh.again, r->refresh.ids, r->refresh.n};
     struct ledger_read job = {"search", refresh_run, refresh_done, f};
@@ -142,9 +137,8 @@ static int all_ids(struct db *db, int64_t after_id, int64_t *ids, int max)
     int n = 0;
     db_bind_int(q, 1, after_id);
     db_bind_int(q, 2, max);
-    while (db_row(q)) {
+    while (db_row(q))
         ids[n++] = db_int(q, 0);
-    }
     int rc = db_end(q);
     return rc < 0 ? rc : n;
 }
@@ -162,9 +156,8 @@ int registry_search_json(struct registry *r, struct db *db, const char *q, int64
         rc = registry_person_json(db, ids[i], now, w);
         rc = rc == E_NOTFOUND ? 0 : rc; /* gone since */
     }
-    if (n > limit) {
+    if (n > limit)
         *next = ids[limit - 1];
-    }
     return rc;
 }
 
@@ -177,9 +170,8 @@ struct changed {
 
 static void tell(struct registry *r, const int64_t *ids, size_t n)
 {
-    for (int i = 0; i < r->listeners_n; i++) {
+    for (int i = 0; i < r->listeners_n; i++)
         r->listeners[i].fn(r->listeners[i].ctx, n ? ids : NULL, n);
-    }
 }
 
 static void changed_cb(void *ctx, void *arg)
@@ -209,9 +201,8 @@ static struct changed *changed_new(const int64_t *ids, size_t n)
 {
     struct changed *c = xmalloc(sizeof(*c) + n * sizeof(*ids));
     c->n = n;
-    if (n) {
+    if (n)
         memcpy(c->ids, ids, n * sizeof(*ids));
-    }
     return c;
 }
 
@@ -224,9 +215,8 @@ int registry_changed_household(struct registry *r, struct ledger_tx *tx, int64_t
 {
     int64_t ids[HOUSEHOLD_MAX];
     int n = registry_household(ledger_db(tx), person_id, ledger_now(tx), ids, HOUSEHOLD_MAX);
-    if (n > 0) {
+    if (n > 0)
         registry_changed(r, tx, ids, (size_t)n);
-    }
     return n < 0 ? n : 0;
 }
 

@@ -32,9 +32,8 @@ struct change {
 
 static int get_text(struct change *c, const char *field, size_t max, unsigned bit, const char **out)
 {
-    if (!json_object_get(c->body, field)) {
+    if (!json_object_get(c->body, field))
         return 0;
-    }
     *out = NULL;
     int rc = json_get_str(c->body, field, max - 1, out, &c->why);
     c->edit.fields |= bit;
@@ -44,9 +43,8 @@ static int get_text(struct change *c, const char *field, size_t max, unsigned bi
 static int take_name(struct change *c)
 {
     int rc = get_text(c, "name", PERSON_NAME_MAX, PERSON_NAME, &c->edit.name);
-    if (rc == 0 && (c->edit.fields & PERSON_NAME) && (!c->edit.name || !c->edit.name[0])) {
+    if (rc == 0 && (c->edit.fields & PERSON_NAME) && (!c->edit.name || !c->edit.name[0]))
         rc = REFUSE(c, "name: must not be empty");
-    }
     return rc;
 }
 
@@ -59,12 +57,10 @@ static int take_language(struct change *c)
 {
     int rc = get_text(c, "language", PERSON_WORD_MAX, PERSON_LANGUAGE, &c->edit.language);
     if (rc == 0 && c->edit.language && c->edit.language[0] &&
-        lang_parse(c->edit.language) == LANG_NONE) {
+        lang_parse(c->edit.language) == LANG_NONE)
         rc = REFUSE(c, "language: '%s' is none of zh-Hans, zh-Hant, en", c->edit.language);
-    }
-    if (rc == 0 && c->edit.language && c->edit.language[0]) {
+    if (rc == 0 && c->edit.language && c->edit.language[0])
         c->edit.language = lang_tag(lang_parse(c->edit.language));
-    }
     return rc;
 }
 
@@ -78,9 +74,8 @@ static int take_date(struct change *c, const json_t *from, const char *field, in
     const char *text = NULL;
     int32_t d = 0;
     int rc = json_get_str(from, field, 32, &text, &c->why);
-    if (rc == 0 && text && text[0] && clock_parse_date(text, &d) < 0) {
+    if (rc == 0 && text && text[0] && clock_parse_date(text, &d) < 0)
         rc = REFUSE(c, "%s: '%s' is no date like 2026-11-22", field, text);
-    }
     *days = d;
     return rc;
 }
@@ -101,12 +96,10 @@ static int get_list(struct change *c, const char *field, const json_t **list)
 {
     const json_t *v = json_object_get(c->body, field);
     *list = NULL;
-    if (json_is_null(v)) {
+    if (json_is_null(v))
         return 0;
-    }
-    if (!json_is_array(v) || json_array_size(v) > LIST_MAX) {
+    if (!json_is_array(v) || json_array_size(v) > LIST_MAX)
         return REFUSE(c, "%s: must be a list of at most %d", field, LIST_MAX);
-    }
     *list = v;
     return 0;
 }
@@ -122,16 +115,13 @@ static int take_flags(struct change *c)
     json_array_foreach((json_t *)list, i, v)
     {
         const char *word = json_string_value(v);
-        if (!word || !word[0] || strchr(word, ';')) {
+        if (!word || !word[0] || strchr(word, ';'))
             return REFUSE(c, "flags: each must be a word without ';'");
-        }
         size_t n = strlen(word);
-        if (len + n + 2 > sizeof(c->flags)) {
+        if (len + n + 2 > sizeof(c->flags))
             return REFUSE(c, "flags: longer than %d bytes together", PERSON_FLAGS_MAX);
-        }
-        if (len) {
+        if (len)
             c->flags[len++] = ';';
-        }
         memcpy(c->flags + len, word, n + 1);
         len += n;
     }
@@ -146,14 +136,12 @@ static int take_phone(struct change *c, const struct number_rules *rules, const 
         rc = json_get_str(v, "number", PERSON_WORD_MAX - 1, &raw, &c->why);
         rc = rc < 0 ? rc : json_get_str(v, "label", PERSON_WORD_MAX - 1, &label, &c->why);
     }
-    if (rc < 0 || !raw) {
+    if (rc < 0 || !raw)
         return rc < 0 ? rc : REFUSE(c, "phones: each must be a text, or {\"number\",\"label\"}");
-    }
     struct number n;
     number_normalise(rules, raw, &n);
-    if (n.kind != NUMBER_E164 && n.kind != NUMBER_SVC) {
+    if (n.kind != NUMBER_E164 && n.kind != NUMBER_SVC)
         return REFUSE(c, "phones: '%s' is no telephone number", raw);
-    }
     rc = person_edit_phone(&c->edit, n.value, label, raw);
     return rc < 0 ? REFUSE(c, "phones: more than %d", PERSON_PHONES_MAX) : 0;
 }
@@ -170,9 +158,8 @@ static int take_phones(struct change *c)
     json_array_foreach((json_t *)list, i, v)
     {
         rc = take_phone(c, &rules, v);
-        if (rc < 0) {
+        if (rc < 0)
             break;
-        }
     }
     return rc;
 }
@@ -182,14 +169,11 @@ bool registry_is_email(const char *s)
     const char *at = strchr(s, '@');
     size_t len = strlen(s);
     if (!at || at == s || strchr(at + 1, '@') || !strchr(at, '.') || s[len - 1] == '.' ||
-        at[1] == '.' || len >= PERSON_EMAIL_MAX) {
+        at[1] == '.' || len >= PERSON_EMAIL_MAX)
         return false;
-    }
-    for (; *s; s++) {
-        if ((unsigned char)*s <= ' ' || *s == 0x7f || strchr("<>(),;:\\\"[]", *s)) {
+    for (; *s; s++)
+        if ((unsigned char)*s <= ' ' || *s == 0x7f || strchr("<>(),;:\\\"[]", *s))
             return false;
-        }
-    }
     return true;
 }
 
@@ -203,12 +187,10 @@ static int take_emails(struct change *c)
     json_array_foreach((json_t *)list, i, v)
     {
         const char *text = json_string_value(v);
-        if (!text || !registry_is_email(text)) {
+        if (!text || !registry_is_email(text))
             return REFUSE(c, "emails: '%.100s' is no e-mail address", text ? text : "");
-        }
-        if (person_edit_email(&c->edit, text) < 0) {
+        if (person_edit_email(&c->edit, text) < 0)
             return REFUSE(c, "emails: more than %d", PERSON_EMAILS_MAX);
-        }
     }
     return rc;
 }
@@ -218,15 +200,13 @@ static int take_consent(struct change *c)
     const json_t *o = json_object_get(c->body, "consent");
     const char *key;
     json_t *v;
-    if (!json_is_object(o)) {
+    if (!json_is_object(o))
         return REFUSE(c, "consent: must be an object");
-    }
     json_object_foreach((json_t *)o, key, v)
     {
         int i = 0;
-        while (i < 4 && strcmp(key, person_consent_names[i]) != 0) {
+        while (i < 4 && strcmp(key, person_consent_names[i]) != 0)
             i++;
-        }
         if (i == 4 || !json_is_boolean(v)) {
             return REFUSE(c, "consent.%.40s: must be sms, email, call or marketing, true or false",
                           key);
@@ -244,12 +224,10 @@ static int tenure_unit(struct change *c, const json_t *v, int64_t *unit_id)
     static const char *const fields[] = {"estate", "building", "unit"};
     *unit_id = 0;
     int rc = json_get_int(v, "unit_id", 1, INT64_MAX, unit_id, &c->why);
-    for (int i = 0; rc == 0 && i < 3; i++) {
+    for (int i = 0; rc == 0 && i < 3; i++)
         rc = json_get_str(v, fields[i], PLACE_NAME_MAX - 1, &place[i], &c->why);
-    }
-    if (rc < 0) {
+    if (rc < 0)
         return rc;
-    }
     struct db *db = ledger_db(c->tx);
     if (*unit_id) {
         struct registry_place p;
@@ -257,9 +235,8 @@ static int tenure_unit(struct change *c, const json_t *v, int64_t *unit_id)
     } else if (place[0] && place[1] && place[2]) {
         rc = unit_find(db, place[0], place[1], place[2], unit_id);
     }
-    if (rc == E_NOTFOUND || (rc == 0 && !*unit_id)) {
+    if (rc == E_NOTFOUND || (rc == 0 && !*unit_id))
         return REFUSE(c, "tenures: no such unit");
-    }
     return rc;
 }
 
@@ -267,9 +244,8 @@ static int put_tenure(struct change *c, int64_t id, const json_t *v)
 {
     int64_t unit_id = 0, from = 0, to = 0;
     const char *role = NULL;
-    if (!json_is_object(v)) {
+    if (!json_is_object(v))
         return REFUSE(c, "tenures: each must be an object");
-    }
     int rc = tenure_unit(c, v, &unit_id);
     rc = rc < 0 ? rc : json_get_str(v, "role", PERSON_WORD_MAX, &role, &c->why);
     if (rc == 0 && tenure_role_parse(role) == TENURE_NONE) {
@@ -280,9 +256,8 @@ static int put_tenure(struct change *c, int64_t id, const json_t *v)
     }
     rc = rc < 0 ? rc : take_date(c, v, json_object_get(v, "from") ? "from" : "since", &from);
     rc = rc < 0 ? rc : take_date(c, v, "to", &to);
-    if (rc == 0 && from && to && to < from) {
+    if (rc == 0 && from && to && to < from)
         rc = REFUSE(c, "tenures: to is before from");
-    }
     enum put what;
     return rc < 0 ? rc
                   : tenure_put(ledger_db(c->tx), id, unit_id, tenure_role_parse(role), from, to,
@@ -297,9 +272,8 @@ static int put_vehicle(struct change *c, int64_t id, const json_t *v)
         rc = json_get_str(v, "plate", PERSON_PLATE_MAX - 1, &plate, &c->why);
         rc = rc < 0 ? rc : json_get_str(v, "space", PERSON_PLATE_MAX - 1, &space, &c->why);
     }
-    if (rc == 0 && (!plate || !plate[0] || strlen(plate) >= PERSON_PLATE_MAX)) {
+    if (rc == 0 && (!plate || !plate[0] || strlen(plate) >= PERSON_PLATE_MAX))
         rc = REFUSE(c, "vehicles: each must have a plate");
-    }
     enum put what;
     return rc < 0 ? rc : vehicle_put(ledger_db(c->tx), id, plate, space, &what);
 }
@@ -310,9 +284,8 @@ static int put_list(struct change *c, int64_t id, const char *field,
                     int (*put)(struct change *c, int64_t id, const json_t *v))
 {
     const json_t *list;
-    if (!json_object_get(c->body, field)) {
+    if (!json_object_get(c->body, field))
         return 0;
-    }
     int rc = get_list(c, field, &list);
     rc = rc < 0 ? rc : clear(ledger_db(c->tx), id);
     size_t i;
@@ -349,13 +322,11 @@ static int take_body(struct change *c)
     json_object_foreach((json_t *)c->body, key, v)
     {
         size_t i = 0;
-        while (i < ARRAY_LEN(fields) && strcmp(fields[i].field, key) != 0) {
+        while (i < ARRAY_LEN(fields) && strcmp(fields[i].field, key) != 0)
             i++;
-        }
         rc = i < ARRAY_LEN(fields) ? fields[i].take(c) : 0; /* unknown ones are ignored */
-        if (rc < 0) {
+        if (rc < 0)
             return rc;
-        }
     }
     return rc;
 }
@@ -406,9 +377,8 @@ static struct change *change_new(struct registry *r, struct ledger_tx *tx, const
 /* Hands the refusal on to who asked. */
 static int change_end(struct change *c, int rc)
 {
-    if (rc < 0 && c->why.text[0]) {
+    if (rc < 0 && c->why.text[0])
         ledger_refuse(c->tx, rc, "%s", c->why.text);
-    }
     free(c);
     return rc;
 }
@@ -418,9 +388,8 @@ int registry_create(struct registry *r, struct ledger_tx *tx, const json_t *body
 {
     struct change *c = change_new(r, tx, body);
     int rc = take_body(c);
-    if (rc == 0 && !c->edit.name) {
+    if (rc == 0 && !c->edit.name)
         rc = REFUSE(c, "name: is missing");
-    }
     if (rc == 0) {
         rc = person_insert(ledger_db(tx), &c->edit, ledger_now(tx), id);
         if (rc == E_CONSTRAINT) {
@@ -438,16 +407,14 @@ static int check_version(struct change *c, int64_t id, int64_t version)
 {
     struct person_row row;
     int rc = person_get(ledger_db(c->tx), id, &row);
-    if (rc == E_NOTFOUND) {
+    if (rc == E_NOTFOUND)
         return errmsg_set(&c->why, rc, "no such owner");
-    }
     if (rc == 0 && version && version != row.version) {
         return errmsg_set(&c->why, E_STALE, "the owner's version is %lld, not %lld",
                           (long long)row.version, (long long)version);
     }
-    if (rc == 0 && json_object_get(c->body, "key")) {
+    if (rc == 0 && json_object_get(c->body, "key"))
         return REFUSE(c, "key: cannot be changed");
-    }
     return rc;
 }
 
@@ -464,9 +431,8 @@ int registry_change(struct registry *r, struct ledger_tx *tx, int64_t id, int64_
     rc = rc < 0 ? rc : person_update(db, id, &c->edit, ledger_now(tx), &what);
     rc = rc < 0 ? rc : put_lists(c, id);
     bool lists = json_object_get(body, "tenures") || json_object_get(body, "vehicles");
-    if (rc == 0 && lists && what == PUT_SAME) {
+    if (rc == 0 && lists && what == PUT_SAME)
         rc = person_bump(db, id, ledger_now(tx));
-    }
     rc = rc < 0 ? rc : audit(c, "person.change", id, by);
     rc = rc < 0 ? rc : registry_changed_household(r, tx, id);
     return change_end(c, rc);

@@ -22,11 +22,10 @@ static void unit_fields(struct db_q *q, struct jw *w)
     jw_kstr(w, "unit", db_str(q, 3));
     jw_kstr(w, "name", name);
     jw_key(w, "area_m2");
-    if (db_is_null(q, 4)) {
+    if (db_is_null(q, 4))
         jw_null(w);
-    } else {
+    else
         jw_milli(w, db_int(q, 4) / 10);
-    }
     jw_kstr(w, "delivered_on",
             db_is_null(q, 5) ? NULL : clock_format_date((int32_t)db_int(q, 5), date));
     jw_kstr(w, "steward", db_text(q, 6));
@@ -103,9 +102,8 @@ int registry_unit_json(struct db *db, int64_t unit_id, int64_t now, struct jw *w
         unit_fields(q, w);
     }
     int rc = db_end(q);
-    if (rc < 0 || !there) {
+    if (rc < 0 || !there)
         return rc < 0 ? rc : E_NOTFOUND;
-    }
     rc = unit_tenures_json(db, unit_id, registry_today(now), w);
     jw_end_obj(w);
     return rc;

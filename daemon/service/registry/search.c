@@ -73,11 +73,10 @@ static size_t record_at(const struct block *b, size_t offset)
     size_t lo = 0, hi = b->n;
     while (hi - lo > 1) {
         size_t mid = lo + (hi - lo) / 2;
-        if (b->start[mid] <= offset) {
+        if (b->start[mid] <= offset)
             lo = mid;
-        } else {
+        else
             hi = mid;
-        }
     }
     return lo;
 }
@@ -88,11 +87,10 @@ static size_t record_from(const struct block *b, int64_t id)
     size_t lo = 0, hi = b->n;
     while (lo < hi) {
         size_t mid = lo + (hi - lo) / 2;
-        if (b->ids[mid] < id) {
+        if (b->ids[mid] < id)
             lo = mid + 1;
-        } else {
+        else
             hi = mid;
-        }
     }
     return lo;
 }
@@ -141,9 +139,8 @@ static void join(struct search *s)
         size_t i;
     } *tail = xcalloc(s->tail.n, sizeof(*tail));
     block_init(&all);
-    for (size_t i = 0; i < s->tail.n; i++) {
+    for (size_t i = 0; i < s->tail.n; i++)
         tail[i] = (struct pair){s->tail.ids[i], i};
-    }
     qsort(tail, s->tail.n, sizeof(*tail), by_id);
     size_t m = 0, t = 0;
     while (m < s->main.n || t < s->tail.n) {
@@ -151,9 +148,8 @@ static void join(struct search *s)
         const struct block *b = from_tail ? &s->tail : &s->main;
         size_t i = from_tail ? tail[t++].i : m++;
         const char *text = b->text.data + b->start[i];
-        if (record_len(b, i) > 0 && text[0] != BLANK) {
+        if (record_len(b, i) > 0 && text[0] != BLANK)
             block_add(&all, b->ids[i], text, record_len(b, i));
-        }
     }
     free(tail);
     block_free(&s->main);
@@ -165,20 +161,15 @@ void search_put(struct search *s, int64_t id, const char *text, size_t len)
 {
     pthread_rwlock_wrlock(&s->lock);
     size_t i = record_from(&s->main, id);
-    if (i < s->main.n && s->main.ids[i] == id) {
+    if (i < s->main.n && s->main.ids[i] == id)
         record_blank(&s->main, i);
-    }
-    for (size_t t = 0; t < s->tail.n; t++) {
-        if (s->tail.ids[t] == id) {
+    for (size_t t = 0; t < s->tail.n; t++)
+        if (s->tail.ids[t] == id)
             record_blank(&s->tail, t);
-        }
-    }
-    if (len) {
+    if (len)
         block_add(&s->tail, id, text, len);
-    }
-    if (s->tail.n > TAIL_MIN + s->main.n / 64) {
+    if (s->tail.n > TAIL_MIN + s->main.n / 64)
         join(s);
-    }
     pthread_rwlock_unlock(&s->lock);
 }
 
@@ -240,11 +231,10 @@ static void word_as_phone(struct word *w)
     size_t n = 0;
     for (size_t i = 0; i < w->len[0]; i++) {
         char c = w->text[0][i];
-        if (c >= '0' && c <= '9') {
+        if (c >= '0' && c <= '9')
             digits[n++] = c;
-        } else if (!strchr("+-().", c)) {
+        else if (!strchr("+-().", c))
             return;
-        }
     }
     digits[n] = 0;
     size_t zeros = strspn(digits, "0");
@@ -263,9 +253,8 @@ static bool is_digit(char c)
 static bool is_home(const char *s, size_t len)
 {
     size_t n = 0;
-    while (n < len && is_digit(s[n])) {
+    while (n < len && is_digit(s[n]))
         n++;
-    }
     return n > 0 && n < len && s[n] == '-';
 }
 
@@ -284,11 +273,9 @@ static void word_add(struct query *q, const char *s, size_t len)
 /* Most likely the rarer, the higher: numbers tell persons apart better than names of estates. */
 static size_t rarity(const struct word *w)
 {
-    for (size_t i = 0; i < w->len[0]; i++) {
-        if (is_digit(w->text[0][i])) {
+    for (size_t i = 0; i < w->len[0]; i++)
+        if (is_digit(w->text[0][i]))
             return w->len[0] + QUERY_MAX;
-        }
-    }
     return w->len[0];
 }
 
@@ -297,9 +284,8 @@ static size_t rarity(const struct word *w)
 static size_t word_len(const char *s)
 {
     size_t n = 0;
-    while (s[n] && s[n] != ' ' && (s[n] & 0x80) == (s[0] & 0x80)) {
+    while (s[n] && s[n] != ' ' && (s[n] & 0x80) == (s[0] & 0x80))
         n++;
-    }
     return n;
 }
 
@@ -331,13 +317,11 @@ static bool query_parse(struct query *q, const char *text)
 static const char *word_find(const struct word *w, int i, const char *text, size_t len)
 {
     const char *end = text + len, *hit = text;
-    if (!w->len[i]) {
+    if (!w->len[i])
         return NULL;
-    }
     while ((hit = memmem(hit, (size_t)(end - hit), w->text[i], w->len[i]))) {
-        if (i > 0 || !w->home || hit == text || !is_digit(hit[-1])) {
+        if (i > 0 || !w->home || hit == text || !is_digit(hit[-1]))
             return hit;
-        }
         hit++;
     }
     return NULL;
@@ -350,11 +334,9 @@ static bool word_is_in(const struct word *w, const char *text, size_t len)
 
 static bool record_has_all(const struct query *q, const char *text, size_t len)
 {
-    for (int i = 0; i < q->n; i++) {
-        if (!word_is_in(&q->words[i], text, len)) {
+    for (int i = 0; i < q->n; i++)
+        if (!word_is_in(&q->words[i], text, len))
             return false;
-        }
-    }
     return true;
 }
 
@@ -379,14 +361,11 @@ static int block_find(const struct block *b, const struct query *q, size_t from,
     size_t next[2] = {0, 0};
     while (from < b->n && n < max) {
         size_t hit = next_hit(b, &q->words[0], b->start[from], next);
-        if (hit == SIZE_MAX) {
+        if (hit == SIZE_MAX)
             break;
-        }
         size_t i = record_at(b, hit);
-        if (b->ids[i] > after_id &&
-            record_has_all(q, b->text.data + b->start[i], record_len(b, i))) {
+        if (b->ids[i] > after_id && record_has_all(q, b->text.data + b->start[i], record_len(b, i)))
             ids[n++] = b->ids[i];
-        }
         from = i + 1;
     }
     return n;

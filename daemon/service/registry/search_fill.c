@@ -59,9 +59,8 @@ static int64_t read_record(struct cursor *c, struct buf *out)
     c[NAMES].row = db_row(c[NAMES].q);
     for (size_t k = 1; k < KINDS; k++) {
         while (c[k].row && db_int(c[k].q, 0) <= id) {
-            if (db_int(c[k].q, 0) == id) {
+            if (db_int(c[k].q, 0) == id)
                 add_field(out, db_text(c[k].q, 1));
-            }
             c[k].row = db_row(c[k].q);
         }
     }
@@ -102,9 +101,8 @@ int search_fill(struct search *s, struct db *db)
 {
     struct search_block *b = search_block_new();
     int rc = read_range(db, 1, INT64_MAX, to_block, b);
-    if (rc == 0) {
+    if (rc == 0)
         search_swap(s, b);
-    }
     search_block_free(&b);
     return rc;
 }

@@ -29,11 +29,9 @@ static bool ends_with_word(const struct buf *out, size_t from)
 
 static const char *one_of(const char *s, const char *const *words, size_t n)
 {
-    for (size_t i = 0; i < n; i++) {
-        if (s[0] == words[i][0] && strncmp(s, words[i], strlen(words[i])) == 0) {
+    for (size_t i = 0; i < n; i++)
+        if (s[0] == words[i][0] && strncmp(s, words[i], strlen(words[i])) == 0)
             return words[i];
-        }
-    }
     return NULL;
 }
 
@@ -41,9 +39,8 @@ static const char *one_of(const char *s, const char *const *words, size_t n)
  * took; 0: it is no such word here. */
 static size_t place_word(const char *s, size_t from, struct buf *out)
 {
-    if (!ends_with_word(out, from)) {
+    if (!ends_with_word(out, from))
         return 0;
-    }
     const char *joint = one_of(s, joints, ARRAY_LEN(joints));
     size_t len = joint ? strlen(joint) : 0, blanks = joint ? strspn(s + len, " ") : 0;
     if (joint && is_digit(s[len + blanks])) {
@@ -51,9 +48,8 @@ static size_t place_word(const char *s, size_t from, struct buf *out)
         return len + blanks;
     }
     const char *tail = one_of(s, tails, ARRAY_LEN(tails));
-    if (tail && is_digit(out->data[out->len - 1]) && !is_digit(s[strlen(tail)])) {
+    if (tail && is_digit(out->data[out->len - 1]) && !is_digit(s[strlen(tail)]))
         return strlen(tail);
-    }
     if (joint && len > 1 && (s[len] == ' ' || s[len] == 0)) {
         buf_addc(out, '-'); /* a building alone */
         return len;
@@ -65,9 +61,8 @@ static size_t place_word(const char *s, size_t from, struct buf *out)
 static size_t before_number(const char *s, const char *const *words, size_t n)
 {
     const char *word = one_of(s, words, n);
-    if (!word) {
+    if (!word)
         return 0;
-    }
     size_t len = strlen(word);
     len += s[len] == '.';
     len += strspn(s + len, " ");
@@ -79,23 +74,19 @@ static size_t before_number(const char *s, const char *const *words, size_t n)
 /* "building 3, unit 1201" and "building 3 1201" are "3-1201". */
 static size_t english_place(const char *s, size_t from, struct buf *out)
 {
-    if (ends_with_word(out, from)) {
+    if (ends_with_word(out, from))
         return 0;
-    }
     size_t took = before_number(s, towers, ARRAY_LEN(towers));
-    if (!took) {
+    if (!took)
         return 0;
-    }
     size_t number = strspn(s + took, "abcdefghijklmnopqrstuvwxyz0123456789");
     buf_add(out, s + took, number);
     took += number;
     size_t blanks = strspn(s + took, " ,"), room = 0;
-    if (blanks) {
+    if (blanks)
         room = before_number(s + took + blanks, rooms, ARRAY_LEN(rooms));
-    }
-    if (s[took] != '-') {
+    if (s[took] != '-')
         buf_addc(out, '-');
-    }
     return blanks && is_digit(s[took + blanks + room]) ? took + blanks + room : took;
 }
 
@@ -103,18 +94,14 @@ static size_t english_place(const char *s, size_t from, struct buf *out)
  * characters to 0. */
 static uint32_t fold(uint32_t c)
 {
-    if (c >= 0xff01 && c <= 0xff5e) {
+    if (c >= 0xff01 && c <= 0xff5e)
         c -= 0xfee0;
-    }
-    if ((c >= 0x2010 && c <= 0x2015) || c == 0x2212) {
+    if ((c >= 0x2010 && c <= 0x2015) || c == 0x2212)
         c = '-';
-    }
-    if (c == 0x3000 || c == '\t') {
+    if (c == 0x3000 || c == '\t')
         c = ' ';
-    }
-    if (c >= 'A' && c <= 'Z') {
+    if (c >= 'A' && c <= 'Z')
         c += 'a' - 'A';
-    }
     return c < 0x20 || c == 0x7f ? 0 : c;
 }
 
@@ -124,14 +111,12 @@ static void fold_text(const char *s, struct buf *out)
     while (*s) {
         const char *from = s;
         uint32_t c = utf8_next(&s), folded = fold(c);
-        if (folded == ' ' && (out->len == 0 || out->data[out->len - 1] == ' ')) {
+        if (folded == ' ' && (out->len == 0 || out->data[out->len - 1] == ' '))
             continue;
-        }
-        if (folded && folded < 0x80) {
+        if (folded && folded < 0x80)
             buf_addc(out, (char)folded);
-        } else if (folded) {
+        else if (folded)
             buf_add(out, from, (size_t)(s - from));
-        }
     }
 }
 
@@ -151,9 +136,8 @@ void search_normalise(const char *text, struct buf *out)
             s += took;
         }
     }
-    while (out->len > from && out->data[out->len - 1] == ' ') {
+    while (out->len > from && out->data[out->len - 1] == ' ')
         out->data[--out->len] = 0;
-    }
     out->overflow |= folded.overflow;
     buf_free(&folded);
 }

@@ -41,7 +41,6 @@ struct sending {
 static int was_sent(struct db *db, int32_t day, bool *sent)
 {
     struct db_q *q = db_query(db, "SELECT 1 FROM report_sent WHERE kind='digest' AND day=$1");
-
     db_bind_int(q, 1, day);
     *sent = db_row(q);
     return db_end(q);
@@ -67,7 +66,6 @@ static int send_one(struct tickets *t, struct ledger_tx *tx, const char *account
     struct outbox_param params[] = {{"text", text, 0}};
     struct errmsg why = {""};
     int rc = E_NOTFOUND;
-
     for (size_t i = 0; i < ARRAY_LEN(channels) && rc == E_NOTFOUND; i++) {
         struct outbox_message m = {.channel = channels[i],
                                    .message_class = "staff",
@@ -78,7 +76,7 @@ static int send_one(struct tickets *t, struct ledger_tx *tx, const char *account
         rc = outbox_enqueue(t->outbox, tx, &m, NULL, &why);
     }
     *sent += rc == 0;
-    return rc ? tickets_not_sent(t, tx, rc, 0, &why) : 0;
+    return rc < 0 ? tickets_not_sent(t, tx, rc, 0, &why) : 0;
 }
 
 static int sending_run(struct ledger_tx *tx, void *arg)
@@ -90,13 +88,12 @@ static int sending_run(struct ledger_tx *tx, void *arg)
     bool mine = false;
     int sent = 0;
     int rc = mark(tx, s->today, &mine);
-
-    if (rc || !mine || !s->text.len)
+    if (rc < 0 || !mine || !s->text.len)
         return rc;
     rc = tell_resolve(&scope, &s->site->reports.digest_tell, &told);
-    for (size_t i = 0; !rc && i < told.n; i++)
+    for (size_t i = 0; rc == E_OK && i < told.n; i++)
         rc = send_one(t, tx, told.names[i], buf_str(&s->text), &sent);
-    if (!rc && !sent)
+    if (rc == E_OK && !sent)
         rc = tickets_alert(t, tx, "nobody_found", 0, "the digest of complaints reached nobody");
     return rc;
 }
@@ -113,7 +110,7 @@ static void sending_end(struct sending *s, bool seen_to)
 
 static void sending_done(void *arg, int rc, const struct errmsg *why)
 {
-    if (rc && rc != E_CANCELLED)
+    if (rc < 0 && rc != E_CANCELLED)
         log_warn(NULL, "digest: it could not be sent, it is tried again: %s", why ? why->text : "");
     sending_end(arg, rc == 0);
 }
@@ -124,17 +121,15 @@ static int text_run(struct db *db, void *arg)
 {
     struct sending *s = arg;
     int rc = was_sent(db, s->today, &s->sent_before);
-
     buf_reset(&s->text);
-    return rc || s->sent_before ? rc : digest_text(db, s->site, &s->about, &s->text);
+    return rc < 0 || s->sent_before ? rc : digest_text(db, s->site, &s->about, &s->text);
 }
 
 static void text_done(void *arg, int rc)
 {
     struct sending *s = arg;
     struct ledger_cmd cmd = {.name = "digest", .run = sending_run, .done = sending_done, .arg = s};
-
-    if (rc || s->sent_before || !s->ds->started) {
+    if (rc < 0 || s->sent_before || !s->ds->started) {
         sending_end(s, rc == 0 && s->sent_before);
         return;
     }
@@ -145,7 +140,6 @@ static void text_done(void *arg, int rc)
 static void begin(struct digest_sender *ds, int32_t today)
 {
     struct sending *s = xcalloc(1, sizeof(*s));
-
     s->ds = ds;
     s->site = site_ref(ds->opts.site);
     s->today = today;
@@ -167,7 +161,6 @@ static void look(void *arg)
     int64_t now = clock_now_ms();
     int64_t local = now + (int64_t)zone_offset(ds->zone, now) * 1000;
     int32_t today = (int32_t)(local / DAY_MS);
-
     if (!ds->started)
         return;
     loop_timer_arm(ds->timer, LOOK_MS);
@@ -183,7 +176,6 @@ struct digest_sender *digest_new(const struct digest_opts *opts, struct errmsg *
 {
     struct digest_sender *ds;
     struct zone *zone = zone_load(opts->site->site.timezone, why);
-
     if (!zone)
         return NULL;
     ds = xcalloc(1, sizeof(*ds));
@@ -204,7 +196,6 @@ void digest_set_site(struct digest_sender *ds, struct site *site)
 {
     struct errmsg why = {""};
     struct zone *zone = zone_load(site->site.timezone, &why);
-
     if (!zone) {
         log_error(NULL, "digest: the old configuration stays: %s", why.text);
         return;
@@ -224,7 +215,6 @@ void digest_stop(struct digest_sender *ds)
 void digest_free(struct digest_sender **dsp)
 {
     struct digest_sender *ds = *dsp;
-
     if (!ds)
         return;
     loop_timer_free(&ds->timer);

@@ -32,7 +32,6 @@ struct digest_item {
 static int count(struct db *db, const char *sql, const struct digest_day *day, int64_t *out)
 {
     struct db_q *q = db_query(db, sql);
-
     if (day) {
         db_bind_int(q, 1, day->from);
         db_bind_int(q, 2, day->to);
@@ -47,15 +46,15 @@ static int read_numbers(struct db *db, const struct digest_day *day, struct dige
                    "SELECT count(*) FROM ticket WHERE kind='complaint' AND opened_at>=$1 AND "
                    "opened_at<$2",
                    day, &d->opened);
-    if (!rc)
+    if (rc == E_OK)
         rc = count(db,
                    "SELECT count(*) FROM ticket WHERE kind='complaint' AND closed_at>=$1 AND "
                    "closed_at<$2 AND state='closed'",
                    day, &d->closed);
-    if (!rc)
+    if (rc == E_OK)
         rc = count(db, "SELECT count(*) FROM ticket WHERE kind='complaint' AND closed_at IS NULL",
                    NULL, &d->open);
-    if (!rc)
+    if (rc == E_OK)
         rc = count(db,
                    "SELECT count(*) FROM ticket t WHERE t.kind='complaint' AND "
                    "t.closed_at IS NULL AND " LATE,
@@ -114,7 +113,6 @@ static void put_line(void *ctx, const struct digest_item *i)
 {
     struct writing *w = ctx;
     bool en = w->english;
-
     if (w->lines++ >= LINES_MAX)
         return;
     buf_printf(w->out, "\n%s %s%s", i->id, i->subject, en ? " (" : "（");
@@ -133,7 +131,6 @@ static int write_text(struct db *db, const struct site *site, const struct diges
 {
     struct writing w = {.out = out, .english = site->site.lang == LANG_EN};
     char date[16];
-
     clock_format_date(day->day, date);
     buf_printf(out,
                w.english ? "Complaints of %s: %" PRId64 " opened, %" PRId64 " closed; %" PRId64
@@ -153,8 +150,7 @@ int digest_text(struct db *db, const struct site *site, const struct digest_day 
 {
     struct digest d;
     int rc = read_numbers(db, day, &d);
-
-    if (rc || (!d.opened && !d.closed && !d.open))
+    if (rc < 0 || (!d.opened && !d.closed && !d.open))
         return rc;
     return write_text(db, site, day, &d, out);
 }
@@ -164,7 +160,6 @@ int digest_text(struct db *db, const struct site *site, const struct digest_day 
 static void put_item(void *ctx, const struct digest_item *i)
 {
     struct jw *w = ctx;
-
     jw_obj(w);
     jw_kstr(w, "id", i->id);
     jw_kstr(w, "subject", i->subject);
@@ -187,7 +182,6 @@ int digest_json(struct db *db, const struct site *site, const struct digest_day 
     struct digest d = {0};
     char date[16];
     int rc = read_numbers(db, day, &d);
-
     jw_obj(w);
     jw_kstr(w, "date", clock_format_date(day->day, date));
     jw_kint(w, "opened", d.opened);
@@ -196,10 +190,10 @@ int digest_json(struct db *db, const struct site *site, const struct digest_day 
     jw_kint(w, "overdue", d.overdue);
     jw_key(w, "items");
     jw_arr(w);
-    if (!rc)
+    if (rc == E_OK)
         rc = each_item(db, day, put_item, w);
     jw_end_arr(w);
-    if (!rc)
+    if (rc == E_OK)
         rc = write_text(db, site, day, &d, &text);
     jw_kstr(w, "text", buf_str(&text));
     jw_end_obj(w);

@@ -66,7 +66,6 @@ static const struct {
 enum report_by report_by_parse(const char *word)
 {
     size_t i = 0;
-
     while (i < REPORT_BYS && !text_eq(reports[i].word, word))
         i++;
     return (enum report_by)i;
@@ -82,7 +81,6 @@ const char *report_by_name(enum report_by by)
 static struct report_row *row_of(struct appraisal *a, const char *key)
 {
     struct report_row *r;
-
     HASH_FIND_STR(a->rows, key, r);
     if (r || HASH_COUNT(a->rows) >= ROWS_MAX)
         return r;
@@ -108,7 +106,6 @@ static void add_tickets(struct report_row *r, struct db_q *q)
 {
     const char *state = db_str(q, 1), *kind = db_str(q, 2);
     int64_t n = db_int(q, 4);
-
     r->tickets += n;
     r->reopened += db_int(q, 5);
     r->urges += db_int(q, 7);
@@ -145,7 +142,6 @@ static void add_clocks(struct report_row *r, struct db_q *q)
     const char *state = db_str(q, 2);
     bool breached = db_int(q, 3) != 0, kept = text_eq(state, "kept");
     int64_t n = db_int(q, 4);
-
     if (breached)
         r->broken += n;
     else if (kept)
@@ -167,7 +163,6 @@ static void add_clocks(struct report_row *r, struct db_q *q)
 static void add_samples(struct report_row *r, struct db_q *q)
 {
     int64_t n = db_int(q, 3);
-
     r->drawn += n;
     if (text_eq(db_str(q, 1), "unanswered"))
         r->unanswered += n;
@@ -181,7 +176,6 @@ static void add_confirmed(struct report_row *r, const json_t *data)
     int64_t score = json_integer_value(json_object_get(data, "score"));
     int64_t *counters[] = {&r->survey, &r->sms, &r->link, &r->call, &r->staff};
     static const char *const names[] = {"survey", "sms", "link", "call", "staff"};
-
     if (score) {
         r->answers++;
         r->score_sum += score;
@@ -203,7 +197,6 @@ static void add_handover(struct appraisal *a, struct report_row *r, const json_t
     bool people = a->query.by == REPORT_RESPONDER;
     struct report_row *giver = people ? row_of(a, from ? from : "") : r;
     struct report_row *taker = people ? row_of(a, to ? to : "") : r;
-
     if (!json_is_true(json_object_get(data, "moved")))
         return;
     if (giver)
@@ -217,7 +210,6 @@ static void add_handover(struct appraisal *a, struct report_row *r, const json_t
 static int read_events(struct appraisal *a, struct db_q *q)
 {
     bool full = false;
-
     while (db_row(q)) {
         const char *text = db_text(q, 2);
         json_t *data = text ? json_parse(text, strlen(text), NULL) : NULL; /* NULL: erased */
@@ -232,14 +224,13 @@ static int read_events(struct appraisal *a, struct db_q *q)
         json_decref(data);
     }
     int rc = db_end(q);
-    return rc ? rc : full ? E_TOOBIG : 0;
+    return rc < 0 ? rc : full ? E_TOOBIG : 0;
 }
 
 static int read_groups(struct appraisal *a, struct db_q *q,
                        void (*add)(struct report_row *r, struct db_q *q))
 {
     bool full = false;
-
     while (db_row(q)) {
         struct report_row *r = row_of(a, db_str(q, 0));
         full |= !r;
@@ -249,7 +240,7 @@ static int read_groups(struct appraisal *a, struct db_q *q,
         add(&a->total, q);
     }
     int rc = db_end(q);
-    return rc ? rc : full ? E_TOOBIG : 0;
+    return rc < 0 ? rc : full ? E_TOOBIG : 0;
 }
 
 /* ---- names ---- */
@@ -257,7 +248,6 @@ static int read_groups(struct appraisal *a, struct db_q *q,
 static int name_account(struct db *db, struct report_row *r)
 {
     struct db_q *q = db_query(db, "SELECT display FROM account WHERE name=$1");
-
     db_bind_text(q, 1, r->key);
     if (db_row(q))
         text_copy(r->name, sizeof(r->name), db_str(q, 0));
@@ -278,10 +268,9 @@ static int name_rows(struct db *db, struct appraisal *a)
 {
     struct report_row *r, *tmp;
     int rc = 0;
-
     HASH_ITER (hh, a->rows, r, tmp) {
         const char *name = NULL;
-        if (a->query.by == REPORT_RESPONDER && !rc)
+        if (a->query.by == REPORT_RESPONDER && rc == E_OK)
             rc = name_account(db, r);
         else if (a->query.by != REPORT_ESTATE)
             name = configured_name(&a->query, r->key);
@@ -299,7 +288,6 @@ static int by_key(const struct report_row *a, const struct report_row *b)
 static struct db_q *ask(struct db *db, const struct appraisal_query *query, const char *sql)
 {
     struct db_q *q = db_query(db, sql);
-
     db_bind_int(q, 1, query->from);
     db_bind_int(q, 2, query->to);
     return q;
@@ -309,20 +297,19 @@ int appraisal_read(struct db *db, const struct appraisal_query *q, struct apprai
 {
     struct appraisal *a = xcalloc(1, sizeof(*a));
     int rc;
-
     a->query = *q;
     rc = read_groups(a, ask(db, q, reports[q->by].tickets), add_tickets);
-    if (!rc)
+    if (rc == E_OK)
         rc = read_groups(a, ask(db, q, reports[q->by].clocks), add_clocks);
-    if (!rc)
+    if (rc == E_OK)
         rc = read_groups(a, ask(db, q, reports[q->by].samples), add_samples);
-    if (!rc)
+    if (rc == E_OK)
         rc = read_events(a, ask(db, q, reports[q->by].events));
-    if (!rc)
+    if (rc == E_OK)
         rc = name_rows(db, a);
     a->query.site = NULL;
     HASH_SORT(a->rows, by_key);
-    if (rc)
+    if (rc < 0)
         appraisal_free(&a);
     *out = a;
     return rc;
@@ -331,7 +318,6 @@ int appraisal_read(struct db *db, const struct appraisal_query *q, struct apprai
 void appraisal_free(struct appraisal **ap)
 {
     struct report_row *r, *tmp;
-
     if (!*ap)
         return;
     HASH_ITER (hh, (*ap)->rows, r, tmp) {

@@ -107,7 +107,6 @@ static void put_row(struct jw *w, const struct report_row *r)
 void appraisal_json(const struct appraisal *a, struct jw *w)
 {
     const struct report_row *r;
-
     jw_obj(w);
     jw_ktime(w, "from", a->query.from);
     jw_ktime(w, "to", a->query.to);
@@ -174,7 +173,6 @@ static void csv_clock(struct buf *out, const struct report_row *r, const char *n
 {
     static const struct report_clock none;
     const struct report_clock *c = &none;
-
     for (size_t i = 0; i < r->clocks_n; i++)
         if (text_eq(r->clocks[i].name, name))
             c = &r->clocks[i];
@@ -203,7 +201,6 @@ static void csv_row(struct buf *out, const struct report_row *r)
 void appraisal_csv(const struct appraisal *a, struct buf *out)
 {
     const struct report_row *r;
-
     csv_head(out);
     for (r = a->rows; r; r = r->hh.next)
         csv_row(out, r);

@@ -174,10 +174,9 @@ static const struct staff_account *last_at(struct staff *s, const char *device)
     HASH_FIND_STR(s->desks, device, d);
     if (!d)
         return NULL;
-    DL_FOREACH (d->people, e) {
+    DL_FOREACH (d->people, e)
         if (!best || e->a.device_since >= best->a.device_since)
             best = e;
-    }
     return &best->a;
 }
 

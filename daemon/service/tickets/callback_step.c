@@ -18,7 +18,6 @@ static int note(struct ledger_tx *tx, const char *what, int64_t id, const char *
     struct db_q *q = db_query(ledger_db(tx), "INSERT INTO audit (at,by,what,object,data_json) "
                                              "VALUES ($1,$2,$3,$4,$5)");
     char object[40];
-
     snprintf(object, sizeof(object), "callback:%" PRId64, id);
     db_bind_int(q, 1, ledger_now(tx));
     db_bind_text(q, 2, SYSTEM_NAME);
@@ -32,7 +31,6 @@ static int note(struct ledger_tx *tx, const char *what, int64_t id, const char *
 static int responder_of(struct ledger_tx *tx, int64_t ticket_id, char out[NAME_MAX_TEXT])
 {
     struct db_q *q;
-
     if (!ticket_id)
         return 0;
     q = db_query(ledger_db(tx), "SELECT responder FROM ticket WHERE id=$1");
@@ -46,7 +44,6 @@ static int responder_of(struct ledger_tx *tx, int64_t ticket_id, char out[NAME_M
 static const char *why_param(const struct callback_row *r)
 {
     static const char *const asked[] = {"confirm", "no_answer", "sample"};
-
     for (size_t i = 0; i < ARRAY_LEN(asked); i++)
         if (text_eq(r->reason, asked[i]))
             return asked[i];
@@ -60,18 +57,17 @@ static int find_told(struct tickets *t, struct ledger_tx *tx, const struct callb
     struct tell_scope scope = {.t = t, .tx = tx};
     char text[160], responder[NAME_MAX_TEXT] = "";
     int rc = responder_of(tx, r->ticket_id, responder);
-
     scope.responder = responder;
-    if (!rc)
+    if (rc == E_OK)
         rc = tell_resolve(&scope, &l->steps[step].tell, told);
-    if (rc || told->n)
+    if (rc < 0 || told->n)
         return rc;
     snprintf(text, sizeof(text),
              "callback %" PRId64 ": nobody was found for step %d of the clock "
              "'claim'",
              r->id, step + 1);
     rc = tickets_alert_some(t, tx, "nobody_found", 0, text);
-    for (size_t i = (size_t)step + 1; !rc && told->n == 0 && i < l->steps_n; i++)
+    for (size_t i = (size_t)step + 1; rc == E_OK && told->n == 0 && i < l->steps_n; i++)
         rc = tell_resolve(&scope, &l->steps[i].tell, told);
     return rc;
 }
@@ -92,8 +88,7 @@ static int step(struct tickets *t, struct ledger_tx *tx, const struct callback_r
     struct buf data = BUF_INIT(16384);
     struct jw w;
     int rc = find_told(t, tx, r, l, next->step, &told);
-
-    if (!rc)
+    if (rc == E_OK)
         rc = tell_send(t, tx, &m, &told);
     jw_init(&w, &data);
     jw_obj(&w);
@@ -103,7 +98,7 @@ static int step(struct tickets *t, struct ledger_tx *tx, const struct callback_r
     jw_kstr(&w, "at", ladder_at_text(s, at));
     told_json(&told, &w);
     jw_end_obj(&w);
-    if (!rc)
+    if (rc == E_OK)
         rc = note(tx, "callback_escalated", r->id, buf_str(&data));
     buf_free(&data);
     return rc;
@@ -114,7 +109,6 @@ static int run_one(struct tickets *t, struct ledger_tx *tx, const struct callbac
                    const struct ladder_next *next)
 {
     struct ladder_mark mark = {.breached = c->breached};
-
     ladder_mark_parse(c->fired, &mark);
     ladder_mark_done(&mark, next);
     ladder_mark_format(&mark, l, c->fired);
@@ -132,10 +126,9 @@ int callback_clock_run(struct tickets *t, struct ledger_tx *tx, struct clock_row
     struct clock_promise cp;
     struct callback_row r;
     int rc = callback_load(ledger_db(tx), c->callback_id, &r);
-
-    if (!rc)
+    if (rc == E_OK)
         rc = p ? clock_promise_of(ledger_db(tx), t->calendars, c, &cp) : E_FATAL;
-    for (int i = 0; !rc && i < ACTIONS_MAX; i++) {
+    for (int i = 0; rc == E_OK && i < ACTIONS_MAX; i++) {
         struct ladder_mark mark = {.breached = c->breached};
         ladder_mark_parse(c->fired, &mark);
         struct ladder_next next = ladder_next(l, &cp.promise, &mark);
@@ -144,13 +137,13 @@ int callback_clock_run(struct tickets *t, struct ledger_tx *tx, struct clock_row
         rc = run_one(t, tx, &r, c, l, &next);
         (*steps)++;
     }
-    if (!rc) {
+    if (rc == E_OK) {
         clock_row_arm(c, p, &cp.promise);
         if (c->next_at && t->timers)
             timers_note(t->timers, tx, c->next_at);
         rc = repo_clock_save(ledger_db(tx), c);
     }
-    if (!rc)
+    if (rc == E_OK)
         rc = callback_publish(t, tx, &r);
     callback_row_clear(&r);
     return rc;

@@ -59,18 +59,16 @@ void callback_row_clear(struct callback_row *r)
 static int load_one(struct db_q *q, struct callback_row *out)
 {
     bool found = db_row(q);
-
     memset(out, 0, sizeof(*out));
     if (found)
         read_row(q, out);
     int rc = db_end(q);
-    return rc ? rc : found ? 0 : E_NOTFOUND;
+    return rc < 0 ? rc : found ? 0 : E_NOTFOUND;
 }
 
 int callback_load(struct db *db, int64_t id, struct callback_row *out)
 {
     struct db_q *q = db_query(db, "SELECT " COLUMNS " FROM callback WHERE id=$1");
-
     db_bind_int(q, 1, id);
     return load_one(q, out);
 }
@@ -88,7 +86,6 @@ static int save(struct db *db, struct callback_row *r)
 {
     struct db_q *q;
     int rc;
-
     if (!r->id) {
         q = db_query(db,
                      "INSERT INTO callback (number,person_id,reason,state,calls_json,created_at,"
@@ -126,7 +123,6 @@ static void render(const struct callback_row *r, struct buf *out)
 {
     char ticket[TICKET_ID_TEXT];
     struct jw w;
-
     jw_init(&w, out);
     jw_obj(&w);
     jw_kint(&w, "id", r->id);
@@ -150,11 +146,10 @@ int callback_json(struct db *db, int64_t id, struct buf *out)
 {
     struct callback_row r;
     int rc = callback_load(db, id, &r);
-
-    if (!rc)
+    if (rc == E_OK)
         render(&r, out);
     callback_row_clear(&r);
-    return rc ? rc : out->overflow ? E_TOOBIG : 0;
+    return rc < 0 ? rc : out->overflow ? E_TOOBIG : 0;
 }
 
 int callbacks_list_json(struct db *db, const char *state, const char *number, int limit,
@@ -167,7 +162,6 @@ int callbacks_list_json(struct db *db, const char *state, const char *number, in
     bool more = false, bad = cursor && *cursor && text_int(cursor, 1, INT64_MAX, &before);
     struct callback_row r;
     int n = 0;
-
     limit = limit < 1 ? 50 : limit > LIST_MAX ? LIST_MAX : limit;
     db_bind_int(q, 1, before);
     db_bind_text(q, 2, state);
@@ -197,7 +191,6 @@ int callbacks_list_json(struct db *db, const char *state, const char *number, in
 int callback_publish(struct tickets *t, struct ledger_tx *tx, const struct callback_row *r)
 {
     struct buf out = BUF_INIT(CALLS_MAX * 2);
-
     if (t->hub) {
         render(r, &out);
         if (!out.overflow)
@@ -210,9 +203,9 @@ int callback_publish(struct tickets *t, struct ledger_tx *tx, const struct callb
 /* Writes and publishes; frees what the row owns. */
 static int finish(struct tickets *t, struct ledger_tx *tx, struct callback_row *r, int rc)
 {
-    if (!rc)
+    if (rc == E_OK)
         rc = save(ledger_db(tx), r);
-    if (!rc)
+    if (rc == E_OK)
         rc = callback_publish(t, tx, r);
     callback_row_clear(r);
     return rc;
@@ -228,14 +221,13 @@ static int start_clock(struct tickets *t, struct ledger_tx *tx, struct callback_
     struct clock_row c = {.callback_id = r->id, .started_at = ledger_now(tx)};
     struct clock_promise cp;
     int rc;
-
     text_copy(c.name, sizeof(c.name), "claim");
     if (!f)
         return E_BUSY;
     if (!clock_row_fill(&c, f->policy, f->id, 1))
         return 0;
     rc = clock_promise_of(ledger_db(tx), t->calendars, &c, &cp);
-    if (rc)
+    if (rc < 0)
         return rc;
     clock_row_arm(&c, f->policy, &cp.promise);
     r->due_at = c.due_at;
@@ -250,8 +242,7 @@ static int end_clock(struct ledger_tx *tx, int64_t callback_id, enum clock_state
     struct clock_row *clocks = NULL;
     size_t n = 0;
     int rc = repo_clocks_load(ledger_db(tx), 0, callback_id, CLOCKS_LIVE, &clocks, &n);
-
-    for (size_t i = 0; !rc && i < n; i++) {
+    for (size_t i = 0; rc == E_OK && i < n; i++) {
         clocks[i].state = state;
         clocks[i].ended_at = ledger_now(tx);
         clocks[i].next_at = 0;
@@ -279,18 +270,17 @@ int callback_leave(struct tickets *t, struct ledger_tx *tx, const struct callbac
     struct callback_row r = {
         .person_id = o->person_id, .ticket_id = o->ticket_id, .created_at = ledger_now(tx)};
     int rc = 0;
-
     *id = 0;
     if (!text_eq(o->reason, "sample"))
         rc = find_asking(ledger_db(tx), o->ticket_id, o->reason, id);
-    if (rc || *id)
+    if (rc < 0 || *id)
         return rc;
     text_copy(r.number, sizeof(r.number), o->number);
     text_copy(r.reason, sizeof(r.reason), o->reason);
     text_copy(r.state, sizeof(r.state), "waiting");
     r.calls_json = xstrdup("[]");
     rc = save(ledger_db(tx), &r);
-    if (!rc)
+    if (rc == E_OK)
         rc = start_clock(t, tx, &r);
     *id = r.id;
     return finish(t, tx, &r, rc);
@@ -302,7 +292,6 @@ int callback_leave(struct tickets *t, struct ledger_tx *tx, const struct callbac
 static const char *calls_to_keep(const char *list)
 {
     size_t n = 1;
-
     for (const char *p = list; *p; p++)
         n += *p == ',';
     return n < CALLS_KEPT ? list + 1 : strchr(list, ',') + 1;
@@ -314,7 +303,6 @@ static void add_call(struct callback_row *r, int64_t call_id)
     struct buf out = BUF_INIT(CALLS_MAX);
     bool any = r->calls_json && strlen(r->calls_json) > 2;
     const char *kept = any ? calls_to_keep(r->calls_json) : "";
-
     buf_printf(&out, "[%.*s%s%" PRId64 "]", any ? (int)strcspn(kept, "]") : 0, kept, any ? "," : "",
                call_id);
     free(r->calls_json);
@@ -327,7 +315,6 @@ int callbacks_on_unanswered(struct tickets *t, struct ledger_tx *tx,
 {
     struct callback_row r;
     int rc;
-
     *id = 0;
     if (!call->number || !*call->number)
         return 0;
@@ -340,9 +327,9 @@ int callbacks_on_unanswered(struct tickets *t, struct ledger_tx *tx,
         add_call(&r, call->call_id);
         r.person_id = call->person_id;
         rc = save(ledger_db(tx), &r);
-        if (!rc)
+        if (rc == E_OK)
             rc = start_clock(t, tx, &r);
-    } else if (!rc) {
+    } else if (rc == E_OK) {
         add_call(&r, call->call_id);
         if (!r.person_id)
             r.person_id = call->person_id;
@@ -356,8 +343,7 @@ static int end_one(struct tickets *t, struct ledger_tx *tx, int64_t id, const ch
 {
     struct callback_row r;
     int rc = callback_load(ledger_db(tx), id, &r);
-
-    if (rc)
+    if (rc < 0)
         return rc;
     text_copy(r.state, sizeof(r.state), state);
     r.ended_at = ledger_now(tx);
@@ -372,8 +358,7 @@ int callbacks_end_asking(struct tickets *t, struct ledger_tx *tx, int64_t ticket
 {
     int64_t id;
     int rc = find_asking(ledger_db(tx), ticket_id, reason, &id);
-
-    return rc || !id ? rc : end_one(t, tx, id, "superseded", "answered");
+    return rc < 0 || !id ? rc : end_one(t, tx, id, "superseded", "answered");
 }
 
 #define ENDED_MAX 32
@@ -381,7 +366,6 @@ int callbacks_end_asking(struct tickets *t, struct ledger_tx *tx, int64_t ticket
 int callbacks_any(struct db *db, bool *any)
 {
     struct db_q *q = db_query(db, "SELECT 1 FROM callback WHERE ended_at IS NULL LIMIT 1");
-
     *any = db_row(q);
     return db_end(q);
 }
@@ -399,14 +383,13 @@ int callbacks_on_answered(struct tickets *t, struct ledger_tx *tx, int64_t perso
         " LIMIT 32");
     int64_t ids[ENDED_MAX];
     int n = 0, rc;
-
     db_bind_text(q, 1, number ? number : "");
     db_bind_int(q, 2, person_id);
     db_bind_int(q, 3, at / DAY_MS);
     while (n < ENDED_MAX && db_row(q))
         ids[n++] = db_int(q, 0);
     rc = db_end(q);
-    for (int i = 0; !rc && i < n; i++)
+    for (int i = 0; rc == E_OK && i < n; i++)
         rc = end_one(t, tx, ids[i], "superseded", NULL);
     return rc;
 }
@@ -418,11 +401,10 @@ static int note_attempt(struct tickets *t, struct ledger_tx *tx, const struct ca
     struct ticket k;
     struct jw *w;
     int rc;
-
     if (!r->ticket_id)
         return 0;
     rc = ticket_load(&k, t, tx, r->ticket_id, call->agent ? call->agent : SYSTEM_NAME);
-    if (rc)
+    if (rc < 0)
         return rc;
     if (k.row.state != TICKET_CLOSED && k.row.state != TICKET_CANCELLED) {
         k.row.attempts++;
@@ -448,10 +430,9 @@ int callbacks_on_outbound(struct tickets *t, struct ledger_tx *tx, const struct 
 {
     struct callback_row r;
     int rc = call->number ? load_open(ledger_db(tx), call->number, &r) : E_NOTFOUND;
-
     if (rc == E_NOTFOUND)
         return 0;
-    if (rc)
+    if (rc < 0)
         return rc;
     /* Once it is claimed, the one who claimed it is the one who must have reached him. A call that
      * nobody answered may name no agent; it is counted all the same. */
@@ -464,7 +445,7 @@ int callbacks_on_outbound(struct tickets *t, struct ledger_tx *tx, const struct 
     bool over = !call->answered && r.attempts >= t->site->callbacks.tries && r.ticket_id;
     bool closed = false;
     rc = note_attempt(t, tx, &r, call, over, &closed);
-    if (!rc && (call->answered || over || closed)) {
+    if (rc == E_OK && (call->answered || over || closed)) {
         text_copy(r.state, sizeof(r.state), "done");
         r.ended_at = ledger_now(tx);
         free(r.outcome);
@@ -482,7 +463,6 @@ static int64_t last_call(const struct callback_row *r)
     json_t *calls = json_parse(r->calls_json, strlen(r->calls_json), NULL);
     size_t n = json_array_size(calls);
     int64_t id = n ? json_integer_value(json_array_get(calls, n - 1)) : 0;
-
     json_decref(calls);
     return id;
 }
@@ -491,7 +471,6 @@ static int open_ticket(struct tickets *t, struct ledger_tx *tx, struct callback_
                        const struct actor *actor)
 {
     struct ticket k;
-
     ticket_begin(&k, t, tx, actor->name);
     ticket_take(&k, actor->name);
     text_copy(k.row.channel, sizeof(k.row.channel), "callback");
@@ -523,7 +502,6 @@ static int claim(struct tickets *t, struct ledger_tx *tx, struct callback_row *r
 {
     struct staff_account a;
     int rc;
-
     if (!text_eq(r->state, "waiting"))
         return conflict(r, out);
     if (actor->kind != STAFF_PERSON || actor->role == ROLE_AUDITOR ||
@@ -534,7 +512,7 @@ static int claim(struct tickets *t, struct ledger_tx *tx, struct callback_row *r
     text_copy(r->state, sizeof(r->state), "claimed");
     text_copy(r->claimed_by, sizeof(r->claimed_by), actor->name);
     rc = r->ticket_id ? 0 : open_ticket(t, tx, r, actor);
-    return rc ? rc : end_clock(tx, r->id, CLOCK_KEPT);
+    return rc < 0 ? rc : end_clock(tx, r->id, CLOCK_KEPT);
 }
 
 static int done(struct tickets *t, struct ledger_tx *tx, struct callback_row *r, const json_t *body,
@@ -543,7 +521,6 @@ static int done(struct tickets *t, struct ledger_tx *tx, struct callback_row *r,
     bool sample = text_eq(r->reason, "sample");
     const char *outcome, *note;
     int rc;
-
     if (r->ended_at)
         return conflict(r, out);
     if (*r->claimed_by ? !text_eq(r->claimed_by, actor->name) && !actor_is_supervisor(actor)
@@ -551,9 +528,12 @@ static int done(struct tickets *t, struct ledger_tx *tx, struct callback_row *r,
         return verb_refuse(out, E_DENIED, NULL, "the callback is not for %s to end", actor->name);
     if (sample && !actor_is_supervisor(actor))
         return verb_refuse(out, E_DENIED, NULL, "a drawn confirmation is a supervisor's to ring");
-    if ((rc = verb_text(body, "outcome", 200, &outcome, out)) ||
-        (rc = verb_text(body, "note", TEXT_MAX, &note, out)) ||
-        (sample && (rc = survey_sampled(t, tx, r, body, actor, out))))
+    rc = verb_text(body, "outcome", 200, &outcome, out);
+    if (rc == E_OK)
+        rc = verb_text(body, "note", TEXT_MAX, &note, out);
+    if (rc == E_OK && sample)
+        rc = survey_sampled(t, tx, r, body, actor, out);
+    if (rc < 0)
         return rc;
     text_copy(r->state, sizeof(r->state), "done");
     r->ended_at = ledger_now(tx);
@@ -570,12 +550,11 @@ int callbacks_verb(struct tickets *t, struct ledger_tx *tx, int64_t id, const ch
     bool claims = text_eq(verb, "claim");
     struct callback_row r;
     int rc;
-
     memset(out, 0, sizeof(*out));
     if (!claims && !text_eq(verb, "done"))
         return verb_refuse(out, E_NOTFOUND, NULL, "a callback has no verb '%.64s'", verb);
     rc = callback_load(ledger_db(tx), id, &r);
-    if (rc)
+    if (rc < 0)
         return verb_refuse(out, rc, NULL, "no such callback");
     rc = claims ? claim(t, tx, &r, actor, out) : done(t, tx, &r, body, actor, out);
     out->ticket_id = r.ticket_id;

@@ -18,7 +18,6 @@
 static void settle(struct ticket *k)
 {
     struct clock_row *c = ticket_clock(k, "no_answer", 0);
-
     if (c && c->next_at <= k->now) {
         c->next_at = 0;
         c->dirty = true;
@@ -30,8 +29,7 @@ static int run_ticket(struct tickets *t, struct ledger_tx *tx, const struct cloc
 {
     struct ticket k;
     int rc = ticket_load(&k, t, tx, c->ticket_id, SYSTEM_NAME);
-
-    if (rc)
+    if (rc < 0)
         return rc;
     if (text_eq(c->name, "successor")) {
         ++*steps;
@@ -54,8 +52,7 @@ static int run_clock(struct tickets *t, struct ledger_tx *tx, int64_t id, int *s
 {
     struct clock_row c;
     int rc = repo_clock_load(ledger_db(tx), id, &c);
-
-    if (rc || !c.next_at || c.next_at > ledger_now(tx))
+    if (rc < 0 || !c.next_at || c.next_at > ledger_now(tx))
         return rc;  /* an earlier one of this round has ended it or moved it */
     if (c.ended_at) /* nothing is due of it: looked at again and again it would stop the rest */
         return repo_clock_park(ledger_db(tx), id);
@@ -65,18 +62,17 @@ static int run_clock(struct tickets *t, struct ledger_tx *tx, int64_t id, int *s
 /* Errors of this one clock, not of the store. */
 static bool is_its_own(struct db *db, int rc)
 {
-    return rc && db_in_transaction(db) && rc != E_BUSY && rc != E_IO && rc != E_UNCERTAIN;
+    return rc < 0 && db_in_transaction(db) && rc != E_BUSY && rc != E_IO && rc != E_UNCERTAIN;
 }
 
 static int park(struct tickets *t, struct ledger_tx *tx, int64_t id, int why)
 {
     char text[160];
     int rc = repo_clock_park(ledger_db(tx), id);
-
     snprintf(text, sizeof(text), "clock %" PRId64 " cannot be carried out (%s) and was parked", id,
              err_name(why));
     log_error(NULL, "%s", text);
-    return rc ? rc : tickets_alert_some(t, tx, "clock_parked", 0, text);
+    return rc < 0 ? rc : tickets_alert_some(t, tx, "clock_parked", 0, text);
 }
 
 int timers_run_due(struct tickets *t, struct ledger_tx *tx, int limit, int *done)
@@ -84,11 +80,10 @@ int timers_run_due(struct tickets *t, struct ledger_tx *tx, int limit, int *done
     struct db *db = ledger_db(tx);
     int64_t ids[ROUND_MAX];
     int n = 0, steps = 0, rc;
-
     rc = repo_clocks_due(db, ledger_now(tx), ids, limit > ROUND_MAX ? ROUND_MAX : limit, &n);
-    for (int i = 0; !rc && i < n; i++) {
+    for (int i = 0; rc == E_OK && i < n; i++) {
         rc = db_savepoint(db);
-        if (rc)
+        if (rc < 0)
             break;
         int one = run_clock(t, tx, ids[i], &steps);
         if (!one) {

@@ -36,7 +36,6 @@ static int find_asking(struct db *db, const struct outbox_inbound *in, int64_t *
                               "(person_id = $1 OR caller = $2) ORDER BY CASE WHEN id = $3 THEN 0 "
                               "ELSE 1 END, id DESC LIMIT 1";
     struct db_q *q = db_query(db, sql);
-
     db_bind_opt(q, 1, in->person_id);
     db_bind_text(q, 2, in->from);
     db_bind_int(q, 3, in->ticket_id);
@@ -50,7 +49,6 @@ static int find_open(struct db *db, const struct outbox_inbound *in, int64_t *id
         "AND (person_id = $1 OR caller = $2 OR id = $3) "
         "ORDER BY CASE WHEN id = $3 THEN 0 ELSE 1 END, id DESC LIMIT 1";
     struct db_q *q = db_query(db, sql);
-
     db_bind_opt(q, 1, in->person_id);
     db_bind_text(q, 2, in->from);
     db_bind_int(q, 3, in->ticket_id);
@@ -62,7 +60,6 @@ static int settle(int rc, const char *what, const struct verb_out *out)
 {
     bool refused =
         rc == E_INVALID || rc == E_CONFLICT || rc == E_DENIED || rc == E_NOTFOUND || rc == E_STALE;
-
     if (refused)
         log_warn(NULL, "an inbound text could not %s: %s", what, out->text);
     return refused ? 0 : rc;
@@ -75,7 +72,6 @@ static int confirm(struct tickets *t, struct ledger_tx *tx, int64_t id, bool sat
     json_t *body = json_pack("{s:b,s:s,s:s}", "satisfied", satisfied, "via",
                              is_email(in) ? "link" : "sms", "note", in->text);
     int rc = tickets_verb(t, tx, id, "confirm", body, &owner, 0, &out);
-
     json_decref(body);
     return settle(rc, "confirm a ticket", &out);
 }
@@ -86,7 +82,6 @@ static int note(struct tickets *t, struct ledger_tx *tx, int64_t id,
     struct verb_out out = {0};
     json_t *body = json_pack("{s:s}", "text", in->text);
     int rc = tickets_verb(t, tx, id, "note", body, &owner, 0, &out);
-
     json_decref(body);
     return settle(rc, "be noted", &out);
 }
@@ -102,7 +97,6 @@ static int open_ticket(struct tickets *t, struct ledger_tx *tx, const struct out
 {
     struct verb_out out = {0};
     char subject[SUBJECT_BYTES];
-
     subject_of(in->text, subject);
     if (!*subject)
         return 0;
@@ -122,15 +116,14 @@ int replies_take(struct tickets *t, struct ledger_tx *tx, const struct outbox_in
     enum answer_word word = answer_word(in->text);
     int64_t id = 0;
     int rc = 0;
-
     if (in->opted_out)
         return 0;
     if (word != ANSWER_NONE)
         rc = find_asking(ledger_db(tx), in, &id);
-    if (rc || id)
-        return rc ? rc : confirm(t, tx, id, word == ANSWER_YES, in);
+    if (rc < 0 || id)
+        return rc < 0 ? rc : confirm(t, tx, id, word == ANSWER_YES, in);
     rc = find_open(ledger_db(tx), in, &id);
-    if (rc)
+    if (rc < 0)
         return rc;
     if (id)
         return note(t, tx, id, in);

@@ -32,7 +32,6 @@ static void put(struct ticket *k, const struct asking *a)
         "message_id=coalesce(excluded.message_id,survey.message_id),"
         "callback_id=coalesce(excluded.callback_id,survey.callback_id)";
     struct db_q *q;
-
     if (k->rc || ticket_flush(k)) /* the row refers to the ticket's */
         return;
     q = db_query(k->db, sql);
@@ -50,7 +49,6 @@ static void put(struct ticket *k, const struct asking *a)
 void survey_asked(struct ticket *k, const char *channel, int64_t message)
 {
     struct asking a = {.purpose = "confirm", .channel = channel, .message = message};
-
     put(k, &a);
 }
 
@@ -74,7 +72,6 @@ static bool ring(struct ticket *k, const char *purpose, const char *reason)
 {
     struct asking a = {.purpose = purpose, .channel = "call"};
     char number[NAME_MAX_TEXT];
-
     if (!number_of(k, number) || ticket_flush(k))
         return false;
     struct callback_order o = {
@@ -92,7 +89,6 @@ bool survey_ring(struct ticket *k)
 void survey_draw(struct ticket *k)
 {
     char digits[9];
-
     if (k->rc || k->t->site->tickets.sample <= 0)
         return;
     text_copyn(digits, sizeof(digits), k->row.last_hash, 8);
@@ -126,7 +122,6 @@ static int64_t waiting(struct ticket *k)
     struct db_q *q = db_query(k->db, "SELECT id FROM survey WHERE ticket_id=$1 AND cycle=$2 AND "
                                      "purpose='confirm' AND state='asked'");
     int64_t id = 0;
-
     db_bind_int(q, 1, k->row.id);
     db_bind_int(q, 2, k->row.cycle);
     if (db_row(q))
@@ -138,7 +133,6 @@ static int64_t waiting(struct ticket *k)
 static void end_asking(struct ticket *k, const struct survey_reply *reply)
 {
     int64_t id;
-
     if (k->rc || k->is_new || !k->row.awaiting_at)
         return;
     id = waiting(k);
@@ -165,7 +159,6 @@ int survey_answer(struct tickets *t, struct ledger_tx *tx, int64_t id, const jso
                                              "WHERE id=$1");
     int64_t ticket = 0;
     bool open = false;
-
     memset(out, 0, sizeof(*out));
     db_bind_int(q, 1, id);
     if (db_row(q)) {
@@ -173,7 +166,7 @@ int survey_answer(struct tickets *t, struct ledger_tx *tx, int64_t id, const jso
         open = text_eq(db_str(q, 1), "asked") && text_eq(db_str(q, 2), "confirm");
     }
     int rc = db_end(q);
-    if (rc)
+    if (rc < 0)
         return rc;
     if (!ticket)
         return verb_refuse(out, E_NOTFOUND, NULL, "no such survey");
@@ -192,12 +185,12 @@ static int read_heard(const json_t *body, struct survey_reply *r, struct verb_ou
 {
     const json_t *satisfied = json_object_get(body, "satisfied");
     int rc;
-
     if (!json_is_boolean(satisfied))
         return verb_refuse(out, E_INVALID, "satisfied", "satisfied is true or false");
     r->satisfied = json_is_true(satisfied);
     r->via = "call";
-    if ((rc = verb_int(body, "score", 1, 5, &r->score, out)))
+    rc = verb_int(body, "score", 1, 5, &r->score, out);
+    if (rc < 0)
         return rc;
     return verb_text(body, "note", TEXT_MAX, &r->note, out);
 }
@@ -209,8 +202,7 @@ static int tell_ticket(struct tickets *t, struct ledger_tx *tx, int64_t id,
     struct ticket k;
     struct jw *w;
     int rc = ticket_load(&k, t, tx, id, actor->name);
-
-    if (rc)
+    if (rc < 0)
         return rc;
     w = ticket_say(&k);
     jw_kstr(w, "text", r->note);
@@ -232,8 +224,7 @@ int survey_sampled(struct tickets *t, struct ledger_tx *tx, const struct callbac
     struct survey_reply heard = {0};
     int rc = silent ? 0 : read_heard(body, &heard, out);
     int64_t id = 0;
-
-    if (rc)
+    if (rc < 0)
         return rc;
     struct db_q *q = db_query(ledger_db(tx), "SELECT id FROM survey WHERE callback_id=$1 AND "
                                              "callback_id IS NOT NULL AND purpose='sample'");
@@ -241,9 +232,9 @@ int survey_sampled(struct tickets *t, struct ledger_tx *tx, const struct callbac
     if (db_row(q))
         id = db_int(q, 0);
     rc = db_end(q);
-    if (!rc)
+    if (rc == E_OK)
         rc = settle(ledger_db(tx), id, silent ? NULL : &heard, ledger_now(tx), actor->name);
-    return rc || silent ? rc : tell_ticket(t, tx, r->ticket_id, &heard, actor);
+    return rc < 0 || silent ? rc : tell_ticket(t, tx, r->ticket_id, &heard, actor);
 }
 
 /* ---- JSON ---- */
@@ -260,7 +251,6 @@ static void put_id(struct jw *w, const char *key, struct db_q *q, int column)
 static void put_row(struct jw *w, struct db_q *q)
 {
     char ticket[TICKET_ID_TEXT];
-
     jw_obj(w);
     jw_kint(w, "id", db_int(q, 0));
     jw_kstr(w, "ticket", ticket_id_format(db_int(q, 1), ticket));
@@ -293,7 +283,6 @@ int surveys_list_json(struct db *db, const struct survey_filter *f, struct jw *w
                      "ORDER BY id DESC LIMIT $5");
     int64_t last = 0;
     int n = 0;
-
     *next = 0;
     db_bind_int(q, 1, f->before ? f->before : INT64_MAX);
     db_bind_text(q, 2, f->state);
@@ -315,11 +304,10 @@ int survey_json(struct db *db, int64_t id, struct jw *w)
 {
     struct db_q *q = db_query(db, "SELECT " COLUMNS " FROM survey WHERE id=$1");
     bool found;
-
     db_bind_int(q, 1, id);
     found = db_row(q);
     if (found)
         put_row(w, q);
     int rc = db_end(q);
-    return rc ? rc : found ? 0 : E_NOTFOUND;
+    return rc < 0 ? rc : found ? 0 : E_NOTFOUND;
 }

@@ -25,8 +25,7 @@ static int next_id(struct ticket *k)
 {
     struct tickets *t = k->t;
     int rc = t->last_id ? 0 : repo_ticket_last_id(k->db, &t->last_id);
-
-    if (!rc)
+    if (rc == E_OK)
         k->row.id = ++t->last_id;
     return rc;
 }
@@ -51,16 +50,18 @@ int ticket_load(struct ticket *k, struct tickets *t, struct ledger_tx *tx, int64
 {
     init(k, t, tx, by);
     int rc = repo_ticket_load(k->db, id, &k->row);
-    if (!rc)
+    if (rc == E_OK)
         rc = repo_clocks_load(k->db, id, 0, CLOCKS_LIVE, &k->clocks, &k->clocks_n);
     k->written = k->row;
     k->clocks_cap = k->clocks_n;
-    if (!rc)
+    if (rc == E_OK)
         rc = repo_dispatches_load(k->db, id, &k->dispatches, &k->dispatches_n);
-    if (!rc && !(k->policy = tickets_frozen(t, k->db, k->row.policy_id)))
+    if (rc == E_OK)
+        k->policy = tickets_frozen(t, k->db, k->row.policy_id);
+    if (rc == E_OK && !k->policy)
         rc = E_FATAL;
     k->rc = rc;
-    if (rc)
+    if (rc < 0)
         ticket_drop(k);
     return rc;
 }
@@ -107,7 +108,6 @@ void ticket_said(struct ticket *k, const char *kind)
 {
     struct history_row row = {.kind = kind};
     struct pending_event *e;
-
     jw_end_obj(&k->w);
     if (k->rc)
         return;
@@ -136,8 +136,7 @@ void ticket_said(struct ticket *k, const char *kind)
 static int write_events(struct ticket *k)
 {
     int rc = 0;
-
-    for (size_t i = 0; !rc && i < k->events_n; i++) {
+    for (size_t i = 0; rc == E_OK && i < k->events_n; i++) {
         const struct pending_event *e = &k->events[i];
         struct event_row row = {.ticket_id = k->row.id,
                                 .seq = e->seq,
@@ -161,7 +160,6 @@ static int write_events(struct ticket *k)
 static int write_row(struct ticket *k)
 {
     int rc;
-
     if (!k->is_new && memcmp(&k->row, &k->written, sizeof(k->row)) == 0)
         return 0;
     if (!k->counted)
@@ -196,8 +194,7 @@ int ticket_flush(struct ticket *k)
 int ticket_finish(struct ticket *k)
 {
     int rc = ticket_flush(k);
-
-    if (!rc)
+    if (rc == E_OK)
         rc = ticket_publish(k);
     if (k->out) {
         k->out->ticket_id = k->row.id;
@@ -236,7 +233,6 @@ static int read_person_facts(struct db *db, int64_t person_id, struct chosen_by 
 {
     struct db_q *q = db_query(db, "SELECT segment,flags FROM person WHERE id=$1");
     size_t n = 0;
-
     db_bind_int(q, 1, person_id);
     if (db_row(q)) {
         text_copy(c->segment, sizeof(c->segment), db_str(q, 0));
@@ -271,7 +267,6 @@ static const char *or_null(const char *s)
 int ticket_choose_policy(struct ticket *k)
 {
     struct chosen_by c = {.words = {NULL}};
-
     if (!k->rc && k->row.person_id)
         k->rc = read_person_facts(k->db, k->row.person_id, &c);
     if (!k->rc && k->row.unit_id)
@@ -296,7 +291,6 @@ int ticket_choose_policy(struct ticket *k)
 int ticket_open_dispatches(const struct dispatch_row *dispatches, size_t n)
 {
     int open = 0;
-
     for (size_t i = 0; i < n; i++)
         open += dispatches[i].ended_at == 0;
     return open;
@@ -305,7 +299,6 @@ int ticket_open_dispatches(const struct dispatch_row *dispatches, size_t n)
 bool ticket_may_own(struct ticket *k, const char *account)
 {
     struct staff_account a;
-
     return account && *account && !text_eq(account, k->row.about) &&
            staff_row_by_name(k->db, account, &a) == 0 && a.kind == STAFF_PERSON && !a.disabled &&
            a.role != ROLE_AUDITOR && a.role != ROLE_NONE;
@@ -330,7 +323,6 @@ static unsigned who_of(const struct ticket_row *row, const struct dispatch_row *
 {
     unsigned who = 0;
     bool person = a->kind == STAFF_PERSON && a->role != ROLE_AUDITOR && a->role != ROLE_NONE;
-
     if (a->kind == STAFF_DEV)
         return WHO_MACHINE | WHO_SUPERVISOR | WHO_DEPARTMENT | WHO_SUCCESSOR;
     if (a->kind == STAFF_INTEGRATION)
@@ -356,7 +348,6 @@ static unsigned handover_facts(const struct ticket_row *row, const struct actor 
     unsigned facts = 0;
     json_t *o = json_parse(row->handover_json, strlen(row->handover_json), NULL);
     const char *to = json_string_value(json_object_get(o, "to"));
-
     /* While nobody is proposed another may be asked for at any time. */
     if (to)
         facts |= FACT_HANDOVER;
@@ -373,7 +364,6 @@ static unsigned handover_facts(const struct ticket_row *row, const struct actor 
 static unsigned clock_facts(const struct clock_row *clocks, size_t n)
 {
     unsigned facts = 0;
-
     for (size_t i = 0; i < n; i++) {
         if (clocks[i].ended_at || clock_is_protocol(&clocks[i]))
             continue;
@@ -389,7 +379,6 @@ static unsigned dispatch_facts(const struct dispatch_row *d, size_t n, const str
                                bool own)
 {
     unsigned facts = n ? FACT_PROMISED : 0;
-
     for (size_t i = 0; i < n; i++) {
         if (own && !dispatch_is_for(&d[i], a))
             continue;
@@ -408,7 +397,6 @@ struct ticket_view ticket_view_of(const struct ticket_row *row, const struct clo
                                   int64_t now)
 {
     struct ticket_view v = {.state = row->state};
-
     v.who = who_of(row, dispatches, dispatches_n, actor);
     v.facts = clock_facts(clocks, clocks_n) |
               dispatch_facts(dispatches, dispatches_n, actor, (v.who & WHO_DEPARTMENT) != 0);

@@ -15,7 +15,6 @@ bool clock_is_standard(const char *name)
     static const char *const names[] = {"claim",     "first_reply", "accept",  "progress",
                                         "resolve",   "feedback",    "confirm", "handover",
                                         "no_answer", "successor"};
-
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
         if (text_eq(names[i], name))
             return true;
@@ -34,18 +33,17 @@ int clock_promise_of(struct db *db, const struct calendars *calendars, const str
 {
     struct segment_row *rows;
     int rc;
-
     out->promise = (struct promise){.calendar = calendars_get(calendars, c->calendar),
                                     .share = c->share,
                                     .extra_ms = c->extra_ms,
                                     .started_at = c->started_at,
                                     .segments = out->segments};
     rc = span_parse(c->span, &out->promise.within);
-    if (rc || !c->segments)
+    if (rc < 0 || !c->segments)
         return rc;
     rows = xcalloc(SEGMENTS_MAX, sizeof(*rows));
     rc = repo_segments_load(db, c->id, rows, &out->promise.n);
-    for (size_t i = 0; !rc && i < out->promise.n; i++)
+    for (size_t i = 0; rc == E_OK && i < out->promise.n; i++)
         out->segments[i] =
             (struct promise_segment){.from = rows[i].from_at,
                                      .to = rows[i].to_at,
@@ -59,7 +57,6 @@ void clock_row_arm(struct clock_row *c, const struct policy *p, const struct pro
 {
     struct ladder_mark mark = {.breached = c->breached};
     struct ladder_next next;
-
     c->dirty = true;
     c->due_at = promise_due(promise);
     ladder_mark_parse(c->fired, &mark);
@@ -71,7 +68,6 @@ void ticket_clock_arm(struct ticket *k, struct clock_row *c)
 {
     struct clock_promise cp;
     const struct policy *p = tickets_frozen(k->t, k->db, c->policy_id);
-
     if (k->rc)
         return;
     k->rc = p ? clock_promise_of(k->db, k->t->calendars, c, &cp) : E_FATAL;
@@ -127,7 +123,6 @@ static struct clock_row *start_at(struct ticket *k, const char *name, int64_t di
     struct clock_row c = {.ticket_id = k->row.id, .dispatch = dispatch, .started_at = at};
     struct clock_row *row;
     struct jw *w;
-
     text_copy(c.name, sizeof(c.name), name);
     if (k->rc || !clock_row_fill(&c, k->policy, k->row.policy_id, k->row.cycle))
         return NULL;
@@ -176,7 +171,6 @@ void ticket_clock_keep(struct ticket *k, const char *name, int64_t dispatch)
 {
     struct clock_row *c = ticket_clock(k, name, dispatch);
     struct jw *w;
-
     if (!c || k->rc)
         return;
     /* Late by a moment that no timer has seen yet: the breach comes first, whatever the ladder. */
@@ -218,7 +212,6 @@ struct stretch {
 static void turn_segment(struct ticket *k, struct clock_row *c, const struct stretch *next)
 {
     struct segment_row s = {.from_at = c->started_at, .to_at = next->at, .running = true};
-
     if (!c->id)
         ticket_flush(k);
     if (k->rc)
@@ -240,7 +233,6 @@ void ticket_clock_pause(struct ticket *k, struct clock_row *c, const char *reaso
 {
     struct stretch next = {k->now, false, c->calendar, reason};
     struct jw *w;
-
     turn_segment(k, c, &next);
     c->state = CLOCK_PAUSED;
     c->resume_at = until;
@@ -260,7 +252,6 @@ void ticket_clock_resume(struct ticket *k, struct clock_row *c)
     bool by_itself = c->resume_at && c->resume_at < k->now;
     struct stretch next = {by_itself ? c->resume_at : k->now, true, c->calendar, NULL};
     struct jw *w;
-
     turn_segment(k, c, &next);
     c->state = c->breached ? CLOCK_BREACHED : CLOCK_RUNNING;
     c->resume_at = 0;
@@ -287,7 +278,6 @@ static void carry_mark(const struct clock_row *c, const struct policy_ladder *la
     json_t *o = data ? json_parse(data, strlen(data), NULL) : NULL;
     int turn = (int)json_integer_value(json_object_get(o, "turn"));
     char at[SPAN_TEXT_MAX + 2];
-
     if (!is_of_clock(c, o)) {
         json_decref(o);
         return;
@@ -308,7 +298,6 @@ static void carry_marks(struct ticket *k, struct clock_row *c, const struct poli
 {
     struct ladder_mark mark = {0};
     struct db_q *q;
-
     if (ticket_flush(k))
         return;
     q = db_query(k->db, "SELECT kind,data FROM ticket_event WHERE ticket_id=$1 AND kind IN "
@@ -325,7 +314,6 @@ static void carry_marks(struct ticket *k, struct clock_row *c, const struct poli
 static bool gains_time(struct ticket *k, const struct clock_row *c, const struct clock_row *fresh)
 {
     struct clock_promise cp;
-
     if (!c->due_at)
         return false;
     k->rc = clock_promise_of(k->db, k->t->calendars, fresh, &cp);
@@ -338,7 +326,6 @@ static void say_rebased(struct ticket *k, const struct clock_row *c, const struc
 {
     struct jw *w = ticket_say(k);
     bool ended = c->ended_at != 0;
-
     say_clock(w, c);
     jw_kstr(w, "policy", p->name);
     jw_kint(w, "policy_id", ended ? k->row.policy_id : c->policy_id);
@@ -355,7 +342,6 @@ static void say_rebased(struct ticket *k, const struct clock_row *c, const struc
 static void rebase_away(struct ticket *k, struct clock_row *c, const char *why)
 {
     struct clock_promise cp;
-
     k->rc = clock_promise_of(k->db, k->t->calendars, c, &cp);
     if (k->rc)
         return;
@@ -367,7 +353,6 @@ void ticket_clock_recount(struct ticket *k, struct clock_row *c, const struct po
                           const struct promise *promise)
 {
     int64_t due = promise_due(promise);
-
     if (k->rc || !due || due == c->due_at)
         return;
     c->due_at = due;
@@ -379,7 +364,6 @@ static void rebase(struct ticket *k, struct clock_row *c, const char *why, bool 
 {
     struct clock_row fresh = *c;
     struct clock_promise cp;
-
     if (k->rc || clock_is_protocol(c))
         return;
     if (!clock_row_fill(&fresh, k->policy, k->row.policy_id, c->cycle)) {
@@ -410,7 +394,6 @@ static void rebase(struct ticket *k, struct clock_row *c, const char *why, bool 
 void ticket_clocks_rebase(struct ticket *k, const char *why, bool never_later)
 {
     size_t n = k->clocks_n;
-
     for (size_t i = 0; i < n; i++)
         if (!k->clocks[i].ended_at && k->clocks[i].policy_id != k->row.policy_id)
             rebase(k, &k->clocks[i], why, never_later);
@@ -422,7 +405,6 @@ static bool was_started(struct ticket *k, const char *name, bool in_cycle)
 {
     struct db_q *q;
     bool found;
-
     if (ticket_clock(k, name, 0))
         return true;
     if (ticket_flush(k)) /* it may have ended in this very command */
@@ -442,7 +424,6 @@ static bool was_started(struct ticket *k, const char *name, bool in_cycle)
 static bool is_owed(const struct ticket_row *r, const char *name)
 {
     bool works = r->state == TICKET_OPEN || r->state == TICKET_DISPATCHED;
-
     if (text_eq(name, "claim"))
         return r->state == TICKET_NEW;
     if (text_eq(name, "resolve"))
@@ -454,7 +435,6 @@ static bool is_owed(const struct ticket_row *r, const char *name)
 void ticket_clocks_join(struct ticket *k)
 {
     int64_t at = k->row.cycle == 1 ? k->row.opened_at : k->now;
-
     for (size_t i = 0; i < k->policy->clocks_n && !k->rc; i++) {
         const char *name = k->policy->clocks[i].name;
         if (is_owed(&k->row, name) && !was_started(k, name, true))

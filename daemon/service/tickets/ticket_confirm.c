@@ -17,7 +17,6 @@
 void ticket_end(struct ticket *k, enum ticket_state state, const char *kind, const char *reason)
 {
     struct jw *w;
-
     ticket_reached(k);
     ticket_withdraw_all(k);
     ticket_clocks_cancel(k);
@@ -41,8 +40,7 @@ int verb_cancel(struct verb_req *r)
 {
     const char *reason;
     int rc = verb_text_needed(r->body, "reason", 64, &reason, r->out);
-
-    if (rc)
+    if (rc < 0)
         return rc;
     if (!ticket_is_cancel_reason(reason))
         return verb_refuse(r->out, E_INVALID, "reason",
@@ -55,8 +53,7 @@ int verb_close(struct verb_req *r)
 {
     const char *reason;
     int rc = verb_text_needed(r->body, "reason", TEXT_MAX, &reason, r->out);
-
-    if (!rc)
+    if (rc == E_OK)
         ticket_end(r->k, TICKET_CLOSED, "supervisor", reason);
     return rc;
 }
@@ -68,7 +65,6 @@ void ticket_next_cycle(struct ticket *k, const char *note)
     struct told told = {.n = 0};
     char cycle[16];
     struct jw *w;
-
     k->row.cycle++;
     k->row.attempts = 0;
     k->row.closed_at = k->row.resolved_at = k->row.awaiting_at = 0;
@@ -95,8 +91,7 @@ int verb_reopen(struct verb_req *r)
 {
     const char *note;
     int rc = verb_text(r->body, "note", TEXT_MAX, &note, r->out);
-
-    if (rc)
+    if (rc < 0)
         return rc;
     /* Closed before anybody took it: who takes it up again is its first responder. */
     if (!*r->k->row.responder && r->actor->kind == STAFF_PERSON &&
@@ -134,10 +129,9 @@ int verb_reply(struct verb_req *r)
     int64_t message = 0;
     struct jw *w;
     int rc = verb_text(r->body, "note", TEXT_MAX, &note, r->out);
-
-    if (!rc)
+    if (rc == E_OK)
         rc = verb_text(r->body, "channel", 16, &channel, r->out);
-    if (rc)
+    if (rc < 0)
         return rc;
     if (channel && !ticket_is_channel(channel))
         return verb_refuse(r->out, E_INVALID, "channel",
@@ -175,10 +169,9 @@ int verb_attempt(struct verb_req *r)
     const char *channel, *outcome;
     struct jw *w;
     int rc = verb_text(r->body, "channel", 16, &channel, r->out);
-
-    if (!rc)
+    if (rc == E_OK)
         rc = verb_text(r->body, "outcome", 200, &outcome, r->out);
-    if (rc)
+    if (rc < 0)
         return rc;
     if (channel && !ticket_is_channel(channel))
         return verb_refuse(r->out, E_INVALID, "channel",
@@ -217,7 +210,6 @@ struct answer {
 static void take_answer(struct ticket *k, const struct answer *a)
 {
     struct jw *w = ticket_say(k);
-
     jw_kbool(w, "satisfied", a->satisfied);
     if (a->score)
         jw_kint(w, "score", a->score);
@@ -262,7 +254,6 @@ static int find_via(struct verb_req *r, const char *asked, int64_t call_id, cons
 {
     bool call = false;
     int rc = 0;
-
     if (asked && !ticket_is_via(asked))
         return verb_refuse(r->out, E_INVALID, "via",
                            "via is none of survey, sms, link, call, staff");
@@ -282,15 +273,19 @@ int verb_confirm(struct verb_req *r)
     struct answer a = {0};
     const char *via;
     int rc = 0;
-
     if (!json_is_boolean(json_object_get(r->body, "satisfied")))
         return verb_refuse(r->out, E_INVALID, "satisfied", "satisfied is true or false");
     a.satisfied = json_is_true(json_object_get(r->body, "satisfied"));
-    if ((rc = verb_int(r->body, "score", 1, 5, &a.score, r->out)) ||
-        (rc = verb_int(r->body, "call_id", 1, INT64_MAX, &a.call_id, r->out)) ||
-        (rc = verb_text(r->body, "note", TEXT_MAX, &a.note, r->out)) ||
-        (rc = verb_text(r->body, "via", 16, &via, r->out)) ||
-        (rc = find_via(r, via, a.call_id, &a.via)))
+    rc = verb_int(r->body, "score", 1, 5, &a.score, r->out);
+    if (rc == E_OK)
+        rc = verb_int(r->body, "call_id", 1, INT64_MAX, &a.call_id, r->out);
+    if (rc == E_OK)
+        rc = verb_text(r->body, "note", TEXT_MAX, &a.note, r->out);
+    if (rc == E_OK)
+        rc = verb_text(r->body, "via", 16, &via, r->out);
+    if (rc == E_OK)
+        rc = find_via(r, via, a.call_id, &a.via);
+    if (rc < 0)
         return rc;
     take_answer(r->k, &a);
     return 0;
@@ -316,8 +311,7 @@ static int resolve_told(struct verb_req *r, bool satisfied, int64_t score)
     bool within = false;
     struct jw *w;
     int rc = is_within_call(k, &within);
-
-    if (rc)
+    if (rc < 0)
         return rc;
     w = ticket_say(k);
     jw_kstr(w, "channel", k->row.channel);
@@ -344,11 +338,14 @@ int verb_resolve(struct verb_req *r)
     int64_t score = 0;
     const char *note;
     int rc;
-
-    if ((rc = verb_text(r->body, "note", TEXT_MAX, &note, r->out)) ||
-        (rc = verb_bool(r->body, "told", &told, r->out)) ||
-        (rc = verb_bool(r->body, "satisfied", &satisfied, r->out)) ||
-        (rc = verb_int(r->body, "score", 1, 5, &score, r->out)))
+    rc = verb_text(r->body, "note", TEXT_MAX, &note, r->out);
+    if (rc == E_OK)
+        rc = verb_bool(r->body, "told", &told, r->out);
+    if (rc == E_OK)
+        rc = verb_bool(r->body, "satisfied", &satisfied, r->out);
+    if (rc == E_OK)
+        rc = verb_int(r->body, "score", 1, 5, &score, r->out);
+    if (rc < 0)
         return rc;
     ticket_reached(k);
     ticket_withdraw_all(k);

@@ -26,13 +26,14 @@ static int read_visit(struct verb_req *r, struct order *o)
 {
     const json_t *visit = json_object_get(r->body, "visit");
     int rc;
-
     if (!visit || json_is_null(visit))
         return 0;
     if (!json_is_object(visit))
         return verb_refuse(r->out, E_INVALID, "visit", "visit is {\"from\",\"to\"}");
-    if ((rc = verb_time(visit, "from", &o->from, r->out)) ||
-        (rc = verb_time(visit, "to", &o->to, r->out)))
+    rc = verb_time(visit, "from", &o->from, r->out);
+    if (rc == E_OK)
+        rc = verb_time(visit, "to", &o->to, r->out);
+    if (rc < 0)
         return rc;
     if (o->from <= r->k->now || o->to <= o->from)
         return verb_refuse(r->out, E_INVALID, "visit",
@@ -47,8 +48,7 @@ static int find_department(struct verb_req *r, struct order *o)
     const struct site_category *c =
         *r->k->row.category ? site_category(site, r->k->row.category) : NULL;
     int rc = verb_text(r->body, "department", 64, &o->department, r->out);
-
-    if (rc)
+    if (rc < 0)
         return rc;
     if (!o->department && c)
         o->department = c->department;
@@ -64,11 +64,16 @@ static int read_order(struct verb_req *r, struct order *o)
 {
     struct staff_account a;
     int rc;
-
-    if ((rc = find_department(r, o)) ||
-        (rc = verb_text(r->body, "assignee", 64, &o->assignee, r->out)) ||
-        (rc = verb_text(r->body, "note", TEXT_MAX, &o->note, r->out)) ||
-        (rc = verb_bool(r->body, "final", &o->final, r->out)) || (rc = read_visit(r, o)))
+    rc = find_department(r, o);
+    if (rc == E_OK)
+        rc = verb_text(r->body, "assignee", 64, &o->assignee, r->out);
+    if (rc == E_OK)
+        rc = verb_text(r->body, "note", TEXT_MAX, &o->note, r->out);
+    if (rc == E_OK)
+        rc = verb_bool(r->body, "final", &o->final, r->out);
+    if (rc == E_OK)
+        rc = read_visit(r, o);
+    if (rc < 0)
         return rc;
     if (o->assignee && staff_row_by_name(r->k->db, o->assignee, &a))
         return verb_refuse(r->out, E_INVALID, "assignee", "there is nobody '%.64s'", o->assignee);
@@ -84,7 +89,6 @@ static struct dispatch_row *add_order(struct ticket *k, const struct order *o)
 {
     struct dispatch_row *d;
     size_t n = k->dispatches_n;
-
     k->dispatches = xrealloc(k->dispatches, (n + 1) * sizeof(*d));
     d = &k->dispatches[k->dispatches_n++];
     *d = (struct dispatch_row){.ticket_id = k->row.id,
@@ -105,7 +109,6 @@ static struct dispatch_row *add_order(struct ticket *k, const struct order *o)
 static void nobody_told(struct ticket *k, const struct dispatch_row *d)
 {
     char text[200], id[TICKET_ID_TEXT];
-
     snprintf(text, sizeof(text), "%s: nobody of '%s' can be told of its dispatch",
              ticket_id_format(k->row.id, id), d->department);
     if (!k->rc)
@@ -125,7 +128,6 @@ static void tell_department(struct ticket *k, const struct dispatch_row *d, stru
     struct tell_message m = {.template_name = "dispatched",
                              .params = params,
                              .n_params = accept && accept->due_at ? 3 : 2};
-
     ticket_tell(k, &words, d->n, &m, told);
     if (told->n == 0)
         ticket_tell(k, &all, d->n, &m, told);
@@ -139,7 +141,6 @@ static void arrange_visit(struct ticket *k, const struct dispatch_row *d)
     struct clock_row *resolve = ticket_clock(k, "resolve", 0);
     struct outbox_param params[] = {{"from", NULL, d->visit_from}, {"to", NULL, d->visit_to}};
     struct tell_message m = {.template_name = "visit", .params = params, .n_params = 2};
-
     struct errmsg why;
     (void)ticket_tell_owner(k, NULL, &m, &why);
     if (resolve && resolve->state != CLOCK_PAUSED)
@@ -154,8 +155,7 @@ int verb_dispatch(struct verb_req *r)
     struct dispatch_row *d;
     struct jw *w;
     int rc = read_order(r, &o);
-
-    if (rc)
+    if (rc < 0)
         return rc;
     ticket_reached(k);
     d = add_order(k, &o);
@@ -193,7 +193,6 @@ static struct dispatch_row *find(struct ticket *k, int64_t n)
 int ticket_dispatch_check(struct verb_req *r)
 {
     const struct dispatch_row *d = find(r->k, r->n);
-
     if (!d)
         return verb_refuse(r->out, E_NOTFOUND, NULL, "the ticket has no dispatch %lld",
                            (long long)r->n);
@@ -207,8 +206,7 @@ int ticket_dispatch_check(struct verb_req *r)
 static int named(struct verb_req *r, const char *state, struct dispatch_row **d, const char **note)
 {
     int rc = ticket_dispatch_check(r);
-
-    if (rc)
+    if (rc < 0)
         return rc;
     *d = find(r->k, r->n);
     if ((*d)->ended_at || (state && !text_eq((*d)->state, state)))
@@ -222,7 +220,6 @@ static void say_report(struct ticket *k, const struct dispatch_row *d, const cha
                        const char *kind)
 {
     struct jw *w = ticket_say(k);
-
     jw_kint(w, "n", d->n);
     jw_kstr(w, "department", d->department);
     jw_kstr(w, "note", note);
@@ -234,8 +231,7 @@ int verb_accept(struct verb_req *r)
     struct dispatch_row *d;
     const char *note;
     int rc = named(r, "sent", &d, &note);
-
-    if (rc)
+    if (rc < 0)
         return rc;
     text_copy(d->state, sizeof(d->state), "accepted");
     text_copy(d->accepted_by, sizeof(d->accepted_by), r->actor->name);
@@ -251,8 +247,7 @@ int verb_progress(struct verb_req *r)
     struct dispatch_row *d;
     const char *note;
     int rc = named(r, "accepted", &d, &note);
-
-    if (rc)
+    if (rc < 0)
         return rc;
     say_report(r->k, d, note, "progress");
     ticket_clock_keep(r->k, "progress", d->n);
@@ -284,14 +279,12 @@ static void tell_responder(struct ticket *k, const struct dispatch_row *d, const
                              .params = params,
                              .n_params = feedback && feedback->due_at ? 3 : 2};
     struct told told = {.n = 0};
-
     ticket_tell(k, &tell, d->n, &m, &told);
 }
 
 static void after_end(struct ticket *k, const struct dispatch_row *d, const char *template)
 {
     int open = ticket_open_dispatches(k->dispatches, k->dispatches_n);
-
     k->row.state = ticket_rule_after_dispatches(k->row.state, open);
     if (open == 0 && !ticket_clock(k, "feedback", 0))
         (void)ticket_clock_start(k, "feedback", 0);
@@ -303,8 +296,7 @@ int verb_done(struct verb_req *r)
     struct dispatch_row *d;
     const char *note;
     int rc = named(r, "accepted", &d, &note);
-
-    if (rc)
+    if (rc < 0)
         return rc;
     end_dispatch(r->k, d, "done", note);
     say_report(r->k, d, note, "done");
@@ -318,8 +310,7 @@ int verb_refuse_it(struct verb_req *r)
     struct dispatch_row *d;
     const char *note;
     int rc = named(r, "sent", &d, &note);
-
-    if (rc)
+    if (rc < 0)
         return rc;
     if (d->final)
         return verb_refuse(r->out, E_CONFLICT, NULL, "dispatch %lld is final", (long long)d->n);
@@ -347,8 +338,7 @@ int verb_withdraw(struct verb_req *r)
     struct dispatch_row *d;
     const char *note;
     int rc = named(r, NULL, &d, &note);
-
-    if (rc)
+    if (rc < 0)
         return rc;
     withdraw(k, d, note);
     k->row.state = ticket_rule_after_dispatches(

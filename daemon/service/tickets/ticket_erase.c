@@ -12,10 +12,9 @@ static int erase_rows(struct db *db, int64_t ticket_id)
 {
     struct db_q *q = db_query(db, "UPDATE ticket_event SET data=NULL,salt=NULL WHERE ticket_id=$1");
     int rc;
-
     db_bind_int(q, 1, ticket_id);
     rc = db_run(q);
-    if (rc)
+    if (rc < 0)
         return rc;
     q = db_query(db, "UPDATE dispatch SET note=NULL,report=NULL WHERE ticket_id=$1");
     db_bind_int(q, 1, ticket_id);
@@ -26,10 +25,9 @@ static int erase_one(struct tickets *t, struct ledger_tx *tx, int64_t id, const 
 {
     struct ticket k;
     int rc = erase_rows(ledger_db(tx), id);
-
-    if (!rc)
+    if (rc == E_OK)
         rc = ticket_load(&k, t, tx, id, by->name);
-    if (rc)
+    if (rc < 0)
         return rc;
     free(k.row.subject);
     k.row.subject = xstrdup("");
@@ -49,7 +47,6 @@ int tickets_erase_person(struct tickets *t, struct ledger_tx *tx, int64_t person
         db_query(ledger_db(tx), "SELECT id FROM ticket WHERE person_id=$1 ORDER BY id");
     int64_t *ids = NULL;
     size_t n = 0, cap = 0;
-
     db_bind_int(q, 1, person_id);
     while (db_row(q)) {
         if (n == cap) {
@@ -59,7 +56,7 @@ int tickets_erase_person(struct tickets *t, struct ledger_tx *tx, int64_t person
         ids[n++] = db_int(q, 0);
     }
     int rc = db_end(q);
-    for (size_t i = 0; !rc && i < n; i++)
+    for (size_t i = 0; rc == E_OK && i < n; i++)
         rc = erase_one(t, tx, ids[i], by);
     free(ids);
     return rc;

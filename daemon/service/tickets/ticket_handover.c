@@ -28,7 +28,6 @@ static const char *field(const struct handover *h, const char *key)
 static int read_handover(struct ticket *k, struct handover *h)
 {
     struct errmsg why;
-
     h->o = k->row.handover_json
                ? json_parse(k->row.handover_json, strlen(k->row.handover_json), &why)
                : NULL;
@@ -46,7 +45,6 @@ static void write_handover(struct ticket *k, const struct handover *h)
 {
     struct buf out = BUF_INIT(HANDOVER_MAX);
     struct jw w;
-
     jw_init(&w, &out);
     jw_json(&w, h->o);
     free(k->row.handover_json);
@@ -67,7 +65,6 @@ static void tell_successor(struct ticket *k, const char *to, const char *note)
     struct tell_message m = {
         .template_name = "handover", .params = params, .n_params = c && c->due_at ? 3 : 2};
     struct told told = {.n = 0};
-
     ticket_tell(k, &words, 0, &m, &told);
 }
 
@@ -78,7 +75,6 @@ static void nobody_proposed(struct ticket *k)
     char *word = (char *)"supervisor";
     struct conf_texts words = {.items = &word, .n = 1};
     struct told told = {.n = 0};
-
     snprintf(text, sizeof(text), "%s: nobody can take over from %s",
              ticket_id_format(k->row.id, id), k->row.responder);
     struct outbox_param params[] = {{"text", text, 0}};
@@ -93,7 +89,6 @@ static void put_before(struct ticket *k, struct handover *h, const char *to)
 {
     const char *note = field(h, "note");
     struct jw *w;
-
     json_object_set_new(h->o, "to", to ? json_string(to) : json_null());
     write_handover(k, h);
     w = ticket_say(k);
@@ -117,7 +112,6 @@ void ticket_handover_ask(struct ticket *k, const char *to, const char *ground, c
 {
     char at[CLOCK_TEXT_MAX], proposed[NAME_MAX_TEXT];
     struct handover h = {.o = json_object()};
-
     json_object_set_new(h.o, "to", json_null());
     json_object_set_new(h.o, "ground", json_string(ground));
     json_object_set_new(h.o, "note", note ? json_string(note) : json_null());
@@ -135,7 +129,6 @@ void ticket_handover_look(struct ticket *k)
 {
     char proposed[NAME_MAX_TEXT];
     struct handover h;
-
     if (k->rc || read_handover(k, &h))
         return;
     if (h.to)
@@ -152,7 +145,6 @@ static void ask_another(struct ticket *k, struct handover *h)
 {
     json_t *refused = json_object_get(h->o, "refused_by");
     char proposed[NAME_MAX_TEXT];
-
     if (!refused) {
         refused = json_array();
         json_object_set_new(h->o, "refused_by", refused);
@@ -168,10 +160,12 @@ int verb_handover(struct verb_req *r)
     struct ticket *k = r->k;
     const char *to, *ground, *note;
     int rc;
-
-    if ((rc = verb_text(r->body, "to", 64, &to, r->out)) ||
-        (rc = verb_text_needed(r->body, "ground", 64, &ground, r->out)) ||
-        (rc = verb_text(r->body, "note", TEXT_MAX, &note, r->out)))
+    rc = verb_text(r->body, "to", 64, &to, r->out);
+    if (rc == E_OK)
+        rc = verb_text_needed(r->body, "ground", 64, &ground, r->out);
+    if (rc == E_OK)
+        rc = verb_text(r->body, "note", TEXT_MAX, &note, r->out);
+    if (rc < 0)
         return rc;
     if (!ticket_is_ground(ground))
         return verb_refuse(r->out, E_INVALID, "ground",
@@ -191,7 +185,6 @@ static void complete(struct ticket *k, const char *to)
     struct conf_texts words = {.items = &word, .n = 1};
     struct tell_message m = {.template_name = "reassigned"};
     struct told told = {.n = 0};
-
     ticket_concerns(k, k->row.responder); /* the former one sees it go */
     text_copy(k->row.responder, sizeof(k->row.responder), to);
     free(k->row.handover_json);
@@ -203,7 +196,6 @@ static void complete(struct ticket *k, const char *to)
 static void say_answer(struct ticket *k, const struct handover *h, bool moved, const char *kind)
 {
     struct jw *w = ticket_say(k);
-
     jw_kstr(w, "from", *k->row.responder ? k->row.responder : NULL);
     jw_kstr(w, "to", h->to);
     jw_kstr(w, "ground", h->ground);
@@ -217,9 +209,8 @@ int verb_handover_accept(struct verb_req *r)
     char at[CLOCK_TEXT_MAX], to[NAME_MAX_TEXT];
     struct handover h;
     int rc = read_handover(k, &h);
-    bool moved = !rc && h.approved_by;
-
-    if (rc)
+    bool moved = rc == E_OK && h.approved_by;
+    if (rc < 0)
         return rc;
     text_copy(to, sizeof(to), h.to ? h.to : "");
     if (!ticket_may_own(k, to)) {
@@ -242,9 +233,8 @@ int verb_handover_approve(struct verb_req *r)
     char to[NAME_MAX_TEXT];
     struct handover h;
     int rc = read_handover(k, &h);
-    bool moved = !rc && h.accepted_at;
-
-    if (rc)
+    bool moved = rc == E_OK && h.accepted_at;
+    if (rc < 0)
         return rc;
     text_copy(to, sizeof(to), h.to ? h.to : "");
     say_answer(k, &h, moved, "handover_approved");
@@ -261,8 +251,7 @@ int verb_handover_refuse(struct verb_req *r)
     struct ticket *k = r->k;
     struct handover h;
     int rc = read_handover(k, &h);
-
-    if (rc)
+    if (rc < 0)
         return rc;
     say_answer(k, &h, false, "handover_refused");
     ticket_concerns(k, h.asked_by);
@@ -288,8 +277,7 @@ static int hand_over_one(struct tickets *t, struct ledger_tx *tx, int64_t id, co
     struct ticket k;
     struct handover h;
     int rc = ticket_load(&k, t, tx, id, by->name);
-
-    if (rc)
+    if (rc < 0)
         return rc;
     if (read_handover(&k, &h)) {
         ticket_handover_ask(&k, NULL, "left_company", NULL,
@@ -311,7 +299,6 @@ int tickets_on_account_disabled(struct tickets *t, struct ledger_tx *tx, const c
                                 "AND closed_at IS NULL ORDER BY 1");
     int64_t *ids = NULL;
     size_t n = 0, cap = 0;
-
     db_bind_text(q, 1, account);
     while (db_row(q)) {
         if (n == cap) {
@@ -321,7 +308,7 @@ int tickets_on_account_disabled(struct tickets *t, struct ledger_tx *tx, const c
         ids[n++] = db_int(q, 0);
     }
     int rc = db_end(q);
-    for (size_t i = 0; !rc && i < n; i++)
+    for (size_t i = 0; rc == E_OK && i < n; i++)
         rc = hand_over_one(t, tx, ids[i], account, by);
     free(ids);
     return rc;

@@ -21,7 +21,6 @@ static int say_place(struct db *db, int64_t unit_id, struct jw *w)
 {
     struct db_q *q;
     int rc = 0;
-
     if (!unit_id) {
         jw_knull(w, "estate");
         jw_knull(w, "building");
@@ -44,16 +43,15 @@ static int say_clocks(struct db *db, const struct calendars *calendars,
                       const struct ticket_shown *s, int64_t now, struct jw *w)
 {
     int rc = 0;
-
     jw_key(w, "clocks");
     jw_arr(w);
-    for (size_t i = 0; !rc && i < s->clocks_n; i++) {
+    for (size_t i = 0; rc == E_OK && i < s->clocks_n; i++) {
         const struct clock_row *c = &s->clocks[i];
         struct clock_promise cp;
         if (clock_is_protocol(c))
             continue;
         rc = clock_promise_of(db, calendars, c, &cp);
-        if (rc)
+        if (rc < 0)
             break;
         jw_obj(w);
         jw_kstr(w, "name", c->name);
@@ -87,7 +85,6 @@ static void say_visit(struct jw *w, const struct dispatch_row *d)
 static int64_t dispatch_due(const struct ticket_shown *s, int64_t n)
 {
     int64_t due = 0;
-
     for (size_t i = 0; i < s->clocks_n; i++)
         if (s->clocks[i].dispatch == n && !s->clocks[i].ended_at)
             due = s->clocks[i].due_at;
@@ -120,7 +117,6 @@ static void say_dispatches(const struct ticket_shown *s, struct jw *w)
 static void say_head(const struct ticket_row *r, struct jw *w)
 {
     char id[TICKET_ID_TEXT];
-
     jw_kstr(w, "id", ticket_id_format(r->id, id));
     jw_kint(w, "version", r->version);
     jw_kstr(w, "state", ticket_state_name(r->state));
@@ -154,7 +150,6 @@ static void say_allowed(struct tickets *t, const struct tickets_view *view,
     struct ticket_view v =
         ticket_view_of(s->row, s->clocks, s->clocks_n, s->dispatches, s->dispatches_n, actor,
                        calendars_get(view->calendars, "always"), &view->reopen_within, now);
-
     (void)t;
     ticket_rule_allowed(&v, &allowed);
     jw_kraw(w, "allowed", buf_str(&allowed));
@@ -167,13 +162,12 @@ int ticket_render(struct db *db, struct tickets *t, const struct ticket_shown *s
     struct tickets_view view = tickets_view_of(t);
     struct jw w;
     int rc;
-
     jw_init(&w, out);
     jw_obj(&w);
     say_head(s->row, &w);
     rc = say_place(db, s->row->unit_id, &w);
     say_middle(s->row, &w);
-    if (!rc)
+    if (rc == E_OK)
         rc = say_clocks(db, view.calendars, s, now, &w);
     say_dispatches(s, &w);
     jw_kraw(&w, "handover", s->row->handover_json);
@@ -183,7 +177,7 @@ int ticket_render(struct db *db, struct tickets *t, const struct ticket_shown *s
     say_allowed(t, &view, s, actor, now, &w);
     jw_end_obj(&w);
     tickets_view_end(&view);
-    return rc ? rc : out->overflow ? E_TOOBIG : 0;
+    return rc < 0 ? rc : out->overflow ? E_TOOBIG : 0;
 }
 
 int ticket_json(struct db *db, struct tickets *t, int64_t ticket_id, const struct actor *actor,
@@ -194,14 +188,13 @@ int ticket_json(struct db *db, struct tickets *t, int64_t ticket_id, const struc
     struct dispatch_row *dispatches = NULL;
     struct ticket_shown s = {.row = &row};
     int rc = repo_ticket_load(db, ticket_id, &row);
-
-    if (!rc)
+    if (rc == E_OK)
         rc = repo_clocks_load(db, ticket_id, 0, CLOCKS_ALL, &clocks, &s.clocks_n);
-    if (!rc)
+    if (rc == E_OK)
         rc = repo_dispatches_load(db, ticket_id, &dispatches, &s.dispatches_n);
     s.clocks = clocks;
     s.dispatches = dispatches;
-    if (!rc)
+    if (rc == E_OK)
         rc = ticket_render(db, t, &s, actor, now, out);
     for (size_t i = 0; i < s.dispatches_n; i++)
         dispatch_row_clear(&dispatches[i]);
@@ -259,7 +252,6 @@ static struct db_q *list_query(struct db *db, const struct ticket_filter *f, int
     enum list_base base = base_of(f);
     bool live = f->state && !is_final(f->state);
     struct db_q *q = db_query(db, list_sql[base]);
-
     db_bind_int(q, 1, before);
     db_bind_int(q, 2, limit + 1);
     if (base == BY_PERSON || base == BY_UNIT)
@@ -277,7 +269,6 @@ static bool matches(struct db *db, const struct ticket_filter *f, int64_t id)
 {
     struct db_q *q;
     bool ok;
-
     if (!f->person_id && !(f->unit_id && f->responder))
         return true;
     q = db_query(db, "SELECT responder,unit_id FROM ticket WHERE id=$1");
@@ -294,7 +285,6 @@ int tickets_list_json(struct db *db, struct tickets *t, const struct ticket_filt
     int limit = f->limit < 1 ? 50 : f->limit > LIST_MAX ? LIST_MAX : f->limit;
     int n = 0, rc;
     char next[32] = "";
-
     if (f->cursor && *f->cursor && text_int(f->cursor, 1, INT64_MAX, &before))
         return E_INVALID;
     struct db_q *q = list_query(db, f, before, limit);
@@ -307,7 +297,7 @@ int tickets_list_json(struct db *db, struct tickets *t, const struct ticket_filt
     }
     buf_adds(out, "{\"items\":[");
     bool any = false;
-    for (int i = 0; !rc && i < n; i++) {
+    for (int i = 0; rc == E_OK && i < n; i++) {
         if (!matches(db, f, ids[i]))
             continue;
         if (any)
@@ -316,7 +306,7 @@ int tickets_list_json(struct db *db, struct tickets *t, const struct ticket_filt
         rc = ticket_json(db, t, ids[i], actor, now, out);
     }
     buf_printf(out, *next ? "],\"next\":\"%s\"}" : "],\"next\":null}", next);
-    return rc ? rc : out->overflow ? E_TOOBIG : 0;
+    return rc < 0 ? rc : out->overflow ? E_TOOBIG : 0;
 }
 
 /* ---- history ---- */
@@ -325,11 +315,10 @@ static int exists(struct db *db, int64_t ticket_id)
 {
     struct db_q *q = db_query(db, "SELECT 1 FROM ticket WHERE id=$1");
     bool found;
-
     db_bind_int(q, 1, ticket_id);
     found = db_row(q);
     int rc = db_end(q);
-    return rc ? rc : found ? 0 : E_NOTFOUND;
+    return rc < 0 ? rc : found ? 0 : E_NOTFOUND;
 }
 
 static void say_event(struct db_q *q, struct jw *w)
@@ -352,10 +341,9 @@ int ticket_timeline_json(struct db *db, int64_t ticket_id, int limit, const char
     bool more = false;
     char next[32];
     struct jw w;
-
-    if (!rc && cursor && *cursor)
+    if (rc == E_OK && cursor && *cursor)
         rc = text_int(cursor, 1, INT64_MAX, &after);
-    if (rc)
+    if (rc < 0)
         return rc;
     limit = limit < 1 ? LIST_MAX : limit > LIST_MAX ? LIST_MAX : limit;
     struct db_q *q = db_query(db, "SELECT seq,at,by,kind,data,hash FROM ticket_event "
@@ -380,5 +368,5 @@ int ticket_timeline_json(struct db *db, int64_t ticket_id, int limit, const char
     snprintf(next, sizeof(next), "%" PRId64, last);
     jw_kstr(&w, "next", more ? next : NULL);
     jw_end_obj(&w);
-    return rc ? rc : out->overflow ? E_TOOBIG : 0;
+    return rc < 0 ? rc : out->overflow ? E_TOOBIG : 0;
 }

@@ -21,7 +21,6 @@
 void ticket_opened(struct ticket *k, bool by_answered_call)
 {
     struct jw *w = ticket_say(k);
-
     jw_kstr(w, "channel", k->row.channel);
     jw_kstr(w, "responder", *k->row.responder ? k->row.responder : NULL);
     jw_kid(w, "call_id", k->row.call_id);
@@ -47,7 +46,6 @@ int ticket_only_unit(struct db *db, int64_t person_id, int32_t today, int64_t *u
 {
     struct db_q *q = db_query(db, "SELECT min(unit_id),max(unit_id) FROM tenure WHERE person_id=$1 "
                                   "AND (to_on IS NULL OR to_on>=$2)");
-
     *unit_id = 0;
     db_bind_int(q, 1, person_id);
     db_bind_int(q, 2, today);
@@ -59,7 +57,6 @@ int ticket_only_unit(struct db *db, int64_t person_id, int32_t today, int64_t *u
 static char *call_subject(const struct site *site, const char *number)
 {
     const char *words = site->site.lang == LANG_EN ? "Call" : "来电";
-
     return number ? xasprintf("%s %s", words, number) : xstrdup(words);
 }
 
@@ -67,7 +64,6 @@ static int open_for_call(struct tickets *t, struct ledger_tx *tx, const struct a
                          int32_t today, int64_t *ticket_id)
 {
     struct ticket k;
-
     ticket_begin(&k, t, tx, call->agent ? call->agent : SYSTEM_NAME);
     if (call->agent && !k.rc && ticket_may_own(&k, call->agent))
         ticket_take(&k, call->agent);
@@ -92,7 +88,6 @@ static void add_call(struct ticket *k, int64_t call_id)
     char needle[32];
     const char *old = k->row.calls_json ? k->row.calls_json : "[]";
     size_t len = strlen(old);
-
     snprintf(needle, sizeof(needle), "%" PRId64, call_id);
     buf_add(&out, old, len - 1);
     buf_printf(&out, "%s%s]", len > 2 ? "," : "", needle);
@@ -109,8 +104,7 @@ static int join_call(struct tickets *t, struct ledger_tx *tx, const struct answe
     struct ticket k;
     struct jw *w;
     int rc = ticket_load(&k, t, tx, ticket_id, call->agent ? call->agent : SYSTEM_NAME);
-
-    if (rc)
+    if (rc < 0)
         return rc;
     ticket_reached(&k);
     add_call(&k, call->call_id);
@@ -129,8 +123,7 @@ static int on_call(struct tickets *t, struct ledger_tx *tx, const struct answere
 {
     int32_t today = (int32_t)(call->at / DAY_MS);
     int rc = repo_ticket_open_of(ledger_db(tx), call->person_id, call->number, today, ticket_id);
-
-    if (rc)
+    if (rc < 0)
         return rc;
     *joined = *ticket_id != 0;
     return *joined ? join_call(t, tx, call, *ticket_id)
@@ -146,10 +139,9 @@ int tickets_on_answered(struct tickets *t, struct ledger_tx *tx, const struct an
                         int64_t *ticket_id, bool *joined)
 {
     int rc = callbacks_on_answered(t, tx, call->person_id, call->number, call->at);
-
     *ticket_id = 0;
     *joined = false;
-    if (rc || !tickets_open_on(t, "answered"))
+    if (rc < 0 || !tickets_open_on(t, "answered"))
         return rc;
     return on_call(t, tx, call, ticket_id, joined);
 }
@@ -181,10 +173,12 @@ static int read_words(struct creation *c)
     struct ticket_row *row = &c->k->row;
     const char *subject, *kind, *channel;
     int rc;
-
-    if ((rc = verb_text_needed(c->body, "subject", SUBJECT_MAX, &subject, c->out)) ||
-        (rc = verb_text(c->body, "kind", 64, &kind, c->out)) ||
-        (rc = verb_text(c->body, "channel", 64, &channel, c->out)))
+    rc = verb_text_needed(c->body, "subject", SUBJECT_MAX, &subject, c->out);
+    if (rc == E_OK)
+        rc = verb_text(c->body, "kind", 64, &kind, c->out);
+    if (rc == E_OK)
+        rc = verb_text(c->body, "channel", 64, &channel, c->out);
+    if (rc < 0)
         return rc;
     if (kind && !ticket_is_kind(kind))
         return verb_refuse(c->out, E_INVALID, "kind",
@@ -209,13 +203,13 @@ static int read_category(struct creation *c)
     int64_t priority = 0;
     const char *name;
     int rc = verb_text(c->body, "category", 64, &name, c->out);
-
-    if (!rc)
+    if (rc == E_OK)
         rc = verb_int(c->body, "priority", 1, 4, &priority, c->out);
-    if (rc)
+    if (rc < 0)
         return rc;
     if (name) {
-        if (!(category = site_category(c->k->t->site, name)))
+        category = site_category(c->k->t->site, name);
+        if (!category)
             return verb_refuse(c->out, E_INVALID, "category", "there is no category '%.64s'", name);
         text_copy(row->category, sizeof(row->category), name);
         row->priority = (int)category->priority;
@@ -235,13 +229,13 @@ static int read_id(struct creation *c, const char *key, const char *sql, int64_t
     struct db_q *q;
     bool found;
     int rc = verb_int(c->body, key, 1, INT64_MAX, id, c->out);
-
-    if (rc || !*id)
+    if (rc < 0 || !*id)
         return rc;
     q = db_query(c->k->db, sql);
     db_bind_int(q, 1, *id);
     found = db_row(q);
-    if ((rc = db_end(q)) || found)
+    rc = db_end(q);
+    if (rc < 0 || found)
         return rc;
     return verb_refuse(c->out, E_INVALID, key, "%s: there is no %" PRId64, key, *id);
 }
@@ -252,8 +246,7 @@ static int read_caller(struct creation *c)
     struct number number;
     const char *caller;
     int rc = verb_text(c->body, "caller", 64, &caller, c->out);
-
-    if (rc || !caller || !*caller)
+    if (rc < 0 || !caller || !*caller)
         return rc;
     number_rules_of(c->k->t->site, &rules);
     number_normalise(&rules, caller, &number);
@@ -269,7 +262,6 @@ static int read_call(struct creation *c)
 {
     struct ticket_row *row = &c->k->row;
     struct db_q *q = db_query(c->k->db, "SELECT answered_at,party,person_id FROM call WHERE id=$1");
-
     db_bind_int(q, 1, row->call_id);
     if (db_row(q)) {
         c->answered = db_int(q, 0) != 0;
@@ -282,7 +274,7 @@ static int read_call(struct creation *c)
     row->calls_json = xasprintf("[%" PRId64 "]", row->call_id);
     if (!verb_has(c->body, "channel"))
         text_copy(row->channel, sizeof(row->channel), "call");
-    if (rc)
+    if (rc < 0)
         return rc;
     q = db_query(c->k->db, "UPDATE call SET ticket_id=$1 WHERE id=$2");
     db_bind_int(q, 1, row->id);
@@ -296,8 +288,8 @@ static int identify(struct creation *c)
     struct ticket_row *row = &c->k->row;
     struct registry_found found = {0};
     int rc = registry_cards(c->k->db, row->caller, c->k->now, &found);
-
-    if (!rc && text_eq(found.match, "one") && found.n && found.owners[0].certainty == MATCH_CERTAIN)
+    if (rc == E_OK && text_eq(found.match, "one") && found.n &&
+        found.owners[0].certainty == MATCH_CERTAIN)
         row->person_id = found.owners[0].id;
     registry_found_free(&found);
     return rc;
@@ -309,22 +301,26 @@ static int read_people(struct creation *c)
     struct staff_account a;
     const char *about;
     int rc;
-
-    if ((rc = read_caller(c)) ||
-        (rc = read_id(c, "person_id", "SELECT 1 FROM person WHERE id=$1", &row->person_id)) ||
-        (rc = read_id(c, "unit_id", "SELECT 1 FROM unit WHERE id=$1", &row->unit_id)) ||
-        (rc = read_id(c, "call_id", "SELECT 1 FROM call WHERE id=$1", &row->call_id)) ||
-        (rc = verb_text(c->body, "about", 64, &about, c->out)))
+    rc = read_caller(c);
+    if (rc == E_OK)
+        rc = read_id(c, "person_id", "SELECT 1 FROM person WHERE id=$1", &row->person_id);
+    if (rc == E_OK)
+        rc = read_id(c, "unit_id", "SELECT 1 FROM unit WHERE id=$1", &row->unit_id);
+    if (rc == E_OK)
+        rc = read_id(c, "call_id", "SELECT 1 FROM call WHERE id=$1", &row->call_id);
+    if (rc == E_OK)
+        rc = verb_text(c->body, "about", 64, &about, c->out);
+    if (rc < 0)
         return rc;
     if (about && staff_row_by_name(c->k->db, about, &a))
         return verb_refuse(c->out, E_INVALID, "about", "there is nobody '%.64s'", about);
     text_copy(row->about, sizeof(row->about), about ? about : "");
     row->was_set |= (row->unit_id ? SET_UNIT : 0) | (row->person_id ? SET_PERSON : 0);
-    if (row->call_id && (rc = read_call(c)))
-        return rc;
-    if (!row->person_id && *row->caller && (rc = identify(c)))
-        return rc;
-    if (row->person_id && !row->unit_id)
+    if (row->call_id)
+        rc = read_call(c);
+    if (rc == E_OK && !row->person_id && *row->caller)
+        rc = identify(c);
+    if (rc == E_OK && row->person_id && !row->unit_id)
         rc = ticket_only_unit(c->k->db, row->person_id, (int32_t)(c->k->now / DAY_MS),
                               &row->unit_id);
     return rc;
@@ -335,10 +331,18 @@ static int create(struct creation *c)
     struct ticket *k = c->k;
     const char *note;
     int rc;
-
-    if ((rc = k->rc) || (rc = read_words(c)) || (rc = read_category(c)) || (rc = read_people(c)) ||
-        (rc = verb_bool(c->body, "take", &c->take, c->out)) ||
-        (rc = verb_text(c->body, "note", TEXT_MAX, &note, c->out)))
+    rc = k->rc;
+    if (rc == E_OK)
+        rc = read_words(c);
+    if (rc == E_OK)
+        rc = read_category(c);
+    if (rc == E_OK)
+        rc = read_people(c);
+    if (rc == E_OK)
+        rc = verb_bool(c->body, "take", &c->take, c->out);
+    if (rc == E_OK)
+        rc = verb_text(c->body, "note", TEXT_MAX, &note, c->out);
+    if (rc < 0)
         return rc;
     if (c->take && c->actor->kind == STAFF_PERSON && ticket_may_own(k, c->actor->name))
         ticket_take(k, c->actor->name);
@@ -358,7 +362,6 @@ int tickets_create(struct tickets *t, struct ledger_tx *tx, const json_t *body,
     struct ticket k;
     struct creation c = {.k = &k, .body = body, .actor = actor, .out = out};
     int rc;
-
     memset(out, 0, sizeof(*out));
     if (actor->kind == STAFF_PERSON && actor->role == ROLE_AUDITOR)
         return verb_refuse(out, E_DENIED, NULL, "auditors open no tickets");
@@ -367,7 +370,7 @@ int tickets_create(struct tickets *t, struct ledger_tx *tx, const json_t *body,
     ticket_begin(&k, t, tx, actor->name);
     k.out = out;
     rc = create(&c);
-    if (rc) {
+    if (rc < 0) {
         ticket_drop(&k);
         return rc;
     }

@@ -23,7 +23,6 @@ struct patch {
 static void note_set(struct patch *p, unsigned bit)
 {
     struct ticket_row *row = &p->r->k->row;
-
     p->any = true;
     p->facts = p->facts || bit != SET_ABOUT;
     p->again = p->again || (row->was_set & bit);
@@ -53,8 +52,7 @@ static int patch_subject(struct patch *p)
     struct ticket_row *row = &p->r->k->row;
     const char *v;
     int rc = verb_text_needed(p->r->body, "subject", SUBJECT_MAX, &v, p->r->out);
-
-    if (rc || text_eq(v, row->subject))
+    if (rc < 0 || text_eq(v, row->subject))
         return rc;
     say_text(p, "subject", row->subject, v);
     free(row->subject);
@@ -68,8 +66,7 @@ static int patch_kind(struct patch *p)
     struct ticket_row *row = &p->r->k->row;
     const char *v;
     int rc = verb_text_needed(p->r->body, "kind", 64, &v, p->r->out);
-
-    if (rc)
+    if (rc < 0)
         return rc;
     if (!ticket_is_kind(v))
         return verb_refuse(p->r->out, E_INVALID, "kind",
@@ -89,10 +86,10 @@ static int patch_category(struct patch *p)
     const struct site_category *c;
     const char *v;
     int rc = verb_text_needed(p->r->body, "category", 64, &v, p->r->out);
-
-    if (rc)
+    if (rc < 0)
         return rc;
-    if (!(c = site_category(p->r->k->t->site, v)))
+    c = site_category(p->r->k->t->site, v);
+    if (!c)
         return verb_refuse(p->r->out, E_INVALID, "category", "there is no category '%.64s'", v);
     if (text_eq(v, row->category))
         return 0;
@@ -115,8 +112,7 @@ static int patch_priority(struct patch *p)
     struct ticket_row *row = &p->r->k->row;
     int64_t v = row->priority;
     int rc = verb_int(p->r->body, "priority", 1, 4, &v, p->r->out);
-
-    if (rc || v == row->priority)
+    if (rc < 0 || v == row->priority)
         return rc;
     say_id(p, "priority", row->priority, v);
     row->priority = (int)v;
@@ -128,11 +124,10 @@ static int exists(struct patch *p, const char *sql, const char *key, int64_t id)
 {
     struct db_q *q = db_query(p->r->k->db, sql);
     bool found;
-
     db_bind_int(q, 1, id);
     found = db_row(q);
     int rc = db_end(q);
-    if (rc || found)
+    if (rc < 0 || found)
         return rc;
     return verb_refuse(p->r->out, E_INVALID, key, "%s: there is no %lld", key, (long long)id);
 }
@@ -141,10 +136,9 @@ static int patch_id(struct patch *p, const char *key, const char *sql, int64_t *
 {
     int64_t v = 0;
     int rc = verb_int(p->r->body, key, 1, INT64_MAX, &v, p->r->out);
-
-    if (!rc)
+    if (rc == E_OK)
         rc = exists(p, sql, key, v);
-    if (rc || v == *slot)
+    if (rc < 0 || v == *slot)
         return rc;
     say_id(p, key, *slot, v);
     *slot = v;
@@ -171,8 +165,7 @@ static int patch_about(struct patch *p)
     struct staff_account a;
     const char *v;
     int rc = verb_text_needed(p->r->body, "about", 64, &v, p->r->out);
-
-    if (rc || text_eq(v, row->about))
+    if (rc < 0 || text_eq(v, row->about))
         return rc;
     if (staff_row_by_name(p->r->k->db, v, &a))
         return verb_refuse(p->r->out, E_INVALID, "about", "there is nobody '%.64s'", v);
@@ -194,8 +187,7 @@ static const struct {
 static int apply_all(struct patch *p)
 {
     int rc = 0;
-
-    for (size_t i = 0; !rc && i < ARRAY_LEN(fields); i++)
+    for (size_t i = 0; rc == E_OK && i < ARRAY_LEN(fields); i++)
         if (verb_has(p->r->body, fields[i].key))
             rc = fields[i].apply(p);
     return rc;
@@ -213,7 +205,6 @@ static bool follow_policy(struct ticket *k)
     int64_t *before = xcalloc(k->clocks_n + 1, sizeof(*before));
     size_t n = k->clocks_n;
     bool later = false;
-
     for (size_t i = 0; i < n; i++)
         before[i] = k->clocks[i].ended_at ? INT64_MAX : k->clocks[i].due_at;
     if (ticket_choose_policy(k) == 0) {
@@ -231,8 +222,7 @@ int verb_patch(struct verb_req *r)
     struct ticket *k = r->k;
     struct patch p = {.r = r, .w = ticket_say(k)};
     int rc = apply_all(&p);
-
-    if (rc || !p.any)
+    if (rc < 0 || !p.any)
         return rc;
     ticket_said(k, "changed");
     if (p.facts && follow_policy(k) && p.again && !actor_is_supervisor(r->actor))

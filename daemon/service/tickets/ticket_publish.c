@@ -23,7 +23,6 @@ struct notice {
 static void notice_free(void *arg)
 {
     struct notice *n = arg;
-
     for (char **u = n->users; u && *u; u++)
         free(*u);
     free(n->users);
@@ -41,7 +40,6 @@ static void notice_send(void *ctx, void *arg)
                            .users = (const char *const *)n->users,
                            .department = n->department,
                            .all_staff = n->all_staff};
-
     hub_publish(ctx, &ev);
 }
 
@@ -49,7 +47,6 @@ static char **copy_users(const char *const *users)
 {
     size_t n = 0;
     char **copy;
-
     while (users && users[n])
         n++;
     if (!n)
@@ -64,7 +61,6 @@ void tickets_publish(struct tickets *t, struct ledger_tx *tx, int hub_kind, char
                      const char *const *users, const char *department, bool all_staff)
 {
     struct notice *n;
-
     if (!t->hub) {
         free(json);
         return;
@@ -82,7 +78,6 @@ void tickets_publish(struct tickets *t, struct ledger_tx *tx, int hub_kind, char
 static const char *concern_departments(struct ticket *k)
 {
     const char *first = NULL;
-
     for (size_t i = 0; i < k->dispatches_n && !k->rc; i++) {
         const struct dispatch_row *d = &k->dispatches[i];
         if (d->ended_at && !d->dirty && d->ended_at != k->now)
@@ -113,13 +108,12 @@ static int render(struct ticket *k, struct buf *out)
                              .dispatches_n = k->dispatches_n};
     struct clock_row *all = NULL;
     int rc = 0;
-
     text_copy(actor.name, sizeof(actor.name), k->row.responder);
     if (!k->clocks_all) {
         rc = repo_clocks_load(k->db, k->row.id, 0, CLOCKS_ALL, &all, &s.clocks_n);
         s.clocks = all;
     }
-    if (!rc)
+    if (rc == E_OK)
         rc = ticket_render(k->db, k->t, &s, &actor, k->now, out);
     free(all);
     return rc;
@@ -128,8 +122,7 @@ static int render(struct ticket *k, struct buf *out)
 static int announce(struct ticket *k, const char *json)
 {
     int rc = 0;
-
-    for (size_t i = 0; !rc && k->t->outbox && i < k->announce_n; i++)
+    for (size_t i = 0; rc == E_OK && k->t->outbox && i < k->announce_n; i++)
         if (outbox_wants_event(k->t->outbox, k->announce[i]))
             rc = outbox_event(k->t->outbox, k->tx, k->announce[i], k->now, json, k->row.id);
     return rc;
@@ -151,15 +144,14 @@ int ticket_publish(struct ticket *k)
     struct buf json = BUF_INIT(TICKET_JSON_MAX);
     const char *department;
     int rc;
-
     if (!k->t->hub && !k->t->outbox)
         return 0;
     department = concern_departments(k);
     ticket_concerns(k, k->row.responder);
     rc = k->rc ? k->rc : render(k, &json);
-    if (!rc)
+    if (rc == E_OK)
         rc = announce(k, buf_str(&json));
-    if (!rc) {
+    if (rc == E_OK) {
         k->concerned = xrealloc(k->concerned, (k->concerned_n + 1) * sizeof(char *));
         k->concerned[k->concerned_n] = NULL;
         tickets_publish(k->t, k->tx, HUB_TICKET, buf_take(&json), (const char *const *)k->concerned,

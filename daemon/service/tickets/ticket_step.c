@@ -25,7 +25,6 @@ static const char *clock_key(struct jw *w, const struct clock_row *c)
 static void raise_priority(struct ticket *k)
 {
     struct jw *w;
-
     if (k->row.priority <= 1)
         return;
     k->row.priority--;
@@ -49,7 +48,6 @@ static void find_others(struct ticket *k, const struct clock_row *c,
                         struct told *told)
 {
     char text[200], id[TICKET_ID_TEXT];
-
     snprintf(text, sizeof(text), "%s: nobody was found for step %d of the clock '%s'",
              ticket_id_format(k->row.id, id), step + 1, c->name);
     if (!k->rc)
@@ -66,7 +64,6 @@ void ticket_step(struct ticket *k, struct clock_row *c, int step, int turn, bool
     struct told told = {.n = 0};
     char at[SPAN_TEXT_MAX + 2], turn_text[16];
     struct jw *w;
-
     if (k->rc || !ladder || (size_t)step >= ladder->steps_n)
         return;
     const struct policy_step *s = &ladder->steps[step];
@@ -108,7 +105,6 @@ void ticket_step(struct ticket *k, struct clock_row *c, int step, int turn, bool
 static void breach(struct ticket *k, struct clock_row *c)
 {
     struct jw *w = ticket_say(k);
-
     c->breached = c->dirty = true;
     if (c->state == CLOCK_RUNNING)
         c->state = CLOCK_BREACHED;
@@ -130,7 +126,6 @@ static bool run_next(struct ticket *k, int64_t id)
     struct clock_row *c = find(k, id);
     struct clock_promise cp;
     struct ladder_mark mark = {0};
-
     if (!c || k->rc)
         return false;
     const struct policy *p = tickets_frozen(k->t, k->db, c->policy_id);
@@ -158,7 +153,6 @@ void ticket_clock_run(struct ticket *k, int64_t clock_id, int *steps)
 {
     struct clock_row *c;
     int n = 0;
-
     while (n < ACTIONS_MAX && run_next(k, clock_id))
         n++;
     *steps += n;

@@ -15,7 +15,6 @@ static bool is_refused(const json_t *refused, const char *name)
 {
     size_t i;
     json_t *v;
-
     json_array_foreach(refused, i, v) if (text_eq(json_string_value(v), name)) return true;
     return false;
 }
@@ -31,7 +30,6 @@ bool ticket_propose_successor(struct ticket *k, const json_t *refused, char out[
     char department[NAME_MAX_TEXT] = "";
     struct staff_account old;
     bool found = false;
-
     if (staff_row_by_name(k->db, k->row.responder, &old) == 0)
         text_copy(department, sizeof(department), old.department);
     db_bind_int(q, 1, k->now);
@@ -59,7 +57,7 @@ static int64_t next_change(struct ticket *k)
     db_bind_int(q, 1, k->now);
     int64_t at = db_row(q) ? db_int(q, 0) : 0;
     int rc = db_end(q);
-    if (rc)
+    if (rc < 0)
         k->rc = rc;
     return at;
 }
@@ -69,7 +67,6 @@ void ticket_successor_wait(struct ticket *k, bool wait)
     struct clock_row *c = ticket_clock(k, "successor", 0);
     struct clock_row fresh = {
         .ticket_id = k->row.id, .cycle = k->row.cycle, .share = 100, .started_at = k->now};
-
     if (k->rc || !wait) {
         ticket_clock_cancel(k, c);
         return;
@@ -92,12 +89,11 @@ int tickets_on_shifts_changed(struct tickets *t, struct ledger_tx *tx)
     struct db_q *q = db_query(ledger_db(tx), "UPDATE clock SET next_at=$1,done=0 WHERE "
                                              "name='successor' AND ended_at IS NULL RETURNING id");
     bool any = false;
-
     db_bind_int(q, 1, ledger_now(tx));
     while (db_row(q))
         any = true;
     int rc = db_end(q);
-    if (!rc && any && t->timers)
+    if (rc == E_OK && any && t->timers)
         timers_note(t->timers, tx, ledger_now(tx));
     return rc;
 }

@@ -70,9 +70,8 @@ static int responder(const struct tell_scope *s, const char *word, struct told *
 static int department_head(const struct tell_scope *s, const char *word, struct told *out)
 {
     int rc = 0;
-
     (void)word;
-    for (size_t i = 0; !rc && i < TELL_DEPARTMENTS && s->departments[i]; i++) {
+    for (size_t i = 0; rc == E_OK && i < TELL_DEPARTMENTS && s->departments[i]; i++) {
         const struct site_department *d = site_department(s->t->site, s->departments[i]);
         if (d && d->head)
             rc = by_name(s, d->head, out);
@@ -83,9 +82,8 @@ static int department_head(const struct tell_scope *s, const char *word, struct 
 static int department_people(const struct tell_scope *s, const char *word, struct told *out)
 {
     int rc = 0;
-
     (void)word;
-    for (size_t i = 0; !rc && i < TELL_DEPARTMENTS && s->departments[i]; i++) {
+    for (size_t i = 0; rc == E_OK && i < TELL_DEPARTMENTS && s->departments[i]; i++) {
         struct db_q *q =
             db_query(ledger_db(s->tx), "SELECT name FROM account WHERE department=$1 AND "
                                        "kind='person' AND disabled=0 ORDER BY name");
@@ -144,8 +142,7 @@ static int resolve_word(const struct tell_scope *s, const char *word, struct tol
 int tell_resolve(const struct tell_scope *scope, const struct conf_texts *words, struct told *out)
 {
     int rc = 0;
-
-    for (size_t i = 0; !rc && words && i < words->n; i++)
+    for (size_t i = 0; rc == E_OK && words && i < words->n; i++)
         rc = resolve_word(scope, words->items[i], out);
     return rc;
 }
@@ -156,7 +153,6 @@ int tickets_not_sent(struct tickets *t, struct ledger_tx *tx, int rc, int64_t ti
                      const struct errmsg *why)
 {
     char text[320], id[TICKET_ID_TEXT];
-
     if (rc == E_NOTFOUND || rc == E_DENIED)
         return 0;
     if (rc != E_INVALID)
@@ -180,23 +176,21 @@ static int send_one(struct tickets *t, struct ledger_tx *tx, const struct tell_m
     struct errmsg why = {""};
     int64_t id = 0;
     int rc = outbox_enqueue(t->outbox, tx, &msg, &id, &why);
-
-    if (!rc && told->messages_n < ARRAY_LEN(told->messages))
+    if (rc == E_OK && told->messages_n < ARRAY_LEN(told->messages))
         told->messages[told->messages_n++] = id;
-    return rc ? tickets_not_sent(t, tx, rc, m->ticket_id, &why) : 0;
+    return rc < 0 ? tickets_not_sent(t, tx, rc, m->ticket_id, &why) : 0;
 }
 
 int tell_send(struct tickets *t, struct ledger_tx *tx, const struct tell_message *m,
               struct told *told)
 {
     int rc = 0;
-
-    for (size_t i = 0; t->outbox && !rc && i < told->n; i++) {
+    for (size_t i = 0; t->outbox && rc == E_OK && i < told->n; i++) {
         if (!m->by || m->by->n == 0) {
             rc = send_one(t, tx, m, told->names[i], NULL, told);
             continue;
         }
-        for (size_t j = 0; !rc && j < m->by->n; j++)
+        for (size_t j = 0; rc == E_OK && j < m->by->n; j++)
             if (!text_eq(m->by->items[j], "desk"))
                 rc = send_one(t, tx, m, told->names[i], m->by->items[j], told);
     }
@@ -210,7 +204,6 @@ static void departments_of(struct ticket *k, int64_t dispatch, const char *out[T
     const struct site_category *c =
         *k->row.category ? site_category(k->t->site, k->row.category) : NULL;
     size_t n = 0;
-
     for (size_t i = 0; i < k->dispatches_n && n < TELL_DEPARTMENTS; i++) {
         const struct dispatch_row *d = &k->dispatches[i];
         if (dispatch ? d->n == dispatch : !d->ended_at)
@@ -229,7 +222,6 @@ void ticket_tell(struct ticket *k, const struct conf_texts *words, int64_t dispa
                                .unit_id = k->row.unit_id,
                                .except = *k->row.about ? k->row.about : NULL};
     struct tell_message msg = *m;
-
     if (k->rc)
         return;
     departments_of(k, dispatch, scope.departments);
@@ -258,16 +250,15 @@ int64_t ticket_tell_owner(struct ticket *k, const char *channel, const struct te
                                  .urgent = k->policy && k->policy->urgent};
     int64_t id = 0;
     int rc;
-
     errmsg_set(why, 0, "nobody is known who could be told");
     if (k->rc || !k->t->outbox || (!k->row.person_id && !*k->row.caller) || ticket_flush(k))
         return 0;
     if (!channel && !k->row.person_id)
         msg.channel = "sms";
     rc = outbox_enqueue(k->t->outbox, k->tx, &msg, &id, why);
-    if (rc)
+    if (rc < 0)
         k->rc = tickets_not_sent(k->t, k->tx, rc, k->row.id, why);
-    return rc ? 0 : id;
+    return rc < 0 ? 0 : id;
 }
 
 /* ---- alerts ---- */
@@ -283,7 +274,6 @@ int tickets_alert(struct tickets *t, struct ledger_tx *tx, const char *kind, int
     int64_t id = 0;
     struct jw w;
     int rc;
-
     jw_init(&w, &data);
     jw_obj(&w);
     jw_kstr(&w, "ticket", ticket_id ? ticket_id_format(ticket_id, id_text) : NULL);
@@ -297,7 +287,7 @@ int tickets_alert(struct tickets *t, struct ledger_tx *tx, const char *kind, int
     jw_kstr(&w, "text", text);
     jw_kraw(&w, "data", buf_str(&data));
     jw_end_obj(&w);
-    if (!rc)
+    if (rc == E_OK)
         tickets_publish(t, tx, HUB_ALERT, buf_take(&out), NULL, NULL, true);
     buf_free(&out);
     buf_free(&data);
@@ -307,7 +297,6 @@ int tickets_alert(struct tickets *t, struct ledger_tx *tx, const char *kind, int
 static struct alert_gate *gate_of(struct tickets *t, const char *kind)
 {
     size_t i = 0;
-
     while (i + 1 < ARRAY_LEN(t->gates) && t->gates[i].kind && !text_eq(t->gates[i].kind, kind))
         i++;
     t->gates[i].kind = kind;
@@ -320,7 +309,6 @@ int tickets_alert_some(struct tickets *t, struct ledger_tx *tx, const char *kind
     struct alert_gate *g = gate_of(t, kind);
     int64_t minute = ledger_now(tx) / ALERT_WINDOW_MS;
     char last[320];
-
     if (g->minute != minute)
         g->n = 0;
     g->minute = minute;

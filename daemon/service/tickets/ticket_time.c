@@ -18,10 +18,9 @@ static int named_clock(struct verb_req *r, struct clock_row **c)
     const char *name;
     int64_t n = 0;
     int rc = verb_text_needed(r->body, "clock", 64, &name, r->out);
-
-    if (!rc)
+    if (rc == E_OK)
         rc = verb_int(r->body, "dispatch", 1, INT32_MAX, &n, r->out);
-    if (rc)
+    if (rc < 0)
         return rc;
     *c = ticket_clock(r->k, name, n);
     for (size_t i = 0; !*c && !n && i < r->k->clocks_n; i++)
@@ -38,10 +37,9 @@ int verb_pause(struct verb_req *r)
     const struct policy *p;
     const char *reason;
     int rc = named_clock(r, &c);
-
-    if (!rc)
+    if (rc == E_OK)
         rc = verb_text_needed(r->body, "reason", 64, &reason, r->out);
-    if (rc)
+    if (rc < 0)
         return rc;
     p = tickets_frozen(r->k->t, r->k->db, c->policy_id);
     if (c->state == CLOCK_PAUSED)
@@ -58,8 +56,7 @@ int verb_resume(struct verb_req *r)
 {
     struct clock_row *c = NULL;
     int rc = named_clock(r, &c);
-
-    if (rc)
+    if (rc < 0)
         return rc;
     if (c->state != CLOCK_PAUSED)
         return verb_refuse(r->out, E_CONFLICT, "clock", "the clock is not paused");
@@ -74,10 +71,12 @@ int verb_extend(struct verb_req *r)
     struct span span;
     struct jw *w;
     int rc;
-
-    if ((rc = named_clock(r, &c)) ||
-        (rc = verb_text_needed(r->body, "by", SPAN_TEXT_MAX - 1, &by, r->out)) ||
-        (rc = verb_text_needed(r->body, "reason", TEXT_MAX, &reason, r->out)))
+    rc = named_clock(r, &c);
+    if (rc == E_OK)
+        rc = verb_text_needed(r->body, "by", SPAN_TEXT_MAX - 1, &by, r->out);
+    if (rc == E_OK)
+        rc = verb_text_needed(r->body, "reason", TEXT_MAX, &reason, r->out);
+    if (rc < 0)
         return rc;
     if (span_parse(by, &span) || span.n <= 0)
         return verb_refuse(r->out, E_INVALID, "by", "by: '%s' is no duration such as 4h or 2d", by);
@@ -122,7 +121,6 @@ static bool read_protocol(struct ticket *k, const struct clock_row *c, struct pr
 {
     struct span over;
     int64_t passed = 0;
-
     p->policy = tickets_frozen(k->t, k->db, c->policy_id);
     p->calendar = calendars_get(k->t->calendars, c->calendar);
     if (!p->policy || span_parse(c->span, &over) || p->policy->no_answer.tries < 1)
@@ -141,7 +139,6 @@ static int64_t moment_of_try(const struct protocol *p, const struct clock_row *c
 static void arm_protocol(struct ticket *k, struct clock_row *c, const struct protocol *p)
 {
     int64_t over = calendar_add(p->calendar, c->started_at, p->over_ms);
-
     snprintf(c->fired, sizeof(c->fired), "%d", p->passed);
     c->dirty = true;
     c->due_at = over;
@@ -161,7 +158,6 @@ static void ring_again(struct ticket *k)
                                .person_id = k->row.person_id,
                                .ticket_id = k->row.id};
     int64_t id;
-
     if (k->row.state == TICKET_AWAITING)
         (void)survey_ring(k);
     else if (*k->row.caller && !ticket_flush(k))
@@ -177,7 +173,6 @@ static void make_try(struct ticket *k, const struct protocol *p, int i)
     struct tell_message m = {.template_name = asks ? "no_answer" : "unreached"};
     int64_t message;
     struct jw *w;
-
     if (text_eq(means, "call")) {
         ring_again(k);
         return;
@@ -199,7 +194,6 @@ void ticket_no_answer_start(struct ticket *k)
 {
     struct clock_row c = {.ticket_id = k->row.id, .cycle = k->row.cycle, .share = 100};
     struct protocol p;
-
     if (k->rc || k->policy->no_answer.tries < 1 || !span_is_set(&k->policy->no_answer.over))
         return;
     text_copy(c.name, sizeof(c.name), "no_answer");
@@ -222,7 +216,6 @@ void ticket_unreached(struct ticket *k)
 void ticket_reached(struct ticket *k)
 {
     struct clock_row *c = ticket_clock(k, "no_answer", 0);
-
     if (k->rc || !c || k->row.state != TICKET_OPEN)
         return;
     ticket_clock_cancel(k, c);
@@ -235,7 +228,6 @@ static bool end_protocol(struct ticket *k, struct clock_row *c, const struct pro
 {
     bool asked = k->row.state == TICKET_AWAITING;
     struct jw *w;
-
     if (k->now < calendar_add(p->calendar, c->started_at, p->over_ms) ||
         k->row.attempts + asked < p->policy->no_answer.tries)
         return false;
@@ -256,7 +248,6 @@ bool ticket_no_answer_run(struct ticket *k)
 {
     struct clock_row *c = ticket_clock(k, "no_answer", 0);
     struct protocol p;
-
     if (k->rc || !c || (k->row.state != TICKET_AWAITING && k->row.state != TICKET_OPEN) ||
         !read_protocol(k, c, &p))
         return false;

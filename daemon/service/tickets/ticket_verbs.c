@@ -16,7 +16,6 @@
 int verb_refuse(struct verb_out *out, int rc, const char *field, const char *fmt, ...)
 {
     va_list args;
-
     if (!out)
         return rc;
     va_start(args, fmt);
@@ -31,7 +30,6 @@ int verb_text(const json_t *body, const char *key, size_t max, const char **valu
               struct verb_out *out)
 {
     struct errmsg why = {""};
-
     *value = NULL;
     if (json_get_str(body, key, max, value, &why))
         return verb_refuse(out, E_INVALID, key, "%.250s", why.text);
@@ -42,8 +40,7 @@ int verb_text_needed(const json_t *body, const char *key, size_t max, const char
                      struct verb_out *out)
 {
     int rc = verb_text(body, key, max, value, out);
-
-    if (!rc && (!*value || !**value))
+    if (rc == E_OK && (!*value || !**value))
         return verb_refuse(out, E_INVALID, key, "%s is missing", key);
     return rc;
 }
@@ -52,7 +49,6 @@ int verb_int(const json_t *body, const char *key, int64_t min, int64_t max, int6
              struct verb_out *out)
 {
     struct errmsg why = {""};
-
     if (json_get_int(body, key, min, max, value, &why))
         return verb_refuse(out, E_INVALID, key, "%.250s", why.text);
     return 0;
@@ -61,7 +57,6 @@ int verb_int(const json_t *body, const char *key, int64_t min, int64_t max, int6
 int verb_bool(const json_t *body, const char *key, bool *value, struct verb_out *out)
 {
     struct errmsg why = {""};
-
     if (json_get_bool(body, key, value, &why))
         return verb_refuse(out, E_INVALID, key, "%.250s", why.text);
     return 0;
@@ -71,9 +66,8 @@ int verb_time(const json_t *body, const char *key, int64_t *value, struct verb_o
 {
     const char *text = NULL;
     int rc = verb_text(body, key, 64, &text, out);
-
     *value = 0;
-    if (!rc && text && clock_parse(text, value))
+    if (rc == E_OK && text && clock_parse(text, value))
         return verb_refuse(out, E_INVALID, key, "%s: not a time like 2026-11-22T08:15:30Z", key);
     return rc;
 }
@@ -96,7 +90,6 @@ int verb_claim(struct verb_req *r)
 {
     struct ticket *k = r->k;
     struct jw *w;
-
     if (!ticket_may_own(k, r->actor->name))
         return verb_refuse(r->out, E_DENIED, NULL, "%s cannot be responsible", r->actor->name);
     ticket_take(k, r->actor->name);
@@ -111,8 +104,7 @@ int verb_note(struct verb_req *r)
 {
     const char *text;
     int rc = verb_text_needed(r->body, "text", TEXT_MAX, &text, r->out);
-
-    if (rc)
+    if (rc < 0)
         return rc;
     if (r->actor->kind == STAFF_INTEGRATION) /* the owner wrote */
         ticket_reached(r->k);
@@ -125,7 +117,6 @@ int verb_note(struct verb_req *r)
 static struct clock_row *urged_clock(struct ticket *k)
 {
     struct clock_row *best = ticket_clock(k, "resolve", 0);
-
     for (size_t i = 0; !best && i < k->clocks_n; i++)
         if (!k->clocks[i].ended_at && k->clocks[i].next_at && !clock_is_protocol(&k->clocks[i]))
             best = &k->clocks[i];
@@ -160,8 +151,7 @@ int verb_urge(struct verb_req *r)
     const char *note;
     struct jw *w;
     int rc = verb_text(r->body, "note", TEXT_MAX, &note, r->out);
-
-    if (rc)
+    if (rc < 0)
         return rc;
     k->row.urges++;
     snprintf(count, sizeof(count), "%d", k->row.urges);
@@ -186,13 +176,13 @@ int verb_incident(struct verb_req *r)
     struct ticket *k = r->k;
     int64_t id = 0;
     int rc = verb_int(r->body, "id", 1, INT64_MAX, &id, r->out);
-
-    if (rc)
+    if (rc < 0)
         return rc;
     struct db_q *q = db_query(k->db, "SELECT 1 FROM incident WHERE id=$1 AND closed_at IS NULL");
     db_bind_int(q, 1, id);
     bool found = db_row(q);
-    if ((rc = db_end(q)))
+    rc = db_end(q);
+    if (rc < 0)
         return rc;
     if (!found)
         return verb_refuse(r->out, E_INVALID, "id", "there is no open incident %lld",
@@ -216,8 +206,7 @@ int verb_milestone(struct verb_req *r)
     const char *note;
     struct jw *w;
     int rc = verb_text(r->body, "note", TEXT_MAX, &note, r->out);
-
-    if (rc)
+    if (rc < 0)
         return rc;
     if (clock_is_standard(r->name) || !ticket_clock(k, r->name, 0))
         return verb_refuse(r->out, E_NOTFOUND, NULL, "no milestone '%.64s' is to be kept", r->name);
@@ -270,9 +259,8 @@ static bool is_of_dispatch(enum ticket_verb v)
 static int parse_path(struct verb_req *r, const char *path)
 {
     char number[24];
-    const char *slash;
-
-    if (text_starts(path, "dispatches/") && (slash = strchr(path + 11, '/'))) {
+    const char *slash = text_starts(path, "dispatches/") ? strchr(path + 11, '/') : NULL;
+    if (slash) {
         r->verb = ticket_verb_parse(slash + 1);
         if (!text_copyn(number, sizeof(number), path + 11, (size_t)(slash - path - 11)))
             return E_NOTFOUND;
@@ -295,7 +283,6 @@ static int parse_path(struct verb_req *r, const char *path)
 static void show_allowed(struct verb_req *r, const struct ticket_view *v)
 {
     struct buf allowed = BUF_INIT(sizeof(r->out->allowed) - 1);
-
     ticket_rule_allowed(v, &allowed);
     if (!allowed.overflow)
         text_copy(r->out->allowed, sizeof(r->out->allowed), buf_str(&allowed));
@@ -307,7 +294,6 @@ static void show_allowed(struct verb_req *r, const struct ticket_view *v)
 static int explain(struct verb_req *r, const struct ticket_view *v, int rc)
 {
     const char *verb = ticket_verb_name(r->verb), *state = ticket_state_name(v->state);
-
     if (rc == E_DENIED)
         return verb_refuse(r->out, rc, NULL, "%s is not for %s to do", verb, r->actor->name);
     return verb_refuse(r->out, rc, NULL, "%s is not possible while the ticket is %s", verb, state);
@@ -320,15 +306,15 @@ static int run(struct verb_req *r, int64_t if_match)
         ticket_view_of(&k->row, k->clocks, k->clocks_n, k->dispatches, k->dispatches_n, r->actor,
                        calendars_get(k->t->calendars, "always"), &k->t->reopen_within, k->now);
     int rc;
-
     if (if_match && if_match != k->row.version)
         return verb_refuse(r->out, E_STALE, NULL, "the ticket is at version %lld now",
                            (long long)k->row.version);
     show_allowed(r, &v);
-    if (is_of_dispatch(r->verb) && (rc = ticket_dispatch_check(r)))
+    rc = is_of_dispatch(r->verb) ? ticket_dispatch_check(r) : E_OK;
+    if (rc < 0)
         return rc;
     rc = ticket_rule_check(&v, r->verb);
-    return rc ? explain(r, &v, rc) : verbs[r->verb](r);
+    return rc < 0 ? explain(r, &v, rc) : verbs[r->verb](r);
 }
 
 int tickets_verb(struct tickets *t, struct ledger_tx *tx, int64_t ticket_id, const char *verb,
@@ -338,16 +324,15 @@ int tickets_verb(struct tickets *t, struct ledger_tx *tx, int64_t ticket_id, con
     struct ticket k;
     struct verb_req r = {.k = &k, .body = body, .actor = actor, .out = out};
     int rc = parse_path(&r, verb);
-
     memset(out, 0, sizeof(*out));
-    if (rc)
+    if (rc < 0)
         return verb_refuse(out, rc, NULL, "a ticket has no verb '%.64s'", verb);
     rc = ticket_load(&k, t, tx, ticket_id, actor->name);
-    if (rc)
+    if (rc < 0)
         return verb_refuse(out, rc, NULL, "no such ticket");
     k.out = out;
     rc = run(&r, if_match);
-    if (rc) {
+    if (rc < 0) {
         ticket_drop(&k);
         return rc;
     }

@@ -19,7 +19,6 @@
 struct actor actor_of(const struct staff_account *account)
 {
     struct actor a = {.role = account->role, .kind = account->kind};
-
     text_copy(a.name, sizeof(a.name), account->name);
     text_copy(a.department, sizeof(a.department), account->department);
     return a;
@@ -45,7 +44,6 @@ int ticket_id_parse(const char *text, int64_t *id)
 static void forget_site(struct tickets *t)
 {
     struct site_frozen *s, *next;
-
     HASH_ITER (hh, t->of_site, s, next) {
         HASH_DEL(t->of_site, s);
         free(s);
@@ -58,7 +56,6 @@ static void use_site(struct tickets *t, const struct site *site)
 {
     struct errmsg why = {""};
     struct calendars *fresh = calendars_new(site, &why);
-
     forget_site(t);
     t->site = site;
     pthread_mutex_lock(&t->lock);
@@ -76,7 +73,6 @@ struct tickets *tickets_new(const struct tickets_opts *opts)
 {
     struct tickets *t = xcalloc(1, sizeof(*t));
     static const struct site none;
-
     t->hub = opts->hub;
     t->outbox = opts->outbox;
     t->hasher = history_hasher_new();
@@ -91,7 +87,6 @@ void tickets_free(struct tickets **tp)
 {
     struct tickets *t = *tp;
     struct frozen *f, *next;
-
     if (!t)
         return;
     forget_site(t);
@@ -123,7 +118,6 @@ void tickets_set_timers(struct tickets *t, struct timers *timers)
 struct tickets_view tickets_view_of(struct tickets *t)
 {
     struct tickets_view v;
-
     pthread_mutex_lock(&t->lock);
     v.calendars = calendars_ref(t->calendars);
     v.reopen_within = t->reopen_within;
@@ -143,7 +137,6 @@ static int64_t id_of(const char *json)
 {
     uint8_t sum[SHA256_LEN];
     uint64_t id = 0;
-
     sha256(json, strlen(json), sum);
     for (int i = 0; i < 8; i++)
         id = id << 8 | sum[i];
@@ -156,7 +149,6 @@ static struct frozen *add_frozen(struct tickets *t, int64_t id, char *json)
     struct frozen *f = NULL;
     struct errmsg why = {""};
     struct policy *policy = policy_from_json(json, strlen(json), &why);
-
     if (!policy) {
         log_error(NULL, "policy %" PRId64 " cannot be read: %s", id, why.text);
         free(json);
@@ -173,7 +165,6 @@ static struct frozen *add_frozen(struct tickets *t, int64_t id, char *json)
 static struct frozen *find_frozen(struct tickets *t, int64_t id)
 {
     struct frozen *f;
-
     HASH_FIND(hh, t->frozen, &id, sizeof(id), f);
     return f;
 }
@@ -181,7 +172,6 @@ static struct frozen *find_frozen(struct tickets *t, int64_t id)
 static struct frozen *freeze(struct tickets *t, const struct policy *policy)
 {
     struct site_frozen *s;
-
     HASH_FIND_PTR(t->of_site, &policy, s);
     if (s)
         return s->frozen;
@@ -213,7 +203,6 @@ const struct frozen *tickets_freeze(struct tickets *t, struct ledger_tx *tx,
                                     const struct policy *policy)
 {
     struct frozen *f = freeze(t, policy);
-
     if (!f || __atomic_load_n(&f->durable, __ATOMIC_ACQUIRE))
         return f;
     if (repo_policy_put(ledger_db(tx), f->id, policy->name, f->json, ledger_now(tx)))
@@ -225,7 +214,6 @@ const struct frozen *tickets_freeze(struct tickets *t, struct ledger_tx *tx,
 const struct policy *tickets_frozen(struct tickets *t, struct db *db, int64_t policy_id)
 {
     struct frozen *f = find_frozen(t, policy_id);
-
     if (!f) {
         char *json = repo_policy_get(db, policy_id);
         f = json ? add_frozen(t, policy_id, json) : NULL;

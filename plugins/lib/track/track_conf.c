@@ -25,7 +25,8 @@ void track_conference_calls(struct track *t, struct track_call *keep, struct tra
     if (other->announced) {
         track_announce(t, keep);
         track_say_conferenced(t, keep, who, to, other->name);
-        if ((p = track_party_get(keep, to, true)) != NULL)
+        p = track_party_get(keep, to, true);
+        if (p)
             track_talks_now(t, keep, p);
     }
     track_call_merge(t, keep, other);

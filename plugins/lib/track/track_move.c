@@ -133,7 +133,8 @@ void track_joined_calls(struct track *t, struct track_leg *one, struct track_leg
         char device[TRACK_DEVICE_MAX];
         const char *who = hands_over(keep, other);
         track_text(device, sizeof device, who, strlen(who));
-        if ((p = track_party_get(keep, device, false)) != NULL)
+        p = track_party_get(keep, device, false);
+        if (p)
             p->talking = p->held = false, p->left_at = 0;
         keep->by = STEWARD_BY_NONE;
         track_say_transferred(t, keep, device, target->device, STEWARD_TRANSFER_ATTENDED,

@@ -33,10 +33,9 @@ static void walk(struct track *t, struct walk *w, struct track_leg *from)
     for (size_t i = 0; i < w->n; i++) {
         struct track_leg *leg = w->legs[i], *other;
         walk_add(t, w, leg->pair);
-        if (leg->bridge) {
+        if (leg->bridge)
             DL_FOREACH2 (leg->bridge->legs, other, bridge_next)
                 walk_add(t, w, other);
-        }
     }
 }
 

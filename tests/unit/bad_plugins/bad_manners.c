@@ -26,7 +26,6 @@ static bool is(struct manners *m, const char *fault)
 static void on_timer(void *ctx)
 {
     struct manners *m = ctx;
-
     m->host->count(m->host, "ticks", 1);
     if (is(m, "slow"))
         usleep(60000);
@@ -46,7 +45,6 @@ static void on_timer(void *ctx)
 static void *other_thread(void *arg)
 {
     struct manners *m = arg;
-
     m->host->count(m->host, "from_elsewhere", 1);
     m->host->post(m->host, on_timer, m);
     return NULL;
@@ -56,7 +54,6 @@ static int prepare(void *ctx, const struct steward_message *msg, int64_t now_ms,
                    struct steward_request *out, char *why, size_t why_len)
 {
     static const char *const headers[] = {"X: a\r\nY: b", NULL};
-
     out->url = "http://127.0.0.1/";
     out->headers = headers;
     return 0;
@@ -68,7 +65,6 @@ static const struct steward_gateway_ops gateway = {.struct_size = sizeof(gateway
 static int init(const struct steward_host *host, const struct steward_conf *conf, void **ctx)
 {
     struct manners *m = calloc(1, sizeof(*m));
-
     m->host = host;
     m->conf = conf;
     if (is(m, "init")) {
@@ -90,7 +86,6 @@ static int start(void *ctx)
 {
     struct manners *m = ctx;
     pthread_t t;
-
     if (is(m, "start"))
         return -1;
     if (is(m, "register late"))
@@ -113,7 +108,6 @@ static int start(void *ctx)
 static void stop(void *ctx)
 {
     struct manners *m = ctx;
-
     if (!is(m, "never stops"))
         m->host->stopped(m->host);
 }
