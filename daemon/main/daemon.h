@@ -18,9 +18,9 @@ struct daemon_opts {
 /** Everything that lives from start to stop, in the order in which it is made. */
 struct daemon {
     struct daemon_opts opts;
-    struct site *site;         /* the present configuration; a reference */
-    struct site *first_site;   /* the one it started with: what needs a restart still holds */
-    struct site *tickets_site; /* the tickets' own reference, which follows through the ledger */
+    struct site *site;       /* the present configuration; a reference */
+    struct site *first_site; /* the one it started with: what needs a restart still holds */
+    struct site *rules_site; /* what ledger commands go by: follows through the ledger */
     struct loop *loop;
     struct loop_signal *on_term, *on_int, *on_hup;
     struct tls *tls;
@@ -33,8 +33,10 @@ struct daemon {
     struct screenpop *pops;
     struct hub_sub *card_watch; /* drops cards whose tickets changed */
     struct outbox *outbox;
+    struct tell *tell;
+    struct clocks *clocks;
+    struct clock_timer *clock_timer;
     struct tickets *tickets;
-    struct timers *timers;
     struct auditor *auditor;
     struct incidents *incidents;
     struct radar_watch *radar;

@@ -104,7 +104,8 @@ int part_edge(struct daemon *d, struct errmsg *why)
                           .site = d->site,
                           .tickets = d->tickets,
                           .incidents = d->incidents,
-                          .timers = d->timers,
+                          .clocks = d->clocks,
+                          .clock_timer = d->clock_timer,
                           .auditor = d->auditor,
                           .outbox = d->outbox,
                           .registry = d->registry,
@@ -199,7 +200,7 @@ int part_work(struct daemon *d, struct errmsg *why)
 {
     int rc = outbox_start(d->outbox);
     if (rc == 0)
-        rc = timers_start(d->timers);
+        rc = clock_timer_start(d->clock_timer);
     if (rc < 0)
         return errmsg_set(why, rc, "messages and clocks: %s", err_name(rc));
     plugins_start(d->plugins);

@@ -20,6 +20,7 @@
 #include "spine/metrics.h"
 #include "service/messages/outbox.h"
 #include "service/incidents/radar_watch.h"
+#include "service/tell/tell.h"
 #include "service/tickets/replies.h"
 #include "service/registry/registry.h"
 #include "service/pops/pops.h"
@@ -27,6 +28,7 @@
 #include "service/calls/calls.h"
 #include "service/tickets/tickets.h"
 #include "service/clocks/clock_timer.h"
+#include "service/clocks/clocks.h"
 
 enum {
     HUB_EVENTS = 20000, /* kept for Last-Event-ID */
@@ -259,32 +261,51 @@ void part_outbox_free(struct daemon *d)
     outbox_free(&d->outbox);
 }
 
-/* ---- tickets and their clocks ---- */
+/* ---- telling, clocks, and the tickets that need both ---- */
+
+int part_tell(struct daemon *d, struct errmsg *why)
+{
+    d->rules_site = site_ref(d->site);
+    struct tell_opts o = {.site = d->rules_site, .hub = d->hub, .outbox = d->outbox};
+    d->tell = tell_new(&o);
+    return 0;
+}
+
+void part_tell_free(struct daemon *d)
+{
+    tell_free(&d->tell);
+    site_unref(&d->rules_site);
+}
+
+int part_clocks(struct daemon *d, struct errmsg *why)
+{
+    d->clocks = clocks_new(d->rules_site);
+    d->clock_timer = clock_timer_new(d->ledger, d->loop);
+    return 0;
+}
+
+void part_clocks_free(struct daemon *d)
+{
+    clock_timer_free(&d->clock_timer);
+    clocks_free(&d->clocks);
+}
 
 int part_tickets(struct daemon *d, struct errmsg *why)
 {
-    d->tickets_site = site_ref(d->site);
-    struct tickets_opts o = {.site = d->tickets_site, .hub = d->hub, .outbox = d->outbox};
+    struct tickets_opts o = {.site = d->rules_site,
+                             .clocks = d->clocks,
+                             .timer = d->clock_timer,
+                             .tell = d->tell,
+                             .outbox = d->outbox};
     d->tickets = tickets_new(&o);
+    clock_timer_on_due(d->clock_timer, tickets_clocks_due, d->tickets);
+    staff_on_shifts(d->staff, tickets_on_shifts_changed, d->tickets);
     return 0;
 }
 
 void part_tickets_free(struct daemon *d)
 {
     tickets_free(&d->tickets);
-    site_unref(&d->tickets_site);
-}
-
-int part_timers(struct daemon *d, struct errmsg *why)
-{
-    d->timers = timers_new(d->tickets, d->ledger, d->loop);
-    tickets_set_timers(d->tickets, d->timers);
-    return 0;
-}
-
-void part_timers_free(struct daemon *d)
-{
-    timers_free(&d->timers);
 }
 
 /* ---- the second reader of the histories ---- */
@@ -298,7 +319,9 @@ static void check_history(void *ctx, struct checks_out *out)
 
 int part_auditor(struct daemon *d, struct errmsg *why)
 {
-    d->auditor = auditor_new(d->tickets, d->ledger, d->loop);
+    struct auditor_opts o = {
+        .loop = d->loop, .ledger = d->ledger, .clocks = d->clocks, .tell = d->tell};
+    d->auditor = auditor_new(&o);
     checks_add(d->checks, check_history, d->auditor);
     return 0;
 }
@@ -313,7 +336,12 @@ void part_auditor_free(struct daemon *d)
 
 int part_incidents(struct daemon *d, struct errmsg *why)
 {
-    struct incidents_opts o = {.loop = d->loop, .ledger = d->ledger, .tickets = d->tickets};
+    struct incidents_opts o = {.loop = d->loop,
+                               .ledger = d->ledger,
+                               .tickets = d->tickets,
+                               .tell = d->tell,
+                               .outbox = d->outbox,
+                               .site = d->rules_site};
     d->incidents = incidents_new(&o, why);
     if (!d->incidents)
         return E_IO;
@@ -343,8 +371,11 @@ void part_incidents_free(struct daemon *d)
 
 int part_digest(struct daemon *d, struct errmsg *why)
 {
-    struct digest_opts o = {
-        .loop = d->loop, .ledger = d->ledger, .tickets = d->tickets, .site = d->site};
+    struct digest_opts o = {.loop = d->loop,
+                            .ledger = d->ledger,
+                            .tell = d->tell,
+                            .outbox = d->outbox,
+                            .site = d->site};
     d->digest = digest_new(&o, why);
     return d->digest ? 0 : E_INVALID;
 }
@@ -369,7 +400,7 @@ int part_importer(struct daemon *d, struct errmsg *why)
                               .registry = d->registry,
                               .driver = &db_sqlite,
                               .where = d->site->store.path,
-                              .tickets = d->tickets};
+                              .staff = d->staff};
     d->importer = importer_new(&o);
     return 0;
 }
@@ -388,7 +419,8 @@ int part_telephony(struct daemon *d, struct errmsg *why)
                                .hub = d->hub,
                                .staff = d->staff,
                                .pops = d->pops,
-                               .tickets = d->tickets};
+                               .tickets = d->tickets,
+                               .tell = d->tell};
     telephony_conf_of(d->site, &o.conf);
     d->telephony = telephony_new(&o);
     return telephony_load(d->telephony, why);

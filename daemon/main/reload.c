@@ -12,23 +12,29 @@
 #include "main/parts.h"
 #include "service/reports/digest.h"
 #include "service/messages/outbox.h"
+#include "service/clocks/clocks.h"
+#include "service/incidents/incidents.h"
 #include "service/incidents/radar_watch.h"
+#include "service/tell/tell.h"
 #include "service/registry/registry.h"
 #include "service/staff/staff.h"
 #include "service/calls/calls.h"
 #include "service/tickets/tickets.h"
 
-/* ---- tickets: between two commands ---- */
+/* ---- the rules: between two commands ---- */
 
 struct handing {
-    struct tickets *tickets;
+    struct daemon *d;
     struct site *now, *old; /* references */
 };
 
 static int run_handing(struct ledger_tx *tx, void *arg)
 {
     struct handing *h = arg;
-    tickets_set_site(h->tickets, tx, h->now);
+    tell_set_site(h->d->tell, h->now);
+    clocks_set_site(h->d->clocks, h->now);
+    tickets_set_site(h->d->tickets, h->now);
+    incidents_set_site(h->d->incidents, h->now);
     return 0;
 }
 
@@ -36,16 +42,17 @@ static void handing_done(void *arg, int rc, const struct errmsg *why)
 {
     struct handing *h = arg;
     if (rc < 0)
-        log_error(NULL, "the tickets keep the old configuration: %s", why->text);
+        log_error(NULL, "the rules keep the old configuration: %s", why->text);
     site_unref(rc < 0 ? &h->now : &h->old); /* the other one stays in use */
     free(h);
 }
 
-/* The tickets hold a reference of their own (`tickets_site`), handed on with each reload. */
-static int take_tickets(struct daemon *d, struct site *site, struct errmsg *why)
+/* What runs on the ledger holds a reference of its own (`rules_site`), handed on with each reload.
+ */
+static int take_rules(struct daemon *d, struct site *site, struct errmsg *why)
 {
     struct handing *h = xcalloc(1, sizeof(*h));
-    *h = (struct handing){d->tickets, site_ref(site), d->tickets_site};
+    *h = (struct handing){d, site_ref(site), d->rules_site};
     struct ledger_cmd cmd = {
         .name = "reload", .run = run_handing, .done = handing_done, .arg = h, .insist = true};
     int rc = ledger_submit(d->ledger, &cmd);
@@ -54,7 +61,7 @@ static int take_tickets(struct daemon *d, struct site *site, struct errmsg *why)
         free(h);
         return errmsg_set(why, rc, "the ledger is busy");
     }
-    d->tickets_site = site;
+    d->rules_site = site;
     return 0;
 }
 
@@ -96,7 +103,7 @@ static int take_rest(struct daemon *d, struct site *site, struct errmsg *why)
 
 /* What takes a new configuration while running. Those that may refuse come first. */
 static int (*const TAKERS[])(struct daemon *d, struct site *site, struct errmsg *why) = {
-    take_outbox, take_tickets, take_numbers, take_plugins, take_rest,
+    take_outbox, take_rules, take_numbers, take_plugins, take_rest,
 };
 
 static void say_unknown(void *ctx, const char *where, const char *account)

@@ -171,8 +171,15 @@ int repo_incident_buildings(struct db *db, int64_t id, int64_t *out, size_t max,
 }
 
 int repo_incident_rung(struct db *db, int64_t incident, int64_t ticket, const char *clock, int step,
-                       int turn, int64_t now, bool *first)
+                       int turn, int64_t now, bool *pages)
 {
+    struct db_q *open = db_query(db, "SELECT 1 FROM incident WHERE id=$1 AND state='open'");
+    db_bind_int(open, 1, incident);
+    bool is_open = db_row(open);
+    int rc = db_end(open);
+    *pages = true;
+    if (rc < 0 || !is_open)
+        return rc;
     struct db_q *q = db_query(db, "INSERT INTO incident_step (incident_id,clock,step,turn,"
                                   "ticket_id,at) VALUES ($1,$2,$3,$4,$5,$6) "
                                   "ON CONFLICT DO NOTHING RETURNING step");
@@ -182,7 +189,7 @@ int repo_incident_rung(struct db *db, int64_t incident, int64_t ticket, const ch
     db_bind_int(q, 4, turn);
     db_bind_int(q, 5, ticket);
     db_bind_int(q, 6, now);
-    *first = db_row(q);
+    *pages = db_row(q);
     return db_end(q);
 }
 

@@ -39,9 +39,10 @@ int repo_incident_work(struct db *db, int64_t *id) MUST_CHECK;
 /** Buildings of its tickets' units, at most max; returns how many through *n. */
 int repo_incident_buildings(struct db *db, int64_t id, int64_t *out, size_t max,
                             size_t *n) MUST_CHECK;
-/** True through *first for the first ticket of the incident that comes to this rung. */
+/** *pages: whether the ticket pages at this rung. Of an open incident's tickets the first that
+ * comes to it does, for all of them; of an incident that is not open, each for itself. */
 int repo_incident_rung(struct db *db, int64_t incident, int64_t ticket, const char *clock, int step,
-                       int turn, int64_t now, bool *first) MUST_CHECK;
+                       int turn, int64_t now, bool *pages) MUST_CHECK;
 
 /** Tickets in the incident's scope that belong to none and are open, above id `after`; at most max,
  * in order. */

@@ -8,8 +8,9 @@ import re
 import subprocess
 import sys
 
-FLOORS = ["base", "domain", "store", "spine", "service", "edge", "host", "main"]
-ALONE = {"ctl": {"base"}, "sim": {"base"}}
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+import rooms  # noqa: E402
+
 FILE_LINES = 800
 FUNCTION_LINES = 60
 
@@ -46,29 +47,20 @@ def without_comments(text):
     return re.sub(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])+\'', blank, text, flags=re.S)
 
 
-def floors(root):
-    """A file includes only its own floor and those to its left."""
+def arrows(root):
+    """A file includes, and a library links, only the rooms that its own may use."""
+    table = rooms.table(root)
     for path in sources(root):
-        parts = path.split("/")
-        if parts[0] == "daemon":
-            floor = parts[1]
-            if floor in FLOORS:
-                allowed = set(FLOORS[:FLOORS.index(floor) + 1])
-            elif floor in ALONE:
-                allowed = ALONE[floor] | {floor}
-            else:
-                yield f"{path}:1: '{floor}' is no floor"
-                continue
-        else:
-            allowed = set()
+        if path.startswith("daemon/"):
+            for n, what in rooms.include_faults(path[len("daemon/"):], lines(root, path), table):
+                yield f"{path}:{n}: {what}"
+            continue
         for n, line in enumerate(lines(root, path), 1):
             m = re.match(r'\s*#\s*include\s+"([a-z_]+)/', line)
-            if not m:
-                continue
-            if parts[0] == "daemon" and m[1] not in allowed:
-                yield f"{path}:{n}: {parts[1]} may not include {m[1]}"
-            if parts[0] in ("plugins", "include") and m[1] in FLOORS + list(ALONE):
+            if m and m[1] in ("service", "edge", *table, *rooms.PROGRAMS):
                 yield f"{path}:{n}: a plugin sees include/steward alone"
+    for what in rooms.symbol_faults(root, table):
+        yield f"CMakeLists.txt:1: {what}"
 
 
 def sizes(root):
@@ -248,7 +240,7 @@ def configuration(root):
             return
 
 
-RULES = [floors, sizes, banned, comments, one_hand, partial_indexes, places, format, configuration]
+RULES = [arrows, sizes, banned, comments, one_hand, partial_indexes, places, format, configuration]
 
 
 def check(root, rules=None):

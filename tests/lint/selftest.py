@@ -13,7 +13,10 @@ LONG = HEAD + "int f(void)\n{\n" + "    f();\n" * 61 + "}\n"
 
 # rule -> (file, text) in which it must find a fault
 PLANTED = {
-    lint.floors: [("daemon/base/a.c", HEAD + '#include "edge/http.h"\n'),
+    lint.arrows: [("daemon/base/a.c", HEAD + '#include "edge/http/http.h"\n'),
+                  ("daemon/service/staff/a.c", HEAD + '#include "service/tickets/tickets.h"\n'),
+                  ("daemon/service/calls/a.c", HEAD + '#include "service/tickets/ticket_priv.h"\n'),
+                  ("daemon/service/attic/a.c", HEAD),
                   ("plugins/p/p.c", HEAD + '#include "base/buf.h"\n')],
     lint.sizes: [("daemon/base/b.c", LONG), ("daemon/base/c.c", HEAD + "\n" * 801)],
     lint.banned: [("daemon/edge/d.c", HEAD + "void f(char *a)\n{\n    strcpy(a, a);\n}\n"),
@@ -38,6 +41,8 @@ def main():
                 subprocess.run(["git", "init", "-q", folder], check=True)
                 (root / "tests/lint").mkdir(parents=True)
                 (root / "tests/lint/exceptions.txt").write_text("")
+                top = pathlib.Path(__file__).resolve().parents[2]
+                (root / "CMakeLists.txt").write_text((top / "CMakeLists.txt").read_text())
                 style = pathlib.Path(__file__).resolve().parents[2] / ".clang-format"
                 (root / ".clang-format").write_text(style.read_text())
                 (root / path).parent.mkdir(parents=True, exist_ok=True)

@@ -21,6 +21,8 @@
 #include "service/messages/outbox.h"
 #include "service/tickets/tickets.h"
 #include "service/clocks/clock_timer.h"
+#include "service/clocks/clocks.h"
+#include "service/tell/tell.h"
 
 #define NOON   INT64_C(1795320000000) /* 2026-11-22T04:00:00Z, a Sunday noon in Shanghai */
 #define MINUTE INT64_C(60000)
@@ -34,8 +36,10 @@ struct world {
     struct site *site;
     struct outbox *outbox;
     struct hub *hub;
+    struct tell *tell;
+    struct clocks *clocks;
     struct tickets *tickets;
-    struct timers *timers;
+    struct clock_timer *timers;
     struct verb_out out; /* of the last verb */
     int rc;              /* of the last verb */
 };
@@ -198,18 +202,25 @@ static inline void world_open(struct world *w)
     w->outbox = outbox_new(&outbox, &why);
     if (!w->outbox)
         fail_msg("%s", why.text);
-    tickets.hub = w->hub;
+    w->tell = tell_new(&(struct tell_opts){.site = w->site, .hub = w->hub, .outbox = w->outbox});
+    w->clocks = clocks_new(w->site);
+    w->timers = clock_timer_new(w->ledger, w->loop);
     tickets.outbox = w->outbox;
+    tickets.tell = w->tell;
+    tickets.clocks = w->clocks;
+    tickets.timer = w->timers;
     w->tickets = tickets_new(&tickets);
-    w->timers = timers_new(w->tickets, w->ledger, w->loop);
+    clock_timer_on_due(w->timers, tickets_clocks_due, w->tickets);
 }
 
 static inline void world_close(struct world *w)
 {
     outbox_stop(w->outbox);
     ledger_free(&w->ledger);
-    timers_free(&w->timers);
+    clock_timer_free(&w->timers);
     tickets_free(&w->tickets);
+    clocks_free(&w->clocks);
+    tell_free(&w->tell);
     outbox_free(&w->outbox);
     hub_free(&w->hub);
     loop_free(&w->loop);
@@ -431,7 +442,7 @@ static inline void assert_state(struct world *w, int64_t id, const char *state)
 
 static inline int due_run(struct world *w, struct ledger_tx *tx, void *arg)
 {
-    return timers_run_due(w->tickets, tx, 64, arg);
+    return tickets_clocks_due(w->tickets, tx, 64, arg);
 }
 
 /* Move the clock and carry out everything that is due. */

@@ -5,7 +5,10 @@
  */
 #include "edge_rig.h"
 
+#include "service/tickets/tickets.h"
+#include "service/clocks/clocks.h"
 #include "service/messages/outbox.h"
+#include "service/tell/tell.h"
 #include "service/registry/registry.h"
 
 const struct http_route *const rig_tables[] = {api_session_routes,
@@ -15,6 +18,8 @@ const struct http_route *const rig_tables[] = {api_session_routes,
                                                api_staff_routes,
                                                api_site_routes,
                                                NULL};
+
+static struct tell *tell;
 
 static int setup(void **state)
 {
@@ -28,8 +33,10 @@ static int setup(void **state)
             .loop = e->o.loop, .ledger = ledger, .hub = e->o.hub, .site = e->o.site},
         &why);
     assert_non_null(e->o.outbox);
-    e->o.tickets = tickets_new(
-        &(struct tickets_opts){.site = e->o.site, .hub = e->o.hub, .outbox = e->o.outbox});
+    tell = tell_new(&(struct tell_opts){.site = e->o.site, .hub = e->o.hub, .outbox = e->o.outbox});
+    e->o.clocks = clocks_new(e->o.site);
+    e->o.tickets = tickets_new(&(struct tickets_opts){
+        .site = e->o.site, .clocks = e->o.clocks, .tell = tell, .outbox = e->o.outbox});
     return 0;
 }
 
@@ -39,6 +46,8 @@ static int teardown(void **state)
     http_free(&e->http);
     ledger_free(&ledger);
     tickets_free(&e->o.tickets);
+    clocks_free(&e->o.clocks);
+    tell_free(&tell);
     outbox_free(&e->o.outbox);
     registry_free(&e->o.registry);
     return rig_down(state);

@@ -4,6 +4,13 @@
 #include "rule_world.h"
 #include "service/auditor/auditor.h"
 
+static struct auditor *new_auditor(struct world *w)
+{
+    struct auditor_opts o = {
+        .loop = w->loop, .ledger = w->ledger, .clocks = w->clocks, .tell = w->tell};
+    return auditor_new(&o);
+}
+
 static int setup(void **state)
 {
     *state = world_new();
@@ -18,7 +25,7 @@ static int teardown(void **state)
 
 static int audit_run(struct world *w, struct ledger_tx *tx, void *arg)
 {
-    return audit_all(ledger_db(tx), w->tickets, ledger_now(tx), arg);
+    return audit_all(ledger_db(tx), w->clocks, ledger_now(tx), arg);
 }
 
 static struct audit_report audit(struct world *w)
@@ -150,7 +157,7 @@ static void the_background_walk_alarms(void **state)
     struct world *w = *state;
     struct audit_report r;
     live(w);
-    struct auditor *a = auditor_new(w->tickets, w->ledger, w->loop);
+    struct auditor *a = new_auditor(w);
     world_sql(w, "UPDATE ticket_event SET data='{}' WHERE ticket_id=1 AND seq=5");
     auditor_start(a);
     for (int i = 0; i < 2000 && !auditor_degraded(a, &r); i++) {
@@ -173,7 +180,7 @@ static void a_missing_step_alarms_in_the_second_pass(void **state)
         answer(w, NULL, 0, NULL);
     world_sql(w, "UPDATE clock SET done=1,next_at=NULL WHERE name='claim' AND ticket_id>1");
     advance(w, 30 * MINUTE);
-    struct auditor *a = auditor_new(w->tickets, w->ledger, w->loop);
+    struct auditor *a = new_auditor(w);
     auditor_start(a);
     for (int i = 0; i < 9000 && !auditor_degraded(a, &r); i++) {
         loop_turn(w->loop);

@@ -3,7 +3,6 @@
  */
 #include "rule_world.h"
 
-#include "service/incidents/incident_rung.h"
 #include "service/reports/reports.h"
 #include "store/repo_incident.h"
 
@@ -129,20 +128,23 @@ static void words_of_by(void **state)
 /* ---- rungs ---- */
 
 struct rung_ask {
-    struct incident_rung rung;
+    int64_t incident, ticket;
+    const char *clock;
+    int step, turn;
     bool pages;
 };
 
 static int rung_run(struct world *w, struct ledger_tx *tx, void *arg)
 {
     struct rung_ask *a = arg;
-    return incident_rung(tx, &a->rung, &a->pages);
+    return repo_incident_rung(ledger_db(tx), a->incident, a->ticket, a->clock, a->step, a->turn,
+                              ledger_now(tx), &a->pages);
 }
 
 static bool pages(struct world *w, int64_t incident, int64_t ticket, const char *clock, int step,
                   int turn)
 {
-    struct rung_ask a = {{incident, ticket, clock, step, turn}, false};
+    struct rung_ask a = {incident, ticket, clock, step, turn, false};
     assert_int_equal(world_run(w, rung_run, &a), 0);
     return a.pages;
 }

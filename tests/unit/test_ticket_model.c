@@ -198,7 +198,7 @@ static int audit_run(struct world *w, struct ledger_tx *tx, void *arg)
 {
     struct model *m = arg;
     struct audit_report r = {0};
-    assert_int_equal(audit_all(ledger_db(tx), w->tickets, ledger_now(tx), &r), 0);
+    assert_int_equal(audit_all(ledger_db(tx), w->clocks, ledger_now(tx), &r), 0);
     if (r.broken || r.missing)
         fail_msg("seed %u after %d: auditor: T-%06d %d: %s", m->seed, m->ops, (int)r.ticket_id,
                  (int)r.seq, r.text);

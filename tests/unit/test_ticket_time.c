@@ -114,7 +114,7 @@ static void once_across_restarts_and_jumps(void **state)
     world_close(w);
     clock_test_advance(4 * HOUR);
     world_open(w);
-    assert_int_equal(timers_start(w->timers), 0);
+    assert_int_equal(clock_timer_start(w->timers), 0);
     for (int i = 0; i < 3000 && !strstr(steps_of(w, id, "resolve"), "4.1"); i++)
         loop_turn(w->loop);
     assert_string_equal(steps_of(w, id, "resolve"), "1.1@80% 2.1@100% 3.1@+30m 4.1@+4h");
@@ -124,10 +124,10 @@ static void once_across_restarts_and_jumps(void **state)
 static void the_loop_wakes_for_new_clocks(void **state)
 {
     struct world *w = *state;
-    assert_int_equal(timers_start(w->timers), 0);
+    assert_int_equal(clock_timer_start(w->timers), 0);
     int64_t id = answer(w, "+8613800138000", 7, NULL);
     clock_test_advance(11 * MINUTE);
-    timers_poke(w->timers);
+    clock_timer_poke(w->timers);
     for (int i = 0; i < 3000 && !strstr(steps_of(w, id, "claim"), "2.1"); i++)
         loop_turn(w->loop);
     assert_string_equal(steps_of(w, id, "claim"), "1.1@80% 2.1@100%");

@@ -146,7 +146,7 @@ static int run_verify(struct api_job *job, struct errmsg *why)
     int rc = db_open(&db_sqlite, job->e->store_path, DB_READER, &db, why);
     memset(&v->report, 0, sizeof(v->report));
     if (rc == E_OK)
-        rc = audit_all(db, job->e->o.tickets, clock_now_ms(), &v->report);
+        rc = audit_all(db, job->e->o.clocks, clock_now_ms(), &v->report);
     db_close(&db);
     return rc;
 }
@@ -179,8 +179,8 @@ static void verify(struct http_req *req, void *ctx)
     job->arg = v;
     job->free_arg = free_verify;
     job->then = verified;
-    if (e->o.timers)
-        timers_poke(e->o.timers);
+    if (e->o.clock_timer)
+        clock_timer_poke(e->o.clock_timer);
     api_chore(job, run_verify);
 }
 
@@ -247,8 +247,8 @@ static void set_clock(struct http_req *req, void *ctx)
         return;
     }
     clock_test_set(ms);
-    if (e->o.timers)
-        timers_poke(e->o.timers);
+    if (e->o.clock_timer)
+        clock_timer_poke(e->o.clock_timer);
     http_reply_json(req, 204, NULL, 0);
 }
 

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "edge/api/api_priv.h"
+#include "domain/ticket_id.h"
 #include "service/messages/outbox.h"
 
 /* ---- messages ---- */

@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "edge/api/api_priv.h"
+#include "service/tickets/tickets.h"
 #include "service/registry/registry.h"
 
 /* ---- owners ---- */

@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "edge/api/api_priv.h"
-#include "service/tickets/tickets.h"
+#include "service/staff/staff.h"
 #include "store/repo_unit.h"
 
 struct shift_query {
@@ -101,7 +101,7 @@ static int run_add(struct ledger_tx *tx, struct api_job *job)
     job->status = what == PUT_NEW ? 201 : 200;
     rc = db_end(q);
     if (rc == E_OK)
-        rc = tickets_on_shifts_changed(job->e->o.tickets, tx);
+        rc = staff_shifts_changed(job->e->o.staff, tx);
     return rc < 0 ? rc : api_audit(tx, job->actor.name, "shift.add", s->user, NULL);
 }
 
@@ -158,7 +158,7 @@ static int run_remove(struct ledger_tx *tx, struct api_job *job)
     if (rc < 0 || !found)
         return rc < 0 ? rc : E_NOTFOUND;
     buf_adds(&job->out, "{\"ok\":true}");
-    rc = tickets_on_shifts_changed(job->e->o.tickets, tx);
+    rc = staff_shifts_changed(job->e->o.staff, tx);
     if (rc < 0)
         return rc;
     return api_audit(tx, job->actor.name, "shift.remove", user, NULL);

@@ -23,7 +23,7 @@ struct screenpop;
 struct site;
 struct telephony;
 struct tickets;
-struct timers;
+struct clock_timer;
 struct auditor;
 
 /** What the door opens to. Everything outlives the edge. */
@@ -37,7 +37,8 @@ struct edge_opts {
     struct site *site; /* a reference is taken */
     struct tickets *tickets;
     struct incidents *incidents;
-    struct timers *timers;
+    struct clocks *clocks; /* may be NULL, with the auditor */
+    struct clock_timer *clock_timer;
     struct auditor *auditor; /* may be NULL */
     struct outbox *outbox;
     struct registry *registry;

@@ -156,8 +156,8 @@ static void collect_pops(void *ctx, struct metrics_out *out)
 static void collect_timers(void *ctx, struct metrics_out *out)
 {
     struct edge *e = ctx;
-    struct timers_stats s;
-    timers_get_stats(e->o.timers, &s);
+    struct clock_timer_stats s;
+    clock_timer_get_stats(e->o.clock_timer, &s);
     metrics_int(out, "steward_timer_steps_total", METRIC_COUNTER,
                 "Steps of ladders and breaches carried out", (int64_t)s.steps, NULL, NULL);
     metrics_milli(out, "steward_timer_late_max_seconds", METRIC_GAUGE,
@@ -188,7 +188,7 @@ static const struct {
     {offsetof(struct edge_opts, telephony), collect_telephony},
     {offsetof(struct edge_opts, telephony), collect_sources},
     {offsetof(struct edge_opts, pops), collect_pops},
-    {offsetof(struct edge_opts, timers), collect_timers},
+    {offsetof(struct edge_opts, clock_timer), collect_timers},
     {offsetof(struct edge_opts, outbox), collect_outbox},
 };
 

@@ -20,7 +20,8 @@
 #include "base/err.h"
 #include "base/loop.h"
 #include "spine/metrics.h"
-#include "service/tickets/tickets.h"
+#include "service/staff/actor.h"
+#include "spine/refusal.h"
 
 struct http;
 struct http_req;

@@ -12,7 +12,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "service/tickets/ticket_priv.h"
+#include "domain/ticket_id.h"
+#include "service/tell/tell.h"
 
 #define CHUNK    100  /* histories of one read */
 #define QUICK_MS 20   /* between reads of the first pass */
@@ -20,8 +21,7 @@
 #define REST_MS  2000 /* between passes */
 
 struct auditor {
-    struct tickets *tickets;
-    struct ledger *ledger;
+    struct auditor_opts opts;
     struct loop_timer *timer;
     int64_t after;               /* the last ticket read of this pass */
     bool first;                  /* pass */
@@ -43,13 +43,14 @@ struct chunk {
 static int chunk_run(struct db *db, void *arg)
 {
     struct chunk *c = arg;
-    return audit_tickets(db, c->auditor->tickets, c->now, c->after, CHUNK, &c->last, &c->report);
+    return audit_tickets(db, c->auditor->opts.clocks, c->now, c->after, CHUNK, &c->last,
+                         &c->report);
 }
 
 /* ---- the alert ---- */
 
 struct alarm {
-    struct tickets *tickets;
+    struct tell *tell;
     const char *kind;
     int64_t ticket_id;
     char text[320];
@@ -58,7 +59,7 @@ struct alarm {
 static int alarm_run(struct ledger_tx *tx, void *arg)
 {
     struct alarm *a = arg;
-    return tickets_alert(a->tickets, tx, a->kind, a->ticket_id, a->text);
+    return tell_alert(a->tell, tx, a->kind, a->ticket_id, a->text);
 }
 
 static void alarm_done(void *arg, int rc, const struct errmsg *why)
@@ -72,14 +73,14 @@ static void alarm(struct auditor *a, const char *kind, int64_t ticket_id, const 
 {
     struct alarm *alarm = xcalloc(1, sizeof(*alarm));
     char id[TICKET_ID_TEXT];
-    alarm->tickets = a->tickets;
+    alarm->tell = a->opts.tell;
     alarm->kind = kind;
     alarm->ticket_id = ticket_id;
     snprintf(alarm->text, sizeof(alarm->text), "%s: %s", ticket_id_format(ticket_id, id), what);
     log_error(NULL, "auditor: %s", alarm->text);
     struct ledger_cmd cmd = {
         .name = "audit_alert", .run = alarm_run, .done = alarm_done, .arg = alarm};
-    if (ledger_submit(a->ledger, &cmd))
+    if (ledger_submit(a->opts.ledger, &cmd))
         free(alarm);
 }
 
@@ -150,19 +151,18 @@ static void look(void *arg)
         a->began = c->now;
     }
     c->report.odd_since = a->began_before;
-    if (ledger_read(a->ledger, &read, false)) {
+    if (ledger_read(a->opts.ledger, &read, false)) {
         free(c);
         loop_timer_arm(a->timer, SLOW_MS);
     }
 }
 
-struct auditor *auditor_new(struct tickets *tickets, struct ledger *ledger, struct loop *loop)
+struct auditor *auditor_new(const struct auditor_opts *opts)
 {
     struct auditor *a = xcalloc(1, sizeof(*a));
-    a->tickets = tickets;
-    a->ledger = ledger;
+    a->opts = *opts;
     a->first = true;
-    a->timer = loop_timer_new(loop, look, a);
+    a->timer = loop_timer_new(opts->loop, look, a);
     return a;
 }
 

@@ -8,7 +8,10 @@
 #include <stdint.h>
 #include "base/buf.h"
 #include "base/loop.h"
-#include "service/tickets/tickets.h"
+#include "spine/ledger.h"
+
+struct clocks;
+struct tell;
 
 /** What was read, and the first thing that is wrong. */
 struct audit_report {
@@ -25,14 +28,14 @@ struct audit_report {
 };
 
 /**
- * Read the tickets with ids above `after`, at most `max` of them, on any thread (`t` lends its
- * calendars). Stops at the first fault. *last is the last id read, 0 when there were no more.
- * E_… only when the store could not be read.
+ * Read the tickets with ids above `after`, at most `max` of them, on any thread; the calendars
+ * in force are those of `clocks`. Stops at the first fault. *last is the last id read, 0 when there
+ * were no more. E_… only when the store could not be read.
  */
-int audit_tickets(struct db *db, struct tickets *t, int64_t now, int64_t after, int max,
+int audit_tickets(struct db *db, struct clocks *clocks, int64_t now, int64_t after, int max,
                   int64_t *last, struct audit_report *report) MUST_CHECK;
 /** The same over everything: `stewardctl audit verify`. */
-int audit_all(struct db *db, struct tickets *t, int64_t now,
+int audit_all(struct db *db, struct clocks *clocks, int64_t now,
               struct audit_report *report) MUST_CHECK;
 /** {"ok":…,"tickets":…,"events":…,"broken":{"ticket","seq","kind","text"}|null,
  * "odd":{"ticket","text"}|null} */
@@ -41,8 +44,15 @@ void audit_report_json(const struct audit_report *r, struct buf *out);
 /** Walks through all histories again and again in the background, on the readers. */
 struct auditor;
 
+struct auditor_opts {
+    struct loop *loop;
+    struct ledger *ledger;
+    struct clocks *clocks; /* whose calendars are in force */
+    struct tell *tell;     /* raises the alerts */
+};
+
 /** Reads nothing before auditor_start(). */
-struct auditor *auditor_new(struct tickets *tickets, struct ledger *ledger, struct loop *loop);
+struct auditor *auditor_new(const struct auditor_opts *opts);
 /** Begins; the first pass is quick, later ones are gentle. Loop thread. */
 void auditor_start(struct auditor *a);
 /** After ledger_free(). */

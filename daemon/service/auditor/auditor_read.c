@@ -8,10 +8,13 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "domain/history.h"
+#include "domain/ticket_id.h"
 #include "service/auditor/auditor.h"
-#include "service/tickets/ticket_priv.h"
+#include "service/clocks/clocks.h"
 
 #define GRACE_MS   INT64_C(60000) /* a step may be that late before it counts as missing */
 #define CLOCKS_MAX 256            /* open at once in one history */
@@ -496,12 +499,12 @@ static int check_gap(struct reading *r, int64_t after, int64_t before)
     return rc;
 }
 
-int audit_tickets(struct db *db, struct tickets *t, int64_t now, int64_t after, int max,
+int audit_tickets(struct db *db, struct clocks *clocks, int64_t now, int64_t after, int max,
                   int64_t *last, struct audit_report *report)
 {
-    struct tickets_view view = tickets_view_of(t);
+    struct calendars *calendars = clocks_calendars(clocks);
     struct head *heads = xcalloc((size_t)max, sizeof(*heads));
-    struct reading r = {.db = db, .calendars = view.calendars, .now = now, .report = report};
+    struct reading r = {.db = db, .calendars = calendars, .now = now, .report = report};
     int n = 0, rc = read_heads(db, after, max, heads, &n);
     r.hasher = history_hasher_new();
     r.clocks = xcalloc(CLOCKS_MAX, sizeof(*r.clocks));
@@ -517,30 +520,30 @@ int audit_tickets(struct db *db, struct tickets *t, int64_t now, int64_t after, 
     history_hasher_free(&r.hasher);
     free(r.clocks);
     free(heads);
-    tickets_view_end(&view);
+    calendars_unref(&calendars);
     return rc;
 }
 
 /* A ticket's head and its history are of one moment, whatever is written meanwhile. */
-static int audit_chunk(struct db *db, struct tickets *t, int64_t now, int64_t *last,
+static int audit_chunk(struct db *db, struct clocks *clocks, int64_t now, int64_t *last,
                        struct audit_report *report)
 {
     bool own = !db_in_transaction(db);
     int rc = own ? db_begin(db) : 0;
     if (rc < 0)
         return rc;
-    rc = audit_tickets(db, t, now, *last, 256, last, report);
+    rc = audit_tickets(db, clocks, now, *last, 256, last, report);
     if (own && rc < 0)
         db_rollback(db);
     return own && rc == E_OK ? db_commit(db) : rc;
 }
 
-int audit_all(struct db *db, struct tickets *t, int64_t now, struct audit_report *report)
+int audit_all(struct db *db, struct clocks *clocks, int64_t now, struct audit_report *report)
 {
     int64_t last = 0;
     int rc;
     do {
-        rc = audit_chunk(db, t, now, &last, report);
+        rc = audit_chunk(db, clocks, now, &last, report);
     } while (rc == E_OK && last && !report->broken && !report->missing);
     return rc;
 }

@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "base/text.h"
+#include "service/tell/tell.h"
 #include "service/tickets/callbacks.h"
 #include "service/registry/registry.h"
 #include "service/calls/calls_priv.h"
@@ -82,6 +83,7 @@ static int write_seqs(struct ledger_tx *tx, struct call_batch *b)
 struct rules {
     struct ledger_tx *tx;
     struct tickets *tickets;
+    struct tell *tell;
     bool on_answer, on_wrap_up; /* calls open tickets then */
     bool callbacks;             /* somebody waits to be rung back */
     bool on_cleared;            /* a gateway asked for call.cleared */
@@ -197,8 +199,8 @@ static int tell_cleared(struct rules *r, const struct call_image *image)
     jw_init(&w, &json);
     call_row_json(&image->row, &w);
     int rc = json.overflow ? E_OK
-                           : tickets_event(r->tickets, r->tx, "call.cleared", image->row.ended_at,
-                                           buf_str(&json), image->row.ticket_id);
+                           : tell_event(r->tell, r->tx, "call.cleared", image->row.ended_at,
+                                        buf_str(&json), image->row.ticket_id);
     buf_free(&json);
     return rc;
 }
@@ -240,12 +242,12 @@ static size_t collect(const struct call_batch *b, struct due **out)
 
 static int rules_init(struct rules *r, struct ledger_tx *tx, const struct call_batch *b)
 {
-    *r = (struct rules){.tx = tx, .tickets = b->t->opts.tickets};
+    *r = (struct rules){.tx = tx, .tickets = b->t->opts.tickets, .tell = b->t->opts.tell};
     if (!r->tickets)
         return E_OK;
     r->on_answer = tickets_open_on(r->tickets, "answered");
     r->on_wrap_up = tickets_open_on(r->tickets, "wrap_up");
-    r->on_cleared = tickets_event_wanted(r->tickets, "call.cleared");
+    r->on_cleared = tell_event_wanted(r->tell, "call.cleared");
     return callbacks_any(ledger_db(tx), &r->callbacks);
 }
 

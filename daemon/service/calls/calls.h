@@ -22,6 +22,7 @@
 #include "service/staff/staff.h"
 
 struct site;
+struct tell;
 struct tickets;
 struct telephony;
 struct telephony_source; /* a PBX by name; lives as long as the telephony object */
@@ -45,6 +46,7 @@ struct telephony_opts {
     struct staff *staff;
     struct screenpop *pops;  /* NULL: nothing pops (tests) */
     struct tickets *tickets; /* NULL: no tickets, no callbacks (tests) */
+    struct tell *tell;       /* queues call.cleared for gateways; with tickets */
     struct telephony_conf conf;
 };
 

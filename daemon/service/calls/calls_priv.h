@@ -7,7 +7,7 @@
 #include <uthash.h>
 #include "base/log.h"
 #include "domain/call.h"
-#include "service/pops/pops_priv.h"
+#include "service/pops/pop_call.h"
 #include "service/calls/calls.h"
 #include "service/tickets/tickets.h"
 #include "store/repo_call.h"

@@ -14,29 +14,30 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "service/tickets/ticket_priv.h"
+#include "store/repo_ticket.h"
 
 #define ROUND    64  /* clocks of one round (measured: the best point) */
 #define LOOK_MS  250 /* at least so often the wall clock is asked */
 #define RETRY_MS 200 /* after a round that the store refused */
 
-struct timers {
-    struct tickets *tickets;
+struct clock_timer {
+    clock_due_fn *due;
+    void *due_ctx;
     struct ledger *ledger;
     struct loop_timer *timer;
     _Atomic int64_t armed; /* the nearest moment that the loop knows of; INT64_MAX: none */
     bool started, running; /* running: a round is in the ledger */
-    struct timers_stats stats;
+    struct clock_timer_stats stats;
 };
 
 /* One round: what it did, and what comes next. */
 struct round {
-    struct timers *timers;
+    struct clock_timer *timer;
     int done;
     int64_t oldest, now;
 };
 
-static void arm(struct timers *t)
+static void arm(struct clock_timer *t)
 {
     int64_t at = atomic_load(&t->armed);
     int64_t wait = at == INT64_MAX ? LOOK_MS : at - clock_now_ms();
@@ -53,19 +54,19 @@ static int run_round(struct ledger_tx *tx, void *arg)
     r->oldest = nearest;
     r->now = ledger_now(tx);
     if (rc == E_OK)
-        rc = timers_run_due(r->timers->tickets, tx, ROUND, &r->done);
+        rc = r->timer->due(r->timer->due_ctx, tx, ROUND, &r->done);
     if (rc == E_OK)
         rc = repo_clocks_nearest(ledger_db(tx), &next);
     /* Here and not after the commit: what later commands note is compared with this. */
     if (rc == E_OK)
-        atomic_store(&r->timers->armed, next ? next : INT64_MAX);
+        atomic_store(&r->timer->armed, next ? next : INT64_MAX);
     return rc;
 }
 
 static void after_round(void *arg, int rc, const struct errmsg *why)
 {
     struct round *r = arg;
-    struct timers *t = r->timers;
+    struct clock_timer *t = r->timer;
     t->running = false;
     if (rc < 0) {
         atomic_store(&t->armed, 0);
@@ -82,11 +83,11 @@ static void after_round(void *arg, int rc, const struct errmsg *why)
     arm(t);
 }
 
-static void begin_round(struct timers *t)
+static void begin_round(struct clock_timer *t)
 {
     struct round *r = xcalloc(1, sizeof(*r));
     struct ledger_cmd cmd = {.name = "timers", .run = run_round, .done = after_round, .arg = r};
-    r->timers = t;
+    r->timer = t;
     t->running = true;
     if (ledger_submit(t->ledger, &cmd)) {
         t->running = false;
@@ -97,7 +98,7 @@ static void begin_round(struct timers *t)
 
 static void look(void *arg)
 {
-    struct timers *t = arg;
+    struct clock_timer *t = arg;
     if (t->running)
         return;
     if (atomic_load(&t->armed) <= clock_now_ms())
@@ -106,37 +107,40 @@ static void look(void *arg)
         arm(t);
 }
 
-struct timers *timers_new(struct tickets *tickets, struct ledger *ledger, struct loop *loop)
+struct clock_timer *clock_timer_new(struct ledger *ledger, struct loop *loop)
 {
-    struct timers *t = xcalloc(1, sizeof(*t));
-    t->tickets = tickets;
+    struct clock_timer *t = xcalloc(1, sizeof(*t));
     t->ledger = ledger;
     atomic_init(&t->armed, INT64_MAX);
     t->timer = loop_timer_new(loop, look, t);
-    tickets_set_timers(tickets, t);
     return t;
 }
 
-int timers_start(struct timers *t)
+void clock_timer_on_due(struct clock_timer *t, clock_due_fn *due, void *ctx)
+{
+    t->due = due;
+    t->due_ctx = ctx;
+}
+
+int clock_timer_start(struct clock_timer *t)
 {
     t->started = true;
     begin_round(t); /* looks, and carries out what became due while nobody was there */
     return 0;
 }
 
-void timers_free(struct timers **tp)
+void clock_timer_free(struct clock_timer **tp)
 {
-    struct timers *t = *tp;
+    struct clock_timer *t = *tp;
     if (!t)
         return;
-    tickets_set_timers(t->tickets, NULL);
     assert(!t->running);
     loop_timer_free(&t->timer);
     free(t);
     *tp = NULL;
 }
 
-void timers_poke(struct timers *t)
+void clock_timer_poke(struct clock_timer *t)
 {
     if (t->started)
         look(t);
@@ -148,7 +152,7 @@ static void noted(void *ctx, void *arg)
     arm(ctx);
 }
 
-void timers_note(struct timers *t, struct ledger_tx *tx, int64_t next_at)
+void clock_timer_note(struct clock_timer *t, struct ledger_tx *tx, int64_t next_at)
 {
     int64_t known = atomic_load(&t->armed);
     while (next_at < known)
@@ -158,7 +162,7 @@ void timers_note(struct timers *t, struct ledger_tx *tx, int64_t next_at)
         }
 }
 
-void timers_get_stats(const struct timers *t, struct timers_stats *out)
+void clock_timer_get_stats(const struct clock_timer *t, struct clock_timer_stats *out)
 {
     int64_t next = atomic_load(&t->armed);
     *out = t->stats;

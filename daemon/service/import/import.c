@@ -19,8 +19,8 @@
 #include "base/rng.h"
 #include "base/text.h"
 #include "service/import/import_priv.h"
-#include "service/registry/registry_priv.h"
-#include "service/tickets/tickets.h"
+#include "service/registry/registry.h"
+#include "service/staff/staff.h"
 
 #define JOBS_MAX      8
 #define REPORT_MAX    500
@@ -67,8 +67,8 @@ static int batch_run(struct ledger_tx *tx, void *arg)
     int rc = 0;
     for (int i = 0; rc == 0 && i < b->n; i++)
         rc = apply_row(tx, b, i);
-    if (rc == 0 && b->job->tickets && strcmp(import_kinds[b->kind].file, "shifts.csv") == 0)
-        rc = tickets_on_shifts_changed(b->job->tickets, tx);
+    if (rc == 0 && b->job->staff && strcmp(import_kinds[b->kind].file, "shifts.csv") == 0)
+        rc = staff_shifts_changed(b->job->staff, tx);
     return rc;
 }
 
@@ -251,7 +251,7 @@ static struct import_job *job_new(struct importer *im, const struct import_reque
     snprintf(job->id, sizeof(job->id), "i-%s", token);
     job->refs = 1;
     job->im = im;
-    job->tickets = im->opts.tickets;
+    job->staff = im->opts.staff;
     job->dir = xstrdup(rq->dir);
     job->by = xstrdup(rq->by ? rq->by : "");
     job->where = xstrdup(im->where);

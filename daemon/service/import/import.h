@@ -26,7 +26,7 @@
 #include "service/registry/registry.h"
 
 struct importer;
-struct tickets;
+struct staff;
 
 struct importer_opts {
     struct loop *loop;
@@ -34,7 +34,7 @@ struct importer_opts {
     struct registry *registry;
     const struct db_driver *driver; /* a dry run reads by itself */
     const char *where;
-    struct tickets *tickets; /* told of a changed shift plan; NULL: none */
+    struct staff *staff; /* told of a changed shift plan; NULL: nobody */
 };
 
 /** Loop thread, as all of this. opts are copied. */

@@ -92,7 +92,7 @@ struct import_job {
     /* fixed when the thread starts */
     char *dir, *by, *where;
     const struct db_driver *driver;
-    struct tickets *tickets;
+    struct staff *staff;
     int only; /* the kind of the body; -1: a folder */
     struct buf body;
     int64_t first_line;

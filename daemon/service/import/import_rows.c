@@ -10,7 +10,7 @@
 #include "base/text.h"
 #include "domain/lang.h"
 #include "service/import/import_priv.h"
-#include "service/registry/registry_priv.h"
+#include "service/registry/registry.h"
 
 #define REFUSE(...) errmsg_set(why, E_INVALID, __VA_ARGS__)
 #define DAY_MS      86400000

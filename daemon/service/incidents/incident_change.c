@@ -12,7 +12,6 @@
 #include "spine/hub.h"
 #include "service/incidents/incident_priv.h"
 #include "service/messages/outbox.h"
-#include "service/tickets/ticket_verb.h"
 
 #define SUBJECT_MAX 500
 #define WORDS_MAX   2000
@@ -119,7 +118,7 @@ int incident_alert(struct incidents *in, struct ledger_tx *tx, const char *kind,
     jw_kraw(&w, "data", buf_str(&data));
     jw_end_obj(&w);
     if (rc == E_OK)
-        tickets_publish(in->t, tx, HUB_ALERT, buf_take(&out), NULL, NULL, true);
+        tell_publish(in->opts.tell, tx, HUB_ALERT, buf_take(&out), NULL, NULL, true);
     buf_free(&out);
     buf_free(&data);
     return rc;
@@ -132,11 +131,11 @@ static int tell_all(struct incidents *in, struct ledger_tx *tx, const struct inc
     struct buf json = BUF_INIT(64 * 1024);
     struct jw w;
     int rc = incident_alert(in, tx, alert, r, r->subject);
-    if (rc == E_OK && event && tickets_event_wanted(in->t, event)) {
+    if (rc == E_OK && event && tell_event_wanted(in->opts.tell, event)) {
         jw_init(&w, &json);
         rc = incident_json(ledger_db(tx), r->id, &w);
         if (rc == E_OK)
-            rc = tickets_event(in->t, tx, event, ledger_now(tx), buf_str(&json), 0);
+            rc = tell_event(in->opts.tell, tx, event, ledger_now(tx), buf_str(&json), 0);
     }
     buf_free(&json);
     return rc;
@@ -147,11 +146,13 @@ static int tell_all(struct incidents *in, struct ledger_tx *tx, const struct inc
 static int tell_staff(struct incidents *in, struct ledger_tx *tx, const struct incident_row *r,
                       int64_t unit_id)
 {
-    const struct site *site = in->t->site;
+    const struct site *site = in->site;
     const struct site_category *c =
         *r->scope.category ? site_category(site, r->scope.category) : NULL;
-    struct tell_scope scope = {
-        .t = in->t, .tx = tx, .departments = {c ? c->department : NULL}, .unit_id = unit_id};
+    struct tell_scope scope = {.tell = in->opts.tell,
+                               .tx = tx,
+                               .departments = {c ? c->department : NULL},
+                               .unit_id = unit_id};
     char number[24];
     struct outbox_param params[] = {{"text", r->subject, 0}, {"incident", number, 0}};
     struct tell_message m = {
@@ -162,7 +163,7 @@ static int tell_staff(struct incidents *in, struct ledger_tx *tx, const struct i
     if (rc == E_OK && told.n == 0)
         return incident_alert(in, tx, "nobody_found", r,
                               "tickets.group_alert.tell: nobody was found");
-    return rc < 0 ? rc : tell_send(in->t, tx, &m, &told);
+    return rc < 0 ? rc : tell_send(in->opts.tell, tx, &m, &told);
 }
 
 int incidents_propose(struct incidents *in, struct ledger_tx *tx, const struct incident_offer *o)
@@ -179,14 +180,14 @@ int incidents_propose(struct incidents *in, struct ledger_tx *tx, const struct i
     if (rc < 0 || last_end >= o->warning.since)
         return rc;
     rc = names_of(ledger_db(tx), &o->scope, &names);
-    r.since_at = ledger_now(tx) - span_rough_ms(&in->t->site->tickets.group_alert.within);
+    r.since_at = ledger_now(tx) - span_rough_ms(&in->site->tickets.group_alert.within);
     if (r.since_at <= last_end)
         r.since_at = last_end + 1;
     text_copy(r.state, sizeof(r.state), "proposed");
     text_copy(r.key, sizeof(r.key), o->key);
-    text_copy(r.opened_by, sizeof(r.opened_by), SYSTEM_NAME);
+    text_copy(r.opened_by, sizeof(r.opened_by), STAFF_SYSTEM_NAME);
     r.scope_json = scope_json(&r.scope, &names);
-    name_offer(in->t->site, &r, &names);
+    name_offer(in->site, &r, &names);
     if (rc == E_OK)
         rc = repo_incident_insert(ledger_db(tx), &r);
     if (rc == E_OK && r.id) {
@@ -309,7 +310,7 @@ static int read_new(struct incidents *in, struct db *db, const json_t *body, str
     if (rc == E_OK)
         rc = verb_text(body, "words", WORDS_MAX, &words, out);
     if (rc == E_OK)
-        rc = read_category(in->t->site, body, &r->scope, out);
+        rc = read_category(in->site, body, &r->scope, out);
     if (rc == E_OK)
         rc = read_scope(db, json_object_get(body, "scope"), &r->scope, out);
     if (rc == E_OK)
@@ -379,7 +380,7 @@ int incidents_create(struct incidents *in, struct ledger_tx *tx, const json_t *b
     memset(out, 0, sizeof(*out));
     if (!json_is_object(body))
         return verb_refuse(out, E_INVALID, NULL, "an object is expected");
-    r.since_at = ledger_now(tx) - span_rough_ms(&in->t->site->tickets.group_alert.within);
+    r.since_at = ledger_now(tx) - span_rough_ms(&in->site->tickets.group_alert.within);
     rc = create(in, tx, body, actor, &r, out);
     *id = r.id;
     incident_row_clear(&r);

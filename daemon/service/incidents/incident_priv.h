@@ -3,7 +3,9 @@
  */
 #pragma once
 #include "service/incidents/incidents.h"
-#include "service/tickets/ticket_priv.h"
+#include "domain/site.h"
+#include "spine/refusal.h"
+#include "service/tell/tell.h"
 #include "store/repo_incident.h"
 
 #define INCIDENT_BATCH     32 /* tickets joined or told in one command */
@@ -23,9 +25,9 @@ struct incident {
 
 struct incidents {
     struct incidents_opts opts;
-    struct tickets *t;
-    struct incident *live; /* utlist; loop thread, newest first */
-    uint64_t turn;         /* counts up with each change: a reading begun before it is too old */
+    const struct site *site; /* ledger thread */
+    struct incident *live;   /* utlist; loop thread, newest first */
+    uint64_t turn;           /* counts up with each change: a reading begun before it is too old */
     bool reading, read_again;
     bool working; /* a command of the work is under way */
     bool started;

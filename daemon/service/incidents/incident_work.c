@@ -8,18 +8,17 @@
 
 #include "base/text.h"
 #include "service/incidents/incident_priv.h"
-#include "service/incidents/incident_rung.h"
 #include "service/messages/outbox.h"
-#include "service/tickets/ticket_verb.h"
+#include "store/repo_ticket.h"
 
 /* ---- joining ---- */
 
 int incidents_join(struct incidents *in, struct ledger_tx *tx, int64_t id, int64_t ticket_id)
 {
-    static const struct actor self = {.name = SYSTEM_NAME, .kind = STAFF_DEV};
+    static const struct actor self = {.name = STAFF_SYSTEM_NAME, .kind = STAFF_DEV};
     json_t *body = json_pack("{s:I}", "id", (json_int_t)id);
     struct verb_out out;
-    int rc = tickets_verb(in->t, tx, ticket_id, "incident", body, &self, 0, &out);
+    int rc = tickets_verb(in->opts.tickets, tx, ticket_id, "incident", body, &self, 0, &out);
     json_decref(body);
     return rc == E_CONFLICT || rc == E_NOTFOUND ? 0 : rc; /* it has just ended */
 }
@@ -35,25 +34,6 @@ int incident_join_some(struct incidents *in, struct ledger_tx *tx, struct incide
         rc = incidents_join(in, tx, r->id, ids[i]);
     r->joining = n == INCIDENT_BATCH ? ids[n - 1] : -1;
     return rc;
-}
-
-/* ---- paging ---- */
-
-int incident_rung(struct ledger_tx *tx, const struct incident_rung *rung, bool *pages)
-{
-    struct db *db = ledger_db(tx);
-    struct db_q *q;
-    *pages = true;
-    if (!rung->incident_id)
-        return 0;
-    q = db_query(db, "SELECT 1 FROM incident WHERE id=$1 AND state='open'");
-    db_bind_int(q, 1, rung->incident_id);
-    bool open = db_row(q);
-    int rc = db_end(q);
-    if (rc < 0 || !open)
-        return rc;
-    return repo_incident_rung(db, rung->incident_id, rung->ticket_id, rung->clock, rung->step,
-                              rung->turn, ledger_now(tx), pages);
 }
 
 /* ---- telling ---- */
@@ -73,53 +53,42 @@ static int told_before(struct db *db, const struct ticket_row *t, bool *before)
 }
 
 /* Through consent and quiet hours, whatever the ticket's policy: nothing is urgent any more. */
-static int send_solved(struct ticket *k, const struct incident_row *r, int64_t *id)
+static int send_solved(struct incidents *in, struct ledger_tx *tx, const struct incident_row *r,
+                       const struct ticket_row *row, int64_t *id)
 {
     struct outbox_param params[] = {{"incident", r->subject, 0}, {"note", r->reason, 0}};
-    struct outbox_message m = {.channel = k->row.person_id ? NULL : "sms",
+    struct outbox_message m = {.channel = row->person_id ? NULL : "sms",
                                .message_class = "service",
-                               .person_id = k->row.person_id,
-                               .recipient = k->row.person_id ? NULL : k->row.caller,
-                               .ticket_id = k->row.id,
+                               .person_id = row->person_id,
+                               .recipient = row->person_id ? NULL : row->caller,
+                               .ticket_id = row->id,
                                .template_name = "incident_solved",
                                .params = params,
                                .n_params = r->reason ? 2 : 1};
     struct errmsg why = {""};
-    int rc = outbox_enqueue(k->t->outbox, k->tx, &m, id, &why);
-    return rc < 0 ? tickets_not_sent(k->t, k->tx, rc, k->row.id, &why) : 0;
+    int rc = outbox_enqueue(in->opts.outbox, tx, &m, id, &why);
+    return rc < 0 ? tell_not_sent(in->opts.tell, tx, rc, row->id, &why) : 0;
 }
 
-static void say_told(struct ticket *k, const struct incident_row *r, int64_t message)
-{
-    struct jw *w = ticket_say(k);
-    jw_kint(w, "incident", r->id);
-    jw_key(w, "messages");
-    jw_arr(w);
-    jw_int(w, message);
-    jw_end_arr(w);
-    ticket_said(k, "told");
-}
-
+/* One ticket's caller hears of the end, and the ticket's history says so. */
 static int tell_caller(struct incidents *in, struct ledger_tx *tx, const struct incident_row *r,
                        int64_t ticket_id)
 {
-    struct ticket k;
+    struct ticket_row row;
     int64_t message = 0;
     bool before = false;
-    int rc = ticket_load(&k, in->t, tx, ticket_id, *r->resolved_by ? r->resolved_by : SYSTEM_NAME);
+    int rc = repo_ticket_load(ledger_db(tx), ticket_id, &row);
     if (rc < 0)
         return rc;
-    bool known = (k.row.person_id || *k.row.caller) && k.row.state != TICKET_CANCELLED;
-    if (known && in->t->outbox)
-        rc = told_before(k.db, &k.row, &before);
-    if (rc == E_OK && known && !before && in->t->outbox)
-        rc = send_solved(&k, r, &message);
-    if (rc < 0 || !message) {
-        ticket_drop(&k);
+    bool known = (row.person_id || *row.caller) && row.state != TICKET_CANCELLED;
+    if (!known || !in->opts.outbox)
+        return 0;
+    rc = told_before(ledger_db(tx), &row, &before);
+    if (rc == E_OK && !before)
+        rc = send_solved(in, tx, r, &row, &message);
+    if (rc < 0 || !message)
         return rc;
-    }
-    say_told(&k, r, message);
-    return ticket_finish(&k);
+    return tickets_note_told(in->opts.tickets, tx, ticket_id, r->resolved_by, r->id, message);
 }
 
 int incident_tell_some(struct incidents *in, struct ledger_tx *tx, struct incident_row *r)

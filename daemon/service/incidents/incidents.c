@@ -333,13 +333,18 @@ struct incidents *incidents_new(const struct incidents_opts *opts, struct errmsg
 {
     struct incidents *in = xcalloc(1, sizeof(*in));
     in->opts = *opts;
-    in->t = opts->tickets;
+    in->site = opts->site;
     in->retry = loop_timer_new(opts->loop, work_again, in);
     if (read_live(ledger_startup_db(opts->ledger), &in->live)) {
         errmsg_set(why, E_IO, "the incidents cannot be read");
         incidents_free(&in);
     }
     return in;
+}
+
+void incidents_set_site(struct incidents *in, const struct site *site)
+{
+    in->site = site;
 }
 
 void incidents_start(struct incidents *in)

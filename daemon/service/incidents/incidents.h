@@ -19,11 +19,17 @@
 #include "service/tickets/tickets.h"
 
 struct incidents;
+struct outbox;
+struct site;
+struct tell;
 
 struct incidents_opts {
     struct loop *loop;
     struct ledger *ledger;
     struct tickets *tickets;
+    struct tell *tell;
+    struct outbox *outbox;   /* may be NULL in tests: then owners are told nothing */
+    const struct site *site; /* the present configuration; see incidents_set_site() */
 };
 
 /** Reads the live ones; NULL with why. */
@@ -34,6 +40,10 @@ void incidents_start(struct incidents *in);
 void incidents_stop(struct incidents *in);
 /** After ledger_free(). */
 void incidents_free(struct incidents **in);
+
+/** Use another configuration from now on. Inside a ledger command, so that none sees half of each.
+ */
+void incidents_set_site(struct incidents *in, const struct site *site);
 
 /* ---- loop thread ---- */
 

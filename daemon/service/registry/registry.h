@@ -17,6 +17,7 @@
 #include "spine/ledger.h"
 
 struct registry;
+struct zone;
 
 struct registry_opts {
     struct ledger *ledger;
@@ -187,3 +188,10 @@ bool registry_is_email(const char *s);
  */
 int registry_search_json(struct registry *r, struct db *db, const char *q, int64_t after_id,
                          int limit, int64_t now, struct jw *w, int64_t *next) MUST_CHECK;
+
+/** Everybody's card may have changed; search says to read everybody anew, too: after an import.
+ * Loop thread. */
+void registry_tell_everybody(struct registry *r, bool search);
+
+/** The site's zone; NULL for UTC. It lives as long as the program. */
+const struct zone *registry_zone(void);

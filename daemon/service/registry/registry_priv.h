@@ -35,8 +35,6 @@ struct registry {
     int listeners_n;
 };
 
-/** The site's zone; NULL for UTC. It lives as long as the program. */
-const struct zone *registry_zone(void);
 /** The date at a moment in that zone. */
 int32_t registry_today(int64_t now);
 
@@ -46,8 +44,6 @@ void registry_changed(struct registry *r, struct ledger_tx *tx, const int64_t *i
 int registry_changed_household(struct registry *r, struct ledger_tx *tx,
                                int64_t person_id) MUST_CHECK;
 
-/** Loop thread: everybody's card may have changed; search says to read everybody anew, too. */
-void registry_tell_everybody(struct registry *r, bool search);
 /** Read these persons into the search block again; n 0: everybody. Loop thread. */
 void registry_refresh(struct registry *r, const int64_t *ids, size_t n);
 

@@ -12,7 +12,7 @@
 #include "domain/zone.h"
 #include "service/messages/outbox.h"
 #include "service/reports/reports.h"
-#include "service/tickets/ticket_priv.h"
+#include "service/tell/tell.h"
 
 #define LOOK_MS  250
 #define DAY_MS   INT64_C(86400000)
@@ -59,8 +59,8 @@ static int mark(struct ledger_tx *tx, int32_t day, bool *mine)
 }
 
 /* By e-mail, else by SMS; who has neither sees it at the desk (GET /reports/digest). */
-static int send_one(struct tickets *t, struct ledger_tx *tx, const char *account, const char *text,
-                    int *sent)
+static int send_one(const struct digest_opts *o, struct ledger_tx *tx, const char *account,
+                    const char *text, int *sent)
 {
     static const char *const channels[] = {"email", "sms"};
     struct outbox_param params[] = {{"text", text, 0}};
@@ -73,17 +73,17 @@ static int send_one(struct tickets *t, struct ledger_tx *tx, const char *account
                                    .template_name = "digest",
                                    .params = params,
                                    .n_params = ARRAY_LEN(params)};
-        rc = outbox_enqueue(t->outbox, tx, &m, NULL, &why);
+        rc = outbox_enqueue(o->outbox, tx, &m, NULL, &why);
     }
     *sent += rc == 0;
-    return rc < 0 ? tickets_not_sent(t, tx, rc, 0, &why) : 0;
+    return rc < 0 ? tell_not_sent(o->tell, tx, rc, 0, &why) : 0;
 }
 
 static int sending_run(struct ledger_tx *tx, void *arg)
 {
     struct sending *s = arg;
-    struct tickets *t = s->ds->opts.tickets;
-    struct tell_scope scope = {.t = t, .tx = tx};
+    const struct digest_opts *o = &s->ds->opts;
+    struct tell_scope scope = {.tell = o->tell, .tx = tx};
     struct told told = {.n = 0};
     bool mine = false;
     int sent = 0;
@@ -92,9 +92,9 @@ static int sending_run(struct ledger_tx *tx, void *arg)
         return rc;
     rc = tell_resolve(&scope, &s->site->reports.digest_tell, &told);
     for (size_t i = 0; rc == E_OK && i < told.n; i++)
-        rc = send_one(t, tx, told.names[i], buf_str(&s->text), &sent);
+        rc = send_one(o, tx, told.names[i], buf_str(&s->text), &sent);
     if (rc == E_OK && !sent)
-        rc = tickets_alert(t, tx, "nobody_found", 0, "the digest of complaints reached nobody");
+        rc = tell_alert(o->tell, tx, "nobody_found", 0, "the digest of complaints reached nobody");
     return rc;
 }
 

@@ -8,15 +8,18 @@
 #pragma once
 #include "base/loop.h"
 #include "domain/site.h"
-#include "service/tickets/tickets.h"
+#include "base/loop.h"
+#include "domain/site.h"
+#include "spine/ledger.h"
 
 struct digest_sender;
 
 struct digest_opts {
     struct loop *loop;
     struct ledger *ledger;
-    struct tickets *tickets;
-    struct site *site; /* a reference is taken */
+    struct tell *tell;
+    struct outbox *outbox; /* may be NULL in tests: then nobody is written to */
+    struct site *site;     /* a reference is taken */
 };
 
 /** Sends nothing before digest_start(). NULL with why (an unknown time zone). */

@@ -8,7 +8,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "service/reports/reports.h"
-#include "service/tickets/tickets.h"
+#include "domain/ticket_id.h"
 
 #define ITEMS_MAX 100
 #define LINES_MAX 10 /* of the text */

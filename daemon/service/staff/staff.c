@@ -61,6 +61,8 @@ struct staff {
     struct listener_fn listeners[LISTENERS_MAX];
     size_t n_listeners;
     struct disable_fn hooks[LISTENERS_MAX];
+    staff_shifts_fn *on_shifts;
+    void *on_shifts_ctx;
     size_t n_hooks;
 };
 
@@ -430,6 +432,17 @@ void staff_on_disable(struct staff *s, staff_disabled_fn *fn, void *ctx)
 {
     assert(s->n_hooks < LISTENERS_MAX);
     s->hooks[s->n_hooks++] = (struct disable_fn){fn, ctx};
+}
+
+void staff_on_shifts(struct staff *s, staff_shifts_fn *fn, void *ctx)
+{
+    s->on_shifts = fn;
+    s->on_shifts_ctx = ctx;
+}
+
+int staff_shifts_changed(struct staff *s, struct ledger_tx *tx)
+{
+    return s->on_shifts ? s->on_shifts(s->on_shifts_ctx, tx) : 0;
 }
 
 int staff_call_disabled(struct staff *s, struct ledger_tx *tx, const char *account,

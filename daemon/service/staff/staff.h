@@ -117,6 +117,13 @@ typedef int staff_disabled_fn(void *ctx, struct ledger_tx *tx, const char *accou
                               const struct staff_account *by);
 void staff_on_disable(struct staff *s, staff_disabled_fn *fn, void *ctx);
 
+/** Within the transaction that changes the shift plan (tickets look for successors here). Register
+ * at start. A negative answer refuses the whole. */
+typedef int staff_shifts_fn(void *ctx, struct ledger_tx *tx);
+void staff_on_shifts(struct staff *s, staff_shifts_fn *fn, void *ctx);
+/** Whoever changed the plan calls this at the end of the command. */
+int staff_shifts_changed(struct staff *s, struct ledger_tx *tx) MUST_CHECK;
+
 #define STAFF_TOKEN_MAX 512
 /** A new token into out (44 bytes, about 256 bits). Make it before the command: a command may be
  * run twice. */

@@ -9,7 +9,6 @@
 #include "base/text.h"
 #include "service/tickets/callback_priv.h"
 #include "service/messages/outbox.h"
-#include "service/clocks/clock_timer.h"
 
 #define ACTIONS_MAX 32
 
@@ -54,7 +53,7 @@ static const char *why_param(const struct callback_row *r)
 static int find_told(struct tickets *t, struct ledger_tx *tx, const struct callback_row *r,
                      const struct policy_ladder *l, int step, struct told *told)
 {
-    struct tell_scope scope = {.t = t, .tx = tx};
+    struct tell_scope scope = {.tell = t->tell, .tx = tx};
     char text[160], responder[NAME_MAX_TEXT] = "";
     int rc = responder_of(tx, r->ticket_id, responder);
     scope.responder = responder;
@@ -66,7 +65,7 @@ static int find_told(struct tickets *t, struct ledger_tx *tx, const struct callb
              "callback %" PRId64 ": nobody was found for step %d of the clock "
              "'claim'",
              r->id, step + 1);
-    rc = tickets_alert_some(t, tx, "nobody_found", 0, text);
+    rc = tell_alert_some(t->tell, tx, "nobody_found", 0, text);
     for (size_t i = (size_t)step + 1; rc == E_OK && told->n == 0 && i < l->steps_n; i++)
         rc = tell_resolve(&scope, &l->steps[i].tell, told);
     return rc;
@@ -89,7 +88,7 @@ static int step(struct tickets *t, struct ledger_tx *tx, const struct callback_r
     struct jw w;
     int rc = find_told(t, tx, r, l, next->step, &told);
     if (rc == E_OK)
-        rc = tell_send(t, tx, &m, &told);
+        rc = tell_send(t->tell, tx, &m, &told);
     jw_init(&w, &data);
     jw_obj(&w);
     jw_kstr(&w, "clock", "claim");
@@ -121,13 +120,13 @@ static int run_one(struct tickets *t, struct ledger_tx *tx, const struct callbac
 
 int callback_clock_run(struct tickets *t, struct ledger_tx *tx, struct clock_row *c, int *steps)
 {
-    const struct policy *p = tickets_frozen(t, ledger_db(tx), c->policy_id);
+    const struct policy *p = clocks_frozen(t->clocks, ledger_db(tx), c->policy_id);
     const struct policy_ladder *l = p ? policy_ladder_of(p, c->name) : NULL;
     struct clock_promise cp;
     struct callback_row r;
     int rc = callback_load(ledger_db(tx), c->callback_id, &r);
     if (rc == E_OK)
-        rc = p ? clock_promise_of(ledger_db(tx), t->calendars, c, &cp) : E_FATAL;
+        rc = p ? clock_promise_of(ledger_db(tx), clocks_in_force(t->clocks), c, &cp) : E_FATAL;
     for (int i = 0; rc == E_OK && i < ACTIONS_MAX; i++) {
         struct ladder_mark mark = {.breached = c->breached};
         ladder_mark_parse(c->fired, &mark);
@@ -139,8 +138,8 @@ int callback_clock_run(struct tickets *t, struct ledger_tx *tx, struct clock_row
     }
     if (rc == E_OK) {
         clock_row_arm(c, p, &cp.promise);
-        if (c->next_at && t->timers)
-            timers_note(t->timers, tx, c->next_at);
+        if (c->next_at && t->timer)
+            clock_timer_note(t->timer, tx, c->next_at);
         rc = repo_clock_save(ledger_db(tx), c);
     }
     if (rc == E_OK)

@@ -16,7 +16,6 @@
 #include "service/messages/outbox.h"
 #include "service/tickets/surveys.h"
 #include "service/tickets/ticket_verb.h"
-#include "service/clocks/clock_timer.h"
 
 #define DAY_MS     INT64_C(86400000)
 #define CALLS_MAX  (64 * 1024)
@@ -191,10 +190,10 @@ int callbacks_list_json(struct db *db, const char *state, const char *number, in
 int callback_publish(struct tickets *t, struct ledger_tx *tx, const struct callback_row *r)
 {
     struct buf out = BUF_INIT(CALLS_MAX * 2);
-    if (t->hub) {
+    if (tell_has_desks(t->tell)) {
         render(r, &out);
         if (!out.overflow)
-            tickets_publish(t, tx, HUB_CALLBACK, buf_take(&out), NULL, NULL, true);
+            tell_publish(t->tell, tx, HUB_CALLBACK, buf_take(&out), NULL, NULL, true);
     }
     buf_free(&out);
     return 0;
@@ -217,7 +216,7 @@ static int start_clock(struct tickets *t, struct ledger_tx *tx, struct callback_
 {
     const struct policy *p = site_policy(t->site, t->site->callbacks.policy);
     const struct frozen *f =
-        tickets_freeze(t, tx, p ? p : site_policy(t->site, t->site->tickets.policy));
+        clocks_freeze(t->clocks, tx, p ? p : site_policy(t->site, t->site->tickets.policy));
     struct clock_row c = {.callback_id = r->id, .started_at = ledger_now(tx)};
     struct clock_promise cp;
     int rc;
@@ -226,13 +225,13 @@ static int start_clock(struct tickets *t, struct ledger_tx *tx, struct callback_
         return E_BUSY;
     if (!clock_row_fill(&c, f->policy, f->id, 1))
         return 0;
-    rc = clock_promise_of(ledger_db(tx), t->calendars, &c, &cp);
+    rc = clock_promise_of(ledger_db(tx), clocks_in_force(t->clocks), &c, &cp);
     if (rc < 0)
         return rc;
     clock_row_arm(&c, f->policy, &cp.promise);
     r->due_at = c.due_at;
-    if (c.next_at && t->timers)
-        timers_note(t->timers, tx, c.next_at);
+    if (c.next_at && t->timer)
+        clock_timer_note(t->timer, tx, c.next_at);
     return repo_clock_save(ledger_db(tx), &c);
 }
 

@@ -10,7 +10,6 @@
 #include "base/text.h"
 #include "service/tickets/callback_priv.h"
 #include "service/tickets/ticket_verb.h"
-#include "service/clocks/clock_timer.h"
 
 #define ROUND_MAX 256
 
@@ -72,11 +71,12 @@ static int park(struct tickets *t, struct ledger_tx *tx, int64_t id, int why)
     snprintf(text, sizeof(text), "clock %" PRId64 " cannot be carried out (%s) and was parked", id,
              err_name(why));
     log_error(NULL, "%s", text);
-    return rc < 0 ? rc : tickets_alert_some(t, tx, "clock_parked", 0, text);
+    return rc < 0 ? rc : tell_alert_some(t->tell, tx, "clock_parked", 0, text);
 }
 
-int timers_run_due(struct tickets *t, struct ledger_tx *tx, int limit, int *done)
+int tickets_clocks_due(void *tickets, struct ledger_tx *tx, int limit, int *done)
 {
+    struct tickets *t = tickets;
     struct db *db = ledger_db(tx);
     int64_t ids[ROUND_MAX];
     int n = 0, steps = 0, rc;

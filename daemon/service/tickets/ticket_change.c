@@ -57,7 +57,7 @@ int ticket_load(struct ticket *k, struct tickets *t, struct ledger_tx *tx, int64
     if (rc == E_OK)
         rc = repo_dispatches_load(k->db, id, &k->dispatches, &k->dispatches_n);
     if (rc == E_OK)
-        k->policy = tickets_frozen(t, k->db, k->row.policy_id);
+        k->policy = clocks_frozen(t->clocks, k->db, k->row.policy_id);
     if (rc == E_OK && !k->policy)
         rc = E_FATAL;
     k->rc = rc;
@@ -280,7 +280,8 @@ int ticket_choose_policy(struct ticket *k)
                                  .estate = or_null(c.estate),
                                  .flags = c.words,
                                  .priority = k->row.priority};
-    const struct frozen *f = tickets_freeze(k->t, k->tx, site_policy_for(k->t->site, &facts));
+    const struct frozen *f =
+        clocks_freeze(k->t->clocks, k->tx, site_policy_for(k->t->site, &facts));
     if (!f)
         return k->rc = db_last_class(k->db) == DB_OK ? E_FATAL : E_BUSY;
     k->policy = f->policy;

@@ -8,97 +8,22 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "service/tickets/ticket_priv.h"
-#include "service/clocks/clock_timer.h"
-
-bool clock_is_standard(const char *name)
-{
-    static const char *const names[] = {"claim",     "first_reply", "accept",  "progress",
-                                        "resolve",   "feedback",    "confirm", "handover",
-                                        "no_answer", "successor"};
-    for (size_t i = 0; i < ARRAY_LEN(names); i++)
-        if (text_eq(names[i], name))
-            return true;
-    return false;
-}
-
-bool clock_is_protocol(const struct clock_row *c)
-{
-    return text_eq(c->name, "no_answer") || text_eq(c->name, "successor");
-}
-
-/* ---- from a row to a promise ---- */
-
-int clock_promise_of(struct db *db, const struct calendars *calendars, const struct clock_row *c,
-                     struct clock_promise *out)
-{
-    struct segment_row *rows;
-    int rc;
-    out->promise = (struct promise){.calendar = calendars_get(calendars, c->calendar),
-                                    .share = c->share,
-                                    .extra_ms = c->extra_ms,
-                                    .started_at = c->started_at,
-                                    .segments = out->segments};
-    rc = span_parse(c->span, &out->promise.within);
-    if (rc < 0 || !c->segments)
-        return rc;
-    rows = xcalloc(SEGMENTS_MAX, sizeof(*rows));
-    rc = repo_segments_load(db, c->id, rows, &out->promise.n);
-    for (size_t i = 0; rc == E_OK && i < out->promise.n; i++)
-        out->segments[i] =
-            (struct promise_segment){.from = rows[i].from_at,
-                                     .to = rows[i].to_at,
-                                     .running = rows[i].running,
-                                     .calendar = calendars_get(calendars, rows[i].calendar)};
-    free(rows);
-    return rc;
-}
-
-void clock_row_arm(struct clock_row *c, const struct policy *p, const struct promise *promise)
-{
-    struct ladder_mark mark = {.breached = c->breached};
-    struct ladder_next next;
-    c->dirty = true;
-    c->due_at = promise_due(promise);
-    ladder_mark_parse(c->fired, &mark);
-    next = ladder_next(policy_ladder_of(p, c->name), promise, &mark);
-    c->next_at = next.what == LADDER_NOTHING ? c->resume_at : next.at;
-}
 
 void ticket_clock_arm(struct ticket *k, struct clock_row *c)
 {
     struct clock_promise cp;
-    const struct policy *p = tickets_frozen(k->t, k->db, c->policy_id);
+    const struct policy *p = clocks_frozen(k->t->clocks, k->db, c->policy_id);
     if (k->rc)
         return;
-    k->rc = p ? clock_promise_of(k->db, k->t->calendars, c, &cp) : E_FATAL;
+    k->rc = p ? clock_promise_of(k->db, clocks_in_force(k->t->clocks), c, &cp) : E_FATAL;
     if (k->rc)
         return;
     clock_row_arm(c, p, &cp.promise);
-    if (c->next_at && k->t->timers)
-        timers_note(k->t->timers, k->tx, c->next_at);
+    if (c->next_at && k->t->timer)
+        clock_timer_note(k->t->timer, k->tx, c->next_at);
 }
 
 /* ---- starting ---- */
-
-bool clock_row_fill(struct clock_row *c, const struct policy *p, int64_t policy_id, int cycle)
-{
-    /* A handover's acceptance is promised like that of a work order, else like a claim. */
-    bool handover = text_eq(c->name, "handover");
-    const struct policy_clock *clock = policy_clock(p, handover ? "accept" : c->name);
-    if (handover && !clock)
-        clock = policy_clock(p, "claim");
-    const struct policy_milestone *milestone = clock ? NULL : policy_milestone(p, c->name);
-    const struct span *within = clock ? &clock->within : milestone ? &milestone->within : NULL;
-
-    if (!within || !span_is_set(within))
-        return false;
-    text_copy(c->span, sizeof(c->span), within->text);
-    text_copy(c->calendar, sizeof(c->calendar), p->calendar);
-    c->policy_id = policy_id;
-    c->share = cycle > 1 && p->reopen.shrink ? (int)p->reopen.shrink : 100;
-    c->cycle = cycle;
-    return true;
-}
 
 /* "clock", "dispatch", "cycle": how every event names a clock. */
 static void say_clock(struct jw *w, const struct clock_row *c)
@@ -316,7 +241,7 @@ static bool gains_time(struct ticket *k, const struct clock_row *c, const struct
     struct clock_promise cp;
     if (!c->due_at)
         return false;
-    k->rc = clock_promise_of(k->db, k->t->calendars, fresh, &cp);
+    k->rc = clock_promise_of(k->db, clocks_in_force(k->t->clocks), fresh, &cp);
     return !k->rc && promise_due(&cp.promise) > c->due_at;
 }
 
@@ -342,7 +267,7 @@ static void say_rebased(struct ticket *k, const struct clock_row *c, const struc
 static void rebase_away(struct ticket *k, struct clock_row *c, const char *why)
 {
     struct clock_promise cp;
-    k->rc = clock_promise_of(k->db, k->t->calendars, c, &cp);
+    k->rc = clock_promise_of(k->db, clocks_in_force(k->t->clocks), c, &cp);
     if (k->rc)
         return;
     ticket_clock_cancel(k, c);
@@ -385,7 +310,7 @@ static void rebase(struct ticket *k, struct clock_row *c, const char *why, bool 
     carry_marks(k, c, policy_ladder_of(k->policy, c->name));
     ticket_clock_arm(k, c);
     if (!k->rc)
-        k->rc = clock_promise_of(k->db, k->t->calendars, c, &cp);
+        k->rc = clock_promise_of(k->db, clocks_in_force(k->t->clocks), c, &cp);
     if (k->rc)
         return;
     say_rebased(k, c, k->policy, &cp.promise, why);

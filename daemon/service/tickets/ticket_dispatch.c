@@ -112,7 +112,7 @@ static void nobody_told(struct ticket *k, const struct dispatch_row *d)
     snprintf(text, sizeof(text), "%s: nobody of '%s' can be told of its dispatch",
              ticket_id_format(k->row.id, id), d->department);
     if (!k->rc)
-        k->rc = tickets_alert_some(k->t, k->tx, "nobody_found", k->row.id, text);
+        k->rc = tell_alert_some(k->t->tell, k->tx, "nobody_found", k->row.id, text);
 }
 
 /* The colleague named, else the department's head, else its people. */

@@ -80,7 +80,7 @@ static void nobody_proposed(struct ticket *k)
     struct outbox_param params[] = {{"text", text, 0}};
     struct tell_message m = {.template_name = "alert", .params = params, .n_params = 1};
     if (!k->rc)
-        k->rc = tickets_alert_some(k->t, k->tx, "no_successor", k->row.id, text);
+        k->rc = tell_alert_some(k->t->tell, k->tx, "no_successor", k->row.id, text);
     ticket_tell(k, &words, 0, &m, &told);
 }
 

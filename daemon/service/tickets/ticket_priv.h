@@ -8,13 +8,12 @@
  */
 #pragma once
 #include <pthread.h>
-#include <uthash.h>
 #include "base/json.h"
-#include "domain/calendar.h"
-#include "domain/ladder.h"
-#include "domain/policy.h"
-#include "domain/promise.h"
 #include "domain/site.h"
+#include "service/clocks/clock_timer.h"
+#include "service/clocks/clocks.h"
+#include "spine/refusal.h"
+#include "service/tell/tell.h"
 #include "service/tickets/tickets.h"
 #include "store/repo_ticket.h"
 
@@ -31,42 +30,16 @@
 
 #define SYSTEM_NAME STAFF_SYSTEM_NAME /* who acts when nobody does: timers, protocols */
 
-/** A policy that stands in the store, parsed. Its id follows from its text. */
-struct frozen {
-    int64_t id;
-    char *json;
-    struct policy *policy;
-    bool durable; /* its row is committed */
-    UT_hash_handle hh;
-};
-
-/** The configuration's policies, by their place in it. */
-struct site_frozen {
-    const struct policy *policy;
-    struct frozen *frozen;
-    UT_hash_handle hh;
-};
-
-/** How many alerts of a kind there were in this minute. */
-struct alert_gate {
-    const char *kind;
-    int64_t minute;
-    int n;
-};
-
 struct tickets {
     const struct site *site; /* ledger thread */
-    struct hub *hub;
     struct outbox *outbox;
-    struct timers *timers;
+    struct tell *tell;
+    struct clocks *clocks;
+    struct clock_timer *timer;
     struct history_hasher *hasher;
-    struct frozen *frozen;       /* by id */
-    struct site_frozen *of_site; /* by pointer, of the present site */
-    int64_t last_id;             /* of tickets; 0: not asked yet */
-    struct buf scratch;          /* data of the event being written */
-    struct alert_gate gates[4];  /* by kind of alert */
-    pthread_mutex_t lock;        /* of what readers share: */
-    struct calendars *calendars;
+    int64_t last_id;      /* of tickets; 0: not asked yet */
+    struct buf scratch;   /* data of the event being written */
+    pthread_mutex_t lock; /* of what readers share: */
     struct span reopen_within;
 };
 
@@ -77,12 +50,6 @@ struct tickets_view {
 };
 struct tickets_view tickets_view_of(struct tickets *t);
 void tickets_view_end(struct tickets_view *v);
-
-/** The frozen form of a policy of the present site; its row is written in tx if need be. */
-const struct frozen *tickets_freeze(struct tickets *t, struct ledger_tx *tx,
-                                    const struct policy *policy);
-/** A policy that a ticket or clock runs under; NULL if its row is gone or damaged. */
-const struct policy *tickets_frozen(struct tickets *t, struct db *db, int64_t policy_id);
 
 /* ---- a ticket under change ---- */
 
@@ -160,13 +127,6 @@ void ticket_take(struct ticket *k, const char *account);
 
 /* ---- clocks (ticket_clock.c) ---- */
 
-/** A clock's promise with its segments. */
-struct clock_promise {
-    struct promise promise;
-    struct promise_segment segments[SEGMENTS_MAX];
-};
-int clock_promise_of(struct db *db, const struct calendars *calendars, const struct clock_row *c,
-                     struct clock_promise *out) MUST_CHECK;
 /** Start the clock of that name if the policy has one; NULL if not. dispatch: its n, or 0. The
  * pointer lives until the next start. */
 struct clock_row *ticket_clock_start(struct ticket *k, const char *name, int64_t dispatch);
@@ -191,72 +151,14 @@ void ticket_clock_recount(struct ticket *k, struct clock_row *c, const struct po
 /** Start the clocks and milestones that the ticket's present policy counts from the opening and
  * that it has not had yet: the category is often known only after the call. */
 void ticket_clocks_join(struct ticket *k);
-/** True for the names of the contract's table; false for milestones. */
-bool clock_is_standard(const char *name);
-/** True for rows that carry the no-answer protocol or the search for a successor: no promise, no
- * ladder, not shown. */
-bool clock_is_protocol(const struct clock_row *c);
-/** Fills span, calendar, policy and share of a row from a policy; false if it has no such clock. */
-bool clock_row_fill(struct clock_row *c, const struct policy *p, int64_t policy_id, int cycle);
-/** due_at, next_at of a row whose promise is known; mark is written back into fired. */
-void clock_row_arm(struct clock_row *c, const struct policy *p, const struct promise *promise);
-
 /* ---- telling (ticket_tell.c) ---- */
 
-#define TOLD_MAX         64
-#define TELL_DEPARTMENTS 8
-/** Who was told, and by which messages. */
-struct told {
-    char names[TOLD_MAX][NAME_MAX_TEXT];
-    size_t n;
-    int64_t messages[TOLD_MAX * 2];
-    size_t messages_n;
-};
-void told_json(const struct told *told, struct jw *w);
-
-/** Whom roles are resolved against; texts may be NULL. */
-struct tell_scope {
-    struct tickets *t;
-    struct ledger_tx *tx;
-    const char *responder;
-    const char *departments[TELL_DEPARTMENTS]; /* whose heads are meant; NULL: no more */
-    int64_t unit_id;
-    const char *except; /* never told: the employee whom a complaint is about */
-};
-/** A word beside those of the configuration: everybody of the departments. */
-#define TELL_DEPARTMENT_PEOPLE "department's people"
-/** The accounts behind role words and account names, each once, in order. */
-int tell_resolve(const struct tell_scope *scope, const struct conf_texts *words,
-                 struct told *out) MUST_CHECK;
-struct tell_message {
-    const char *template_name;
-    int64_t ticket_id;
-    const struct outbox_param *params;
-    size_t n_params;
-    const struct conf_texts *by; /* NULL or empty: as the account has */
-};
-/** Messages to everybody in `told`; those without an address are told at the desk alone. */
-int tell_send(struct tickets *t, struct ledger_tx *tx, const struct tell_message *m,
-              struct told *told) MUST_CHECK;
 /** Resolve against a ticket (the department: of a dispatch, else the category's) and send. */
 void ticket_tell(struct ticket *k, const struct conf_texts *words, int64_t dispatch,
                  const struct tell_message *m, struct told *out);
 /** One message to the owner; 0 with why when there is nobody to tell or the owner refused. */
 int64_t ticket_tell_owner(struct ticket *k, const char *channel, const struct tell_message *m,
                           struct errmsg *why);
-/** What outbox_enqueue() refused with rc: 0 where the recipient has no address or no consent; a
- * message that could not be made is an alert, too. Other codes as they are. */
-int tickets_not_sent(struct tickets *t, struct ledger_tx *tx, int rc, int64_t ticket_id,
-                     const struct errmsg *why) MUST_CHECK;
-/** An alert row, and everybody at a desk hears of it after the commit. */
-int tickets_alert(struct tickets *t, struct ledger_tx *tx, const char *kind, int64_t ticket_id,
-                  const char *text) MUST_CHECK;
-
-/** The same for what may befall thousands at once: of one kind and minute the desks hear of the
- * first fifty. kind is a literal, of at most four that this is called with. */
-int tickets_alert_some(struct tickets *t, struct ledger_tx *tx, const char *kind, int64_t ticket_id,
-                       const char *text) MUST_CHECK;
-
 /* ---- steps (ticket_step.c) ---- */
 
 /** Carry out one rung of a live clock now; urged: before its moment. */
@@ -268,10 +170,6 @@ void ticket_clock_run(struct ticket *k, int64_t clock_id, int *steps);
 
 /** Hand the ticket's JSON to the hub (and gateways that asked) after the commit. */
 int ticket_publish(struct ticket *k) MUST_CHECK;
-/** The same for JSON of any kind; json is taken over. all_staff, or users (copied, NULL-ended). */
-void tickets_publish(struct tickets *t, struct ledger_tx *tx, int hub_kind, char *json,
-                     const char *const *users, const char *department, bool all_staff);
-
 /* ---- rendering (ticket_json.c) ---- */
 
 /** Everything that one ticket shows. */

@@ -12,68 +12,6 @@
 
 #define TICKET_JSON_MAX (1024 * 1024)
 
-/* A hub event that waits for the commit. */
-struct notice {
-    enum hub_kind kind;
-    char *json, *department;
-    char **users; /* NULL-terminated, or NULL */
-    bool all_staff;
-};
-
-static void notice_free(void *arg)
-{
-    struct notice *n = arg;
-    for (char **u = n->users; u && *u; u++)
-        free(*u);
-    free(n->users);
-    free(n->json);
-    free(n->department);
-    free(n);
-}
-
-static void notice_send(void *ctx, void *arg)
-{
-    struct notice *n = arg;
-    struct hub_event ev = {.kind = n->kind,
-                           .json = n->json,
-                           .len = strlen(n->json),
-                           .users = (const char *const *)n->users,
-                           .department = n->department,
-                           .all_staff = n->all_staff};
-    hub_publish(ctx, &ev);
-}
-
-static char **copy_users(const char *const *users)
-{
-    size_t n = 0;
-    char **copy;
-    while (users && users[n])
-        n++;
-    if (!n)
-        return NULL;
-    copy = xcalloc(n + 1, sizeof(char *));
-    for (size_t i = 0; i < n; i++)
-        copy[i] = xstrdup(users[i]);
-    return copy;
-}
-
-void tickets_publish(struct tickets *t, struct ledger_tx *tx, int hub_kind, char *json,
-                     const char *const *users, const char *department, bool all_staff)
-{
-    struct notice *n;
-    if (!t->hub) {
-        free(json);
-        return;
-    }
-    n = xcalloc(1, sizeof(*n));
-    n->kind = (enum hub_kind)hub_kind;
-    n->json = json;
-    n->users = copy_users(users);
-    n->department = xstrdup(department);
-    n->all_staff = all_staff;
-    ledger_effect(tx, notice_send, t->hub, n, notice_free);
-}
-
 /* People of the open dispatches' departments; the first department travels as such. */
 static const char *concern_departments(struct ticket *k)
 {
@@ -128,23 +66,12 @@ static int announce(struct ticket *k, const char *json)
     return rc;
 }
 
-bool tickets_event_wanted(struct tickets *t, const char *type)
-{
-    return t->outbox && outbox_wants_event(t->outbox, type);
-}
-
-int tickets_event(struct tickets *t, struct ledger_tx *tx, const char *type, int64_t at,
-                  const char *data, int64_t ticket_id)
-{
-    return t->outbox ? outbox_event(t->outbox, tx, type, at, data, ticket_id) : 0;
-}
-
 int ticket_publish(struct ticket *k)
 {
     struct buf json = BUF_INIT(TICKET_JSON_MAX);
     const char *department;
     int rc;
-    if (!k->t->hub && !k->t->outbox)
+    if (!tell_has_desks(k->t->tell) && !k->t->outbox)
         return 0;
     department = concern_departments(k);
     ticket_concerns(k, k->row.responder);
@@ -154,8 +81,8 @@ int ticket_publish(struct ticket *k)
     if (rc == E_OK) {
         k->concerned = xrealloc(k->concerned, (k->concerned_n + 1) * sizeof(char *));
         k->concerned[k->concerned_n] = NULL;
-        tickets_publish(k->t, k->tx, HUB_TICKET, buf_take(&json), (const char *const *)k->concerned,
-                        department, !*k->row.responder);
+        tell_publish(k->t->tell, k->tx, HUB_TICKET, buf_take(&json),
+                     (const char *const *)k->concerned, department, !*k->row.responder);
     }
     buf_free(&json);
     return rc;

@@ -7,7 +7,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
-#include "service/incidents/incident_rung.h"
+#include "store/repo_incident.h"
 #include "service/messages/outbox.h"
 #include "service/tickets/ticket_priv.h"
 
@@ -51,14 +51,14 @@ static void find_others(struct ticket *k, const struct clock_row *c,
     snprintf(text, sizeof(text), "%s: nobody was found for step %d of the clock '%s'",
              ticket_id_format(k->row.id, id), step + 1, c->name);
     if (!k->rc)
-        k->rc = tickets_alert_some(k->t, k->tx, "nobody_found", k->row.id, text);
+        k->rc = tell_alert_some(k->t->tell, k->tx, "nobody_found", k->row.id, text);
     for (size_t i = (size_t)step + 1; !k->rc && told->n == 0 && i < ladder->steps_n; i++)
         ticket_tell(k, &ladder->steps[i].tell, c->dispatch, m, told);
 }
 
 void ticket_step(struct ticket *k, struct clock_row *c, int step, int turn, bool urged)
 {
-    const struct policy *p = tickets_frozen(k->t, k->db, c->policy_id);
+    const struct policy *p = clocks_frozen(k->t->clocks, k->db, c->policy_id);
     const struct policy_ladder *ladder = p ? policy_ladder_of(p, c->name) : NULL;
     struct ladder_mark mark = {0};
     struct told told = {.n = 0};
@@ -83,8 +83,9 @@ void ticket_step(struct ticket *k, struct clock_row *c, int step, int turn, bool
     ladder_mark_format(&mark, ladder, c->fired);
     c->dirty = true;
     bool pages = true; /* of an incident's tickets one pages for all */
-    struct incident_rung rung = {k->row.incident_id, k->row.id, c->name, step + 1, turn};
-    k->rc = incident_rung(k->tx, &rung, &pages);
+    if (k->row.incident_id)
+        k->rc = repo_incident_rung(k->db, k->row.incident_id, k->row.id, c->name, step + 1, turn,
+                                   k->now, &pages);
     if (pages)
         ticket_tell(k, &s->tell, c->dispatch, &m, &told);
     if (pages && told.n == 0)
@@ -128,8 +129,8 @@ static bool run_next(struct ticket *k, int64_t id)
     struct ladder_mark mark = {0};
     if (!c || k->rc)
         return false;
-    const struct policy *p = tickets_frozen(k->t, k->db, c->policy_id);
-    k->rc = p ? clock_promise_of(k->db, k->t->calendars, c, &cp) : E_FATAL;
+    const struct policy *p = clocks_frozen(k->t->clocks, k->db, c->policy_id);
+    k->rc = p ? clock_promise_of(k->db, clocks_in_force(k->t->clocks), c, &cp) : E_FATAL;
     if (k->rc)
         return false;
     if (c->state == CLOCK_PAUSED && c->resume_at && c->resume_at <= k->now) {

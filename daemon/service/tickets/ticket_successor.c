@@ -9,7 +9,6 @@
 
 #include "base/text.h"
 #include "service/tickets/ticket_verb.h"
-#include "service/clocks/clock_timer.h"
 
 static bool is_refused(const json_t *refused, const char *name)
 {
@@ -80,12 +79,13 @@ void ticket_successor_wait(struct ticket *k, bool wait)
     }
     c->next_at = next_change(k);
     c->dirty = true;
-    if (c->next_at && k->t->timers)
-        timers_note(k->t->timers, k->tx, c->next_at);
+    if (c->next_at && k->t->timer)
+        clock_timer_note(k->t->timer, k->tx, c->next_at);
 }
 
-int tickets_on_shifts_changed(struct tickets *t, struct ledger_tx *tx)
+int tickets_on_shifts_changed(void *tickets, struct ledger_tx *tx)
 {
+    struct tickets *t = tickets;
     struct db_q *q = db_query(ledger_db(tx), "UPDATE clock SET next_at=$1,done=0 WHERE "
                                              "name='successor' AND ended_at IS NULL RETURNING id");
     bool any = false;
@@ -93,7 +93,7 @@ int tickets_on_shifts_changed(struct tickets *t, struct ledger_tx *tx)
     while (db_row(q))
         any = true;
     int rc = db_end(q);
-    if (rc == E_OK && any && t->timers)
-        timers_note(t->timers, tx, ledger_now(tx));
+    if (rc == E_OK && any && t->timer)
+        clock_timer_note(t->timer, tx, ledger_now(tx));
     return rc;
 }

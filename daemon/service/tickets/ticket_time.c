@@ -10,7 +10,6 @@
 #include "service/messages/outbox.h"
 #include "service/tickets/surveys.h"
 #include "service/tickets/ticket_verb.h"
-#include "service/clocks/clock_timer.h"
 
 /* The live clock that the body names, with its dispatch if it has one. */
 static int named_clock(struct verb_req *r, struct clock_row **c)
@@ -41,7 +40,7 @@ int verb_pause(struct verb_req *r)
         rc = verb_text_needed(r->body, "reason", 64, &reason, r->out);
     if (rc < 0)
         return rc;
-    p = tickets_frozen(r->k->t, r->k->db, c->policy_id);
+    p = clocks_frozen(r->k->t->clocks, r->k->db, c->policy_id);
     if (c->state == CLOCK_PAUSED)
         return verb_refuse(r->out, E_CONFLICT, "clock", "the clock is paused already");
     if (!p || !policy_pauses(p, c->name, reason))
@@ -80,7 +79,7 @@ int verb_extend(struct verb_req *r)
         return rc;
     if (span_parse(by, &span) || span.n <= 0)
         return verb_refuse(r->out, E_INVALID, "by", "by: '%s' is no duration such as 4h or 2d", by);
-    const struct calendar *cal = calendars_get(r->k->t->calendars, c->calendar);
+    const struct calendar *cal = calendars_get(clocks_in_force(r->k->t->clocks), c->calendar);
     int64_t from = c->due_at ? c->due_at : r->k->now;
     int64_t extra = calendar_between(cal, from, calendar_due(cal, from, &span));
     if (extra > INT64_MAX / 4 - c->extra_ms)
@@ -121,8 +120,8 @@ static bool read_protocol(struct ticket *k, const struct clock_row *c, struct pr
 {
     struct span over;
     int64_t passed = 0;
-    p->policy = tickets_frozen(k->t, k->db, c->policy_id);
-    p->calendar = calendars_get(k->t->calendars, c->calendar);
+    p->policy = clocks_frozen(k->t->clocks, k->db, c->policy_id);
+    p->calendar = calendars_get(clocks_in_force(k->t->clocks), c->calendar);
     if (!p->policy || span_parse(c->span, &over) || p->policy->no_answer.tries < 1)
         return false;
     p->over_ms = calendar_between(p->calendar, c->started_at,
@@ -146,8 +145,8 @@ static void arm_protocol(struct ticket *k, struct clock_row *c, const struct pro
         c->next_at = moment_of_try(p, c, p->passed);
     else
         c->next_at = over > k->now ? over : 0; /* after the end each attempt looks again */
-    if (c->next_at && k->t->timers)
-        timers_note(k->t->timers, k->tx, c->next_at);
+    if (c->next_at && k->t->timer)
+        clock_timer_note(k->t->timer, k->tx, c->next_at);
 }
 
 /* Somebody is to ring him: counted once somebody has. */

@@ -5,8 +5,6 @@
 #pragma once
 #include "service/tickets/ticket_priv.h"
 
-#define TEXT_MAX 4000 /* bytes of a note */
-
 /** One verb under way. */
 struct verb_req {
     struct ticket *k;
@@ -19,25 +17,6 @@ struct verb_req {
 };
 
 typedef int verb_fn(struct verb_req *r);
-
-/** Fill *out and return rc; field may be NULL. */
-int verb_refuse(struct verb_out *out, int rc, const char *field, const char *fmt, ...)
-    PRINTF_LIKE(4, 5);
-/** Text of at most max bytes; NULL when missing or null. E_INVALID names the field. */
-int verb_text(const json_t *body, const char *key, size_t max, const char **value,
-              struct verb_out *out) MUST_CHECK;
-/** The same, but it must be there and not be empty. */
-int verb_text_needed(const json_t *body, const char *key, size_t max, const char **value,
-                     struct verb_out *out) MUST_CHECK;
-/** *value stays as it is when the field is missing or null. */
-int verb_int(const json_t *body, const char *key, int64_t min, int64_t max, int64_t *value,
-             struct verb_out *out) MUST_CHECK;
-int verb_bool(const json_t *body, const char *key, bool *value, struct verb_out *out) MUST_CHECK;
-/** A moment in RFC 3339; 0 when missing. */
-int verb_time(const json_t *body, const char *key, int64_t *value, struct verb_out *out) MUST_CHECK;
-/** True if the field is there and not null. */
-bool verb_has(const json_t *body, const char *key);
-bool actor_is_supervisor(const struct actor *a);
 
 /* The verbs, by file. */
 verb_fn verb_claim, verb_note, verb_urge, verb_incident, verb_milestone; /* ticket_verbs.c */

@@ -1,88 +1,13 @@
 /*
  * ticket_verbs.c - one way in for every verb: parse its name, look at the rule table, carry it out.
  */
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "service/messages/outbox.h"
 #include "service/tickets/ticket_verb.h"
-
-/* ---- reading bodies ---- */
-
-int verb_refuse(struct verb_out *out, int rc, const char *field, const char *fmt, ...)
-{
-    va_list args;
-    if (!out)
-        return rc;
-    va_start(args, fmt);
-    vsnprintf(out->text, sizeof(out->text), fmt, args);
-    va_end(args);
-    if (field)
-        text_copy(out->field, sizeof(out->field), field);
-    return rc;
-}
-
-int verb_text(const json_t *body, const char *key, size_t max, const char **value,
-              struct verb_out *out)
-{
-    struct errmsg why = {""};
-    *value = NULL;
-    if (json_get_str(body, key, max, value, &why))
-        return verb_refuse(out, E_INVALID, key, "%.250s", why.text);
-    return 0;
-}
-
-int verb_text_needed(const json_t *body, const char *key, size_t max, const char **value,
-                     struct verb_out *out)
-{
-    int rc = verb_text(body, key, max, value, out);
-    if (rc == E_OK && (!*value || !**value))
-        return verb_refuse(out, E_INVALID, key, "%s is missing", key);
-    return rc;
-}
-
-int verb_int(const json_t *body, const char *key, int64_t min, int64_t max, int64_t *value,
-             struct verb_out *out)
-{
-    struct errmsg why = {""};
-    if (json_get_int(body, key, min, max, value, &why))
-        return verb_refuse(out, E_INVALID, key, "%.250s", why.text);
-    return 0;
-}
-
-int verb_bool(const json_t *body, const char *key, bool *value, struct verb_out *out)
-{
-    struct errmsg why = {""};
-    if (json_get_bool(body, key, value, &why))
-        return verb_refuse(out, E_INVALID, key, "%.250s", why.text);
-    return 0;
-}
-
-int verb_time(const json_t *body, const char *key, int64_t *value, struct verb_out *out)
-{
-    const char *text = NULL;
-    int rc = verb_text(body, key, 64, &text, out);
-    *value = 0;
-    if (rc == E_OK && text && clock_parse(text, value))
-        return verb_refuse(out, E_INVALID, key, "%s: not a time like 2026-11-22T08:15:30Z", key);
-    return rc;
-}
-
-bool verb_has(const json_t *body, const char *key)
-{
-    const json_t *v = json_object_get(body, key);
-    return v && !json_is_null(v);
-}
-
-bool actor_is_supervisor(const struct actor *a)
-{
-    return a->kind == STAFF_DEV ||
-           (a->kind == STAFF_PERSON && a->role >= ROLE_SUPERVISOR && a->role <= ROLE_ADMIN);
-}
 
 /* ---- small verbs ---- */
 
@@ -127,7 +52,7 @@ static void climb(struct ticket *k, int64_t rungs)
 {
     for (int64_t i = 0; i < rungs && !k->rc; i++) {
         struct clock_row *c = urged_clock(k);
-        const struct policy *p = c ? tickets_frozen(k->t, k->db, c->policy_id) : NULL;
+        const struct policy *p = c ? clocks_frozen(k->t->clocks, k->db, c->policy_id) : NULL;
         struct ladder_mark mark = {0};
         int step;
         if (!p)
@@ -302,9 +227,9 @@ static int explain(struct verb_req *r, const struct ticket_view *v, int rc)
 static int run(struct verb_req *r, int64_t if_match)
 {
     struct ticket *k = r->k;
-    struct ticket_view v =
-        ticket_view_of(&k->row, k->clocks, k->clocks_n, k->dispatches, k->dispatches_n, r->actor,
-                       calendars_get(k->t->calendars, "always"), &k->t->reopen_within, k->now);
+    struct ticket_view v = ticket_view_of(
+        &k->row, k->clocks, k->clocks_n, k->dispatches, k->dispatches_n, r->actor,
+        calendars_get(clocks_in_force(k->t->clocks), "always"), &k->t->reopen_within, k->now);
     int rc;
     if (if_match && if_match != k->row.version)
         return verb_refuse(r->out, E_STALE, NULL, "the ticket is at version %lld now",

@@ -12,51 +12,36 @@
 #include <stdint.h>
 #include "base/buf.h"
 #include "base/err.h"
+#include "domain/ticket_id.h"
+#include "service/staff/actor.h"
+#include "spine/refusal.h"
 #include "spine/ledger.h"
-#include "service/staff/staff.h"
 
-struct hub;
+struct clock_timer;
+struct clocks;
 struct outbox;
 struct site;
+struct tell;
 struct tickets;
-struct timers;
-
-/** Who asks. Copied from the account that the token or the session belongs to. */
-struct actor {
-    char name[65];
-    enum staff_role role;
-    enum staff_kind kind;
-    char department[65];
-};
-
-/** The actor that an account is. */
-struct actor actor_of(const struct staff_account *account);
 
 struct tickets_opts {
-    const struct site *site; /* the present configuration; see tickets_set_site() */
-    struct hub *hub; /* told of every changed ticket, callback and alert; may be NULL in tests */
-    struct outbox *outbox; /* takes messages; may be NULL in tests: then none is written */
+    const struct site *site;   /* the present configuration; see tickets_set_site() */
+    struct clocks *clocks;     /* calendars and frozen policies */
+    struct clock_timer *timer; /* told when the nearest due moment moved; may be NULL in tests */
+    struct tell *tell;         /* staff, desks, alerts, gateways' events */
+    struct outbox *outbox;     /* messages to owners; may be NULL in tests: then none is written */
 };
 
 /** The service; it starts nothing by itself. Free it after ledger_free(): commands refer to it. */
 struct tickets *tickets_new(const struct tickets_opts *opts);
 void tickets_free(struct tickets **t);
-/**
- * Use another configuration from now on. Inside a ledger command (after HUP: submit a command
- * that calls this), so that no command sees half of each; the old one may be freed in its `done`.
- * Running tickets keep the policy frozen into them.
- */
-void tickets_set_site(struct tickets *t, struct ledger_tx *tx, const struct site *site);
-/** The timers to be told when the nearest due moment moved; NULL: none (tests). */
-void tickets_set_timers(struct tickets *t, struct timers *timers);
+/** Use another configuration from now on. Inside a ledger command, so that none sees half of each.
+ * Running tickets keep the policy frozen into them. */
+void tickets_set_site(struct tickets *t, const struct site *site);
 
-/* ---- identifiers ---- */
-
-#define TICKET_ID_TEXT 24
-/** "T-000123"; returns out. */
-const char *ticket_id_format(int64_t id, char out[TICKET_ID_TEXT]);
-/** "T-000123", "t-123" or "123"; E_INVALID otherwise. */
-int ticket_id_parse(const char *text, int64_t *id) MUST_CHECK;
+/** What is due at the command's moment, at most `limit` clocks of tickets and callbacks; *done is
+ * how many were. A clock_due_fn: tickets is the service. */
+int tickets_clocks_due(void *tickets, struct ledger_tx *tx, int limit, int *done) MUST_CHECK;
 
 /* ---- what telephony tells, inside its own ledger command ---- */
 
@@ -88,17 +73,6 @@ bool tickets_open_on(const struct tickets *t, const char *moment);
 
 /* ---- what people and machines do ---- */
 
-/** What a verb answers besides its code: filled as far as it applies, for problem+json. */
-struct verb_out {
-    int64_t ticket_id;
-    int64_t version;
-    char field[64];     /* E_INVALID: which field */
-    char state[24];     /* E_CONFLICT: the ticket's state */
-    char responder[65]; /* E_CONFLICT of a lost claim: who has it */
-    char allowed[640];  /* E_CONFLICT: a JSON list of the verbs that the asker may now use */
-    char text[256];     /* the cause for a person; English */
-};
-
 /** POST /tickets. body is the request's object. Codes as for tickets_verb(). */
 int tickets_create(struct tickets *t, struct ledger_tx *tx, const json_t *body,
                    const struct actor *actor, struct verb_out *out) MUST_CHECK;
@@ -118,19 +92,19 @@ int tickets_verb(struct tickets *t, struct ledger_tx *tx, int64_t ticket_id, con
 int tickets_on_account_disabled(struct tickets *t, struct ledger_tx *tx, const char *account,
                                 const struct actor *by) MUST_CHECK;
 
-/** The shift plan changed: successors are looked for where nobody was on duty. */
-int tickets_on_shifts_changed(struct tickets *t, struct ledger_tx *tx) MUST_CHECK;
+/** The shift plan changed: successors are looked for where nobody was on duty. A staff_shifts_fn:
+ * tickets is the service. */
+int tickets_on_shifts_changed(void *tickets, struct ledger_tx *tx) MUST_CHECK;
 
 /** The person is erased: their tickets lose what their histories say (data and salt; the digests
  * stay, so that the chains hold) and what they show of them, and `erased` is appended. */
 int tickets_erase_person(struct tickets *t, struct ledger_tx *tx, int64_t person_id,
                          const struct actor *by) MUST_CHECK;
 
-/** True if a gateway asked for this kind of event ("call.cleared"). */
-bool tickets_event_wanted(struct tickets *t, const char *type);
-/** Queue an event (data: JSON) for whoever asked for it, on behalf of what is not a ticket. */
-int tickets_event(struct tickets *t, struct ledger_tx *tx, const char *type, int64_t at,
-                  const char *data, int64_t ticket_id) MUST_CHECK;
+/** The history of a ticket says that its owner was told of an incident's end by that message. `by`:
+ * who ended the incident; "" is the daemon itself. */
+int tickets_note_told(struct tickets *t, struct ledger_tx *tx, int64_t ticket_id, const char *by,
+                      int64_t incident, int64_t message) MUST_CHECK;
 
 /* ---- reading: any struct db, any thread ---- */
 

@@ -1,0 +1,217 @@
+/*
+ * tell.c - who is meant by `tell`, at the moment of telling, and the messages to them.
+ */
+#include "service/tell/tell.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "domain/ticket_id.h"
+#include "service/tell/tell_priv.h"
+
+struct tell *tell_new(const struct tell_opts *opts)
+{
+    struct tell *t = xcalloc(1, sizeof(*t));
+    t->site = opts->site;
+    t->hub = opts->hub;
+    t->outbox = opts->outbox;
+    return t;
+}
+
+void tell_free(struct tell **t)
+{
+    free(*t);
+    *t = NULL;
+}
+
+void tell_set_site(struct tell *t, const struct site *site)
+{
+    t->site = site;
+}
+
+void told_json(const struct told *told, struct jw *w)
+{
+    jw_key(w, "told");
+    jw_arr(w);
+    for (size_t i = 0; i < told->n; i++)
+        jw_str(w, told->names[i]);
+    jw_end_arr(w);
+    jw_key(w, "messages");
+    jw_arr(w);
+    for (size_t i = 0; i < told->messages_n; i++)
+        jw_int(w, told->messages[i]);
+    jw_end_arr(w);
+}
+
+static void add_name(const struct tell_scope *s, struct told *out, const char *name)
+{
+    if (!name || !*name || out->n == TOLD_MAX || text_eq(name, s->except))
+        return;
+    for (size_t i = 0; i < out->n; i++)
+        if (text_eq(out->names[i], name))
+            return;
+    text_copy(out->names[out->n++], NAME_MAX_TEXT, name);
+}
+
+/* ---- role words: each a query of names ---- */
+
+static int add_rows(const struct tell_scope *s, struct db_q *q, struct told *out)
+{
+    while (db_row(q))
+        add_name(s, out, db_text(q, 0));
+    return db_end(q);
+}
+
+static int by_name(const struct tell_scope *s, const char *name, struct told *out)
+{
+    struct db_q *q = db_query(ledger_db(s->tx), "SELECT name FROM account WHERE name=$1 AND "
+                                                "kind='person' AND disabled=0");
+    db_bind_text(q, 1, name);
+    return add_rows(s, q, out);
+}
+
+static int by_role(const struct tell_scope *s, const char *word, struct told *out)
+{
+    struct db_q *q = db_query(ledger_db(s->tx), "SELECT name FROM account WHERE role=$1 AND "
+                                                "kind='person' AND disabled=0 ORDER BY name");
+    db_bind_text(q, 1, word);
+    return add_rows(s, q, out);
+}
+
+static int responder(const struct tell_scope *s, const char *word, struct told *out)
+{
+    (void)word;
+    return s->responder && *s->responder ? by_name(s, s->responder, out) : 0;
+}
+
+static int department_head(const struct tell_scope *s, const char *word, struct told *out)
+{
+    int rc = 0;
+    (void)word;
+    for (size_t i = 0; rc == E_OK && i < TELL_DEPARTMENTS && s->departments[i]; i++) {
+        const struct site_department *d = site_department(s->tell->site, s->departments[i]);
+        if (d && d->head)
+            rc = by_name(s, d->head, out);
+    }
+    return rc;
+}
+
+static int department_people(const struct tell_scope *s, const char *word, struct told *out)
+{
+    int rc = 0;
+    (void)word;
+    for (size_t i = 0; rc == E_OK && i < TELL_DEPARTMENTS && s->departments[i]; i++) {
+        struct db_q *q =
+            db_query(ledger_db(s->tx), "SELECT name FROM account WHERE department=$1 AND "
+                                       "kind='person' AND disabled=0 ORDER BY name");
+        db_bind_text(q, 1, s->departments[i]);
+        rc = add_rows(s, q, out);
+    }
+    return rc;
+}
+
+static int on_shift(const struct tell_scope *s, const char *word, struct told *out)
+{
+    struct db_q *q = db_query(ledger_db(s->tx),
+                              "SELECT DISTINCT a.name FROM shift s JOIN account a ON a.name=s.user "
+                              "WHERE s.to_at>$1 AND s.from_at<=$1 AND s.kind='on' "
+                              "AND a.kind='person' AND a.disabled=0 AND NOT EXISTS "
+                              "(SELECT 1 FROM shift l WHERE l.user=s.user AND l.kind='leave' "
+                              "AND l.from_at<=$1 AND l.to_at>$1) ORDER BY a.name");
+    (void)word;
+    db_bind_int(q, 1, ledger_now(s->tx));
+    return add_rows(s, q, out);
+}
+
+static int building_steward(const struct tell_scope *s, const char *word, struct told *out)
+{
+    struct db_q *q = db_query(ledger_db(s->tx),
+                              "SELECT a.name FROM unit u JOIN building b ON b.id=u.building_id "
+                              "JOIN account a ON a.name=b.steward WHERE u.id=$1 "
+                              "AND a.kind='person' AND a.disabled=0");
+    (void)word;
+    db_bind_int(q, 1, s->unit_id);
+    return add_rows(s, q, out);
+}
+
+static const struct {
+    const char *word;
+    int (*resolve)(const struct tell_scope *s, const char *word, struct told *out);
+} roles[] = {
+    {"responder", responder},
+    {"supervisor", by_role},
+    {"manager", by_role},
+    {"director", by_role},
+    {"department_head", department_head},
+    {TELL_DEPARTMENT_PEOPLE, department_people},
+    {"on_shift", on_shift},
+    {"building_steward", building_steward},
+};
+
+static int resolve_word(const struct tell_scope *s, const char *word, struct told *out)
+{
+    for (size_t i = 0; i < ARRAY_LEN(roles); i++)
+        if (text_eq(roles[i].word, word))
+            return roles[i].resolve(s, word, out);
+    return by_name(s, word, out);
+}
+
+int tell_resolve(const struct tell_scope *scope, const struct conf_texts *words, struct told *out)
+{
+    int rc = 0;
+    for (size_t i = 0; rc == E_OK && words && i < words->n; i++)
+        rc = resolve_word(scope, words->items[i], out);
+    return rc;
+}
+
+/* ---- messages ---- */
+
+int tell_not_sent(struct tell *t, struct ledger_tx *tx, int rc, int64_t ticket_id,
+                  const struct errmsg *why)
+{
+    char text[320], id[TICKET_ID_TEXT];
+    if (rc == E_NOTFOUND || rc == E_DENIED)
+        return 0;
+    if (rc != E_INVALID)
+        return rc;
+    snprintf(text, sizeof(text), "%s%sa message could not be made: %.250s",
+             ticket_id ? ticket_id_format(ticket_id, id) : "", ticket_id ? ": " : "", why->text);
+    log_error(NULL, "%s", text);
+    return tell_alert_some(t, tx, "message_refused", ticket_id, text);
+}
+
+static int send_one(struct tell *t, struct ledger_tx *tx, const struct tell_message *m,
+                    const char *account, const char *channel, struct told *told)
+{
+    struct outbox_message msg = {.channel = channel,
+                                 .message_class = "staff",
+                                 .account = account,
+                                 .ticket_id = m->ticket_id,
+                                 .template_name = m->template_name,
+                                 .params = m->params,
+                                 .n_params = m->n_params};
+    struct errmsg why = {""};
+    int64_t id = 0;
+    int rc = outbox_enqueue(t->outbox, tx, &msg, &id, &why);
+    if (rc == E_OK && told->messages_n < ARRAY_LEN(told->messages))
+        told->messages[told->messages_n++] = id;
+    return rc < 0 ? tell_not_sent(t, tx, rc, m->ticket_id, &why) : 0;
+}
+
+int tell_send(struct tell *t, struct ledger_tx *tx, const struct tell_message *m, struct told *told)
+{
+    int rc = 0;
+    for (size_t i = 0; t->outbox && rc == E_OK && i < told->n; i++) {
+        if (!m->by || m->by->n == 0) {
+            rc = send_one(t, tx, m, told->names[i], NULL, told);
+            continue;
+        }
+        for (size_t j = 0; rc == E_OK && j < m->by->n; j++)
+            if (!text_eq(m->by->items[j], "desk"))
+                rc = send_one(t, tx, m, told->names[i], m->by->items[j], told);
+    }
+    return rc;
+}
