@@ -70,22 +70,28 @@ static int send_solved(struct incidents *in, struct ledger_tx *tx, const struct 
     return rc < 0 ? tell_not_sent(in->opts.tell, tx, rc, row->id, &why) : 0;
 }
 
+/* The message to the caller of a ticket; *id stays 0 where there is nobody to tell. */
+static int tell_row(struct incidents *in, struct ledger_tx *tx, const struct incident_row *r,
+                    const struct ticket_row *row, int64_t *id)
+{
+    bool before = false;
+    bool known = (row->person_id || *row->caller) && row->state != TICKET_CANCELLED;
+    if (!known || !in->opts.outbox)
+        return 0;
+    int rc = told_before(ledger_db(tx), row, &before);
+    return rc < 0 || before ? rc : send_solved(in, tx, r, row, id);
+}
+
 /* One ticket's caller hears of the end, and the ticket's history says so. */
 static int tell_caller(struct incidents *in, struct ledger_tx *tx, const struct incident_row *r,
                        int64_t ticket_id)
 {
     struct ticket_row row;
     int64_t message = 0;
-    bool before = false;
     int rc = repo_ticket_load(ledger_db(tx), ticket_id, &row);
-    if (rc < 0)
-        return rc;
-    bool known = (row.person_id || *row.caller) && row.state != TICKET_CANCELLED;
-    if (!known || !in->opts.outbox)
-        return 0;
-    rc = told_before(ledger_db(tx), &row, &before);
-    if (rc == E_OK && !before)
-        rc = send_solved(in, tx, r, &row, &message);
+    if (rc == E_OK)
+        rc = tell_row(in, tx, r, &row, &message);
+    ticket_row_clear(&row);
     if (rc < 0 || !message)
         return rc;
     return tickets_note_told(in->opts.tickets, tx, ticket_id, r->resolved_by, r->id, message);
