@@ -41,7 +41,7 @@ static void read_account(struct db_q *q, struct account_row *r)
     r->since = db_int(q, 15);
 }
 
-int account_get(struct db *db, const char *name, struct account_row *out)
+int repo_account_get(struct db *db, const char *name, struct account_row *out)
 {
     struct db_q *q = db_query(db, ACCOUNT_COLUMNS "WHERE a.name = $1");
     db_bind_text(q, 1, name);
@@ -52,7 +52,8 @@ int account_get(struct db *db, const char *name, struct account_row *out)
     return rc < 0 ? rc : found ? 0 : E_NOTFOUND;
 }
 
-int account_each(struct db *db, void (*fn)(void *ctx, const struct account_row *row), void *ctx)
+int repo_account_each(struct db *db, void (*fn)(void *ctx, const struct account_row *row),
+                      void *ctx)
 {
     struct db_q *q = db_query(db, ACCOUNT_COLUMNS "ORDER BY a.id");
     struct account_row row;
@@ -69,7 +70,7 @@ static void bind_opt_text(struct db_q *q, int n, const char *s)
     db_bind_text(q, n, s[0] ? s : NULL);
 }
 
-int account_insert(struct db *db, const struct account_row *r, int64_t *id)
+int repo_account_insert(struct db *db, const struct account_row *r, int64_t *id)
 {
     struct db_q *q = db_query(
         db, "INSERT INTO account (name, kind, role, display, department, phone, email, language, "
@@ -89,14 +90,14 @@ int account_insert(struct db *db, const struct account_row *r, int64_t *id)
     return db_insert(q, id);
 }
 
-int account_disable(struct db *db, int64_t id)
+int repo_account_disable(struct db *db, int64_t id)
 {
     struct db_q *q = db_query(db, "UPDATE account SET disabled = 1 WHERE id = $1");
     db_bind_int(q, 1, id);
     return db_run(q);
 }
 
-int account_set_password(struct db *db, int64_t id, const char *password)
+int repo_account_set_password(struct db *db, int64_t id, const char *password)
 {
     struct db_q *q = db_query(db, "UPDATE account SET password = $2 WHERE id = $1");
     db_bind_int(q, 1, id);
@@ -104,7 +105,7 @@ int account_set_password(struct db *db, int64_t id, const char *password)
     return db_run(q);
 }
 
-int signon_set(struct db *db, int64_t account_id, const char *device, int64_t since)
+int repo_signon_set(struct db *db, int64_t account_id, const char *device, int64_t since)
 {
     struct db_q *q =
         db_query(db, "INSERT INTO signon (account_id, device, since) VALUES ($1, $2, $3) "
@@ -116,7 +117,7 @@ int signon_set(struct db *db, int64_t account_id, const char *device, int64_t si
     return db_run(q);
 }
 
-int token_insert(struct db *db, const struct token_row *r)
+int repo_token_insert(struct db *db, const struct token_row *r)
 {
     struct db_q *q =
         db_query(db, "INSERT INTO token (account_id, digest, purpose, created_at, expires_at) "
@@ -129,7 +130,7 @@ int token_insert(struct db *db, const struct token_row *r)
     return db_run(q);
 }
 
-int token_revoke(struct db *db, const char *digest)
+int repo_token_revoke(struct db *db, const char *digest)
 {
     struct db_q *q =
         db_query(db, "UPDATE token SET revoked = 1 WHERE digest = $1 AND revoked = 0 RETURNING id");
@@ -139,7 +140,7 @@ int token_revoke(struct db *db, const char *digest)
     return rc < 0 ? rc : found ? 0 : E_NOTFOUND;
 }
 
-int token_digest(struct db *db, int64_t id, char digest[65])
+int repo_token_digest(struct db *db, int64_t id, char digest[65])
 {
     struct db_q *q = db_query(db, "SELECT digest FROM token WHERE id = $1 AND revoked = 0");
     db_bind_int(q, 1, id);
@@ -150,14 +151,14 @@ int token_digest(struct db *db, int64_t id, char digest[65])
     return rc < 0 ? rc : found ? 0 : E_NOTFOUND;
 }
 
-int token_revoke_all(struct db *db, int64_t account_id)
+int repo_token_revoke_all(struct db *db, int64_t account_id)
 {
     struct db_q *q = db_query(db, "UPDATE token SET revoked = 1 WHERE account_id = $1");
     db_bind_int(q, 1, account_id);
     return db_run(q);
 }
 
-int token_purge(struct db *db, int64_t now)
+int repo_token_purge(struct db *db, int64_t now)
 {
     struct db_q *q =
         db_query(db, "DELETE FROM token WHERE purpose = 'session' AND expires_at <= $1");
@@ -165,8 +166,8 @@ int token_purge(struct db *db, int64_t now)
     return db_run(q);
 }
 
-int token_each(struct db *db, int64_t now, void (*fn)(void *ctx, const struct token_row *row),
-               void *ctx)
+int repo_token_each(struct db *db, int64_t now, void (*fn)(void *ctx, const struct token_row *row),
+                    void *ctx)
 {
     struct db_q *q =
         db_query(db, "SELECT account_id, digest, purpose, created_at, expires_at FROM token "
@@ -181,4 +182,47 @@ int token_each(struct db *db, int64_t now, void (*fn)(void *ctx, const struct to
         fn(ctx, &r);
     }
     return db_end(q);
+}
+
+/* ---- people by name, role, department, building ---- */
+
+static int each_name(struct db_q *q, account_name_fn *fn, void *ctx)
+{
+    while (db_row(q))
+        fn(ctx, db_str(q, 0));
+    return db_end(q);
+}
+
+int repo_account_person(struct db *db, const char *name, account_name_fn *fn, void *ctx)
+{
+    struct db_q *q = db_query(db, "SELECT name FROM account WHERE name=$1 AND kind='person' AND "
+                                  "disabled=0");
+    db_bind_text(q, 1, name);
+    return each_name(q, fn, ctx);
+}
+
+int repo_account_with_role(struct db *db, const char *role, account_name_fn *fn, void *ctx)
+{
+    struct db_q *q = db_query(db, "SELECT name FROM account WHERE role=$1 AND kind='person' AND "
+                                  "disabled=0 ORDER BY name");
+    db_bind_text(q, 1, role);
+    return each_name(q, fn, ctx);
+}
+
+int repo_account_in_department(struct db *db, const char *department, account_name_fn *fn,
+                               void *ctx)
+{
+    struct db_q *q = db_query(db, "SELECT name FROM account WHERE department=$1 AND "
+                                  "kind='person' AND disabled=0 ORDER BY name");
+    db_bind_text(q, 1, department);
+    return each_name(q, fn, ctx);
+}
+
+int repo_account_steward_of(struct db *db, int64_t unit_id, account_name_fn *fn, void *ctx)
+{
+    struct db_q *q = db_query(db, "SELECT a.name FROM unit u JOIN building b ON b.id=u.building_id "
+                                  "JOIN account a ON a.name=b.steward WHERE u.id=$1 AND "
+                                  "a.kind='person' AND a.disabled=0");
+    db_bind_int(q, 1, unit_id);
+    return each_name(q, fn, ctx);
 }

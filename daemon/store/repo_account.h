@@ -22,17 +22,28 @@ struct account_row {
 };
 
 /** E_NOTFOUND if there is none. */
-int account_get(struct db *db, const char *name, struct account_row *out) MUST_CHECK;
+int repo_account_get(struct db *db, const char *name, struct account_row *out) MUST_CHECK;
 /** All, by id. row lives during the call. */
-int account_each(struct db *db, void (*fn)(void *ctx, const struct account_row *row),
-                 void *ctx) MUST_CHECK;
+int repo_account_each(struct db *db, void (*fn)(void *ctx, const struct account_row *row),
+                      void *ctx) MUST_CHECK;
+typedef void account_name_fn(void *ctx, const char *name);
+/** Names of enabled people: the one of that name; those of a role, of a department, by name; the
+ * steward of the unit's building. */
+int repo_account_person(struct db *db, const char *name, account_name_fn *fn, void *ctx) MUST_CHECK;
+int repo_account_with_role(struct db *db, const char *role, account_name_fn *fn,
+                           void *ctx) MUST_CHECK;
+int repo_account_in_department(struct db *db, const char *department, account_name_fn *fn,
+                               void *ctx) MUST_CHECK;
+int repo_account_steward_of(struct db *db, int64_t unit_id, account_name_fn *fn,
+                            void *ctx) MUST_CHECK;
 /** E_CONSTRAINT if the name is taken. */
-int account_insert(struct db *db, const struct account_row *row, int64_t *id) MUST_CHECK;
-int account_disable(struct db *db, int64_t id) MUST_CHECK;
+int repo_account_insert(struct db *db, const struct account_row *row, int64_t *id) MUST_CHECK;
+int repo_account_disable(struct db *db, int64_t id) MUST_CHECK;
 /** password: crypt(3) text. */
-int account_set_password(struct db *db, int64_t id, const char *password) MUST_CHECK;
+int repo_account_set_password(struct db *db, int64_t id, const char *password) MUST_CHECK;
 /** device NULL: signed off. */
-int signon_set(struct db *db, int64_t account_id, const char *device, int64_t since) MUST_CHECK;
+int repo_signon_set(struct db *db, int64_t account_id, const char *device,
+                    int64_t since) MUST_CHECK;
 
 struct token_row {
     int64_t account_id;
@@ -42,15 +53,15 @@ struct token_row {
 };
 
 /** E_CONSTRAINT if the digest is there already. */
-int token_insert(struct db *db, const struct token_row *row) MUST_CHECK;
+int repo_token_insert(struct db *db, const struct token_row *row) MUST_CHECK;
 /** E_NOTFOUND if it is not there or revoked already. */
-int token_revoke(struct db *db, const char *digest) MUST_CHECK;
+int repo_token_revoke(struct db *db, const char *digest) MUST_CHECK;
 /** The digest of a token or session that is not revoked; E_NOTFOUND. */
-int token_digest(struct db *db, int64_t id, char digest[65]) MUST_CHECK;
+int repo_token_digest(struct db *db, int64_t id, char digest[65]) MUST_CHECK;
 /** Every token and session of the account. */
-int token_revoke_all(struct db *db, int64_t account_id) MUST_CHECK;
+int repo_token_revoke_all(struct db *db, int64_t account_id) MUST_CHECK;
 /** Forget sessions that ended before now. */
-int token_purge(struct db *db, int64_t now) MUST_CHECK;
+int repo_token_purge(struct db *db, int64_t now) MUST_CHECK;
 /** Those that are valid at now. */
-int token_each(struct db *db, int64_t now, void (*fn)(void *ctx, const struct token_row *row),
-               void *ctx) MUST_CHECK;
+int repo_token_each(struct db *db, int64_t now, void (*fn)(void *ctx, const struct token_row *row),
+                    void *ctx) MUST_CHECK;

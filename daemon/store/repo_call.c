@@ -129,8 +129,8 @@ static int rename_old(struct db *db, const struct call_row *row)
     return db_run(q);
 }
 
-int call_row_write(struct db *db, const struct call_row *row, bool fresh, int64_t *id,
-                   int64_t *ticket_id)
+int repo_call_row_write(struct db *db, const struct call_row *row, bool fresh, int64_t *id,
+                        int64_t *ticket_id)
 {
     *id = *ticket_id = 0;
     int rc = fresh ? insert(db, row, id) : E_OK;
@@ -143,7 +143,7 @@ int call_row_write(struct db *db, const struct call_row *row, bool fresh, int64_
     return rc;
 }
 
-int call_row_set_ticket(struct db *db, int64_t id, int64_t ticket_id)
+int repo_call_row_set_ticket(struct db *db, int64_t id, int64_t ticket_id)
 {
     struct db_q *q = db_query(db, "UPDATE call SET ticket_id = $2 WHERE id = $1");
     db_bind_int(q, 1, id);
@@ -151,7 +151,7 @@ int call_row_set_ticket(struct db *db, int64_t id, int64_t ticket_id)
     return db_run(q);
 }
 
-int call_rows_live(struct db *db, void (*fn)(void *ctx, const struct call_row *row), void *ctx)
+int repo_call_rows_live(struct db *db, void (*fn)(void *ctx, const struct call_row *row), void *ctx)
 {
     struct call_row row;
     struct db_q *q =
@@ -221,7 +221,7 @@ void call_row_json(const struct call_row *row, struct jw *w)
     jw_end_obj(w);
 }
 
-int call_json(struct db *db, int64_t id, struct jw *w)
+int repo_call_json(struct db *db, int64_t id, struct jw *w)
 {
     bool found = false;
     struct call_row row;
@@ -236,7 +236,7 @@ int call_json(struct db *db, int64_t id, struct jw *w)
     return rc < 0 ? rc : found ? E_OK : E_NOTFOUND;
 }
 
-int call_state_get(struct db *db, int64_t id, char *out, size_t cap)
+int repo_call_state_get(struct db *db, int64_t id, char *out, size_t cap)
 {
     bool found = false;
     struct db_q *q = db_query(db, "SELECT state FROM call WHERE id = $1");
@@ -278,7 +278,7 @@ static const char *some(const char *s)
     return s && s[0] ? s : NULL;
 }
 
-int call_list_json(struct db *db, const struct call_filter *f, struct jw *w, int64_t *next)
+int repo_call_list_json(struct db *db, const struct call_filter *f, struct jw *w, int64_t *next)
 {
     int limit = f->limit < 1 ? 1 : f->limit > 500 ? 500 : f->limit;
     int n = 0;
@@ -308,7 +308,7 @@ int call_list_json(struct db *db, const struct call_filter *f, struct jw *w, int
 
 /* ---- sources ---- */
 
-int source_id_get(struct db *db, const char *name, int64_t *id)
+int repo_source_id_get(struct db *db, const char *name, int64_t *id)
 {
     struct db_q *q = db_query(db, "INSERT INTO source (name) VALUES ($1) ON CONFLICT (name) DO "
                                   "UPDATE SET name = excluded.name RETURNING id");
@@ -319,7 +319,7 @@ int source_id_get(struct db *db, const char *name, int64_t *id)
     return db_end(q);
 }
 
-int source_set_seq(struct db *db, int64_t id, int64_t last_seq, int64_t gaps)
+int repo_source_set_seq(struct db *db, int64_t id, int64_t last_seq, int64_t gaps)
 {
     struct db_q *q = db_query(db, "UPDATE source SET last_seq = $2, gaps = $3 WHERE id = $1");
     db_bind_int(q, 1, id);
@@ -328,7 +328,7 @@ int source_set_seq(struct db *db, int64_t id, int64_t last_seq, int64_t gaps)
     return db_run(q);
 }
 
-int source_rows(struct db *db, void (*fn)(void *ctx, const struct source_row *row), void *ctx)
+int repo_source_rows(struct db *db, void (*fn)(void *ctx, const struct source_row *row), void *ctx)
 {
     struct db_q *q = db_query(db, "SELECT id, name, last_seq, gaps FROM source ORDER BY id");
     while (db_row(q)) {
@@ -343,7 +343,7 @@ int source_rows(struct db *db, void (*fn)(void *ctx, const struct source_row *ro
 
 /* ---- devices ---- */
 
-int device_row_write(struct db *db, const struct device_row *row)
+int repo_device_row_write(struct db *db, const struct device_row *row)
 {
     struct db_q *q = db_query(
         db, "INSERT INTO device_state (source_id, device, state, reason, since) VALUES ($1, $2, "
@@ -357,7 +357,7 @@ int device_row_write(struct db *db, const struct device_row *row)
     return db_run(q);
 }
 
-int device_rows(struct db *db, void (*fn)(void *ctx, const struct device_row *row), void *ctx)
+int repo_device_rows(struct db *db, void (*fn)(void *ctx, const struct device_row *row), void *ctx)
 {
     struct db_q *q = db_query(db, "SELECT d.source_id, s.name, d.device, d.state, d.reason, "
                                   "d.since FROM device_state d JOIN source s ON s.id = "

@@ -30,22 +30,22 @@ struct call_row {
  * `fresh` is for the first writing of a call that began just now: a finished call of the same name
  * (a PBX may count anew after a restart) then keeps its row under the name "NAME#ID".
  */
-int call_row_write(struct db *db, const struct call_row *row, bool fresh, int64_t *id,
-                   int64_t *ticket_id) MUST_CHECK;
+int repo_call_row_write(struct db *db, const struct call_row *row, bool fresh, int64_t *id,
+                        int64_t *ticket_id) MUST_CHECK;
 /** Set the ticket that a call opened or joined. */
-int call_row_set_ticket(struct db *db, int64_t id, int64_t ticket_id) MUST_CHECK;
+int repo_call_row_set_ticket(struct db *db, int64_t id, int64_t ticket_id) MUST_CHECK;
 /** Calls that were live when the store was last written, oldest first; fn's row lives during the
  * call. */
-int call_rows_live(struct db *db, void (*fn)(void *ctx, const struct call_row *row),
-                   void *ctx) MUST_CHECK;
+int repo_call_rows_live(struct db *db, void (*fn)(void *ctx, const struct call_row *row),
+                        void *ctx) MUST_CHECK;
 
 /** CALL, as `GET /calls/{id}` and the `call` event show it. */
 void call_row_json(const struct call_row *row, struct jw *w);
 
 /** The state of that call into out; E_NOTFOUND if there is none. */
-int call_state_get(struct db *db, int64_t id, char *out, size_t cap) MUST_CHECK;
+int repo_call_state_get(struct db *db, int64_t id, char *out, size_t cap) MUST_CHECK;
 /** Append CALL of that id to w; E_NOTFOUND if there is none (nothing is written then). */
-int call_json(struct db *db, int64_t id, struct jw *w) MUST_CHECK;
+int repo_call_json(struct db *db, int64_t id, struct jw *w) MUST_CHECK;
 
 /** Filters of `GET /calls`; NULL, 0 and "" mean any. */
 struct call_filter {
@@ -56,13 +56,13 @@ struct call_filter {
     int limit;         /* 1 to 500 */
 };
 /** Append the calls found to an open array of w; *next is the cursor of the next page or 0. */
-int call_list_json(struct db *db, const struct call_filter *filter, struct jw *w,
-                   int64_t *next) MUST_CHECK;
+int repo_call_list_json(struct db *db, const struct call_filter *filter, struct jw *w,
+                        int64_t *next) MUST_CHECK;
 
 /** The source's id, made if new. */
-int source_id_get(struct db *db, const char *name, int64_t *id) MUST_CHECK;
+int repo_source_id_get(struct db *db, const char *name, int64_t *id) MUST_CHECK;
 /** Set what was counted of a source so far. */
-int source_set_seq(struct db *db, int64_t id, int64_t last_seq, int64_t gaps) MUST_CHECK;
+int repo_source_set_seq(struct db *db, int64_t id, int64_t last_seq, int64_t gaps) MUST_CHECK;
 
 /** A source as stored; name lives during the call. */
 struct source_row {
@@ -70,8 +70,8 @@ struct source_row {
     const char *name;
     int64_t last_seq, gaps;
 };
-int source_rows(struct db *db, void (*fn)(void *ctx, const struct source_row *row),
-                void *ctx) MUST_CHECK;
+int repo_source_rows(struct db *db, void (*fn)(void *ctx, const struct source_row *row),
+                     void *ctx) MUST_CHECK;
 
 /** The last known state of an agent's device. */
 struct device_row {
@@ -79,6 +79,6 @@ struct device_row {
     const char *source, *device, *state, *reason;
     int64_t since;
 };
-int device_row_write(struct db *db, const struct device_row *row) MUST_CHECK;
-int device_rows(struct db *db, void (*fn)(void *ctx, const struct device_row *row),
-                void *ctx) MUST_CHECK;
+int repo_device_row_write(struct db *db, const struct device_row *row) MUST_CHECK;
+int repo_device_rows(struct db *db, void (*fn)(void *ctx, const struct device_row *row),
+                     void *ctx) MUST_CHECK;

@@ -5,7 +5,7 @@
 
 #define LAST_DAY INT32_MAX
 
-int card_put(struct db *db, const struct card_row *row)
+int repo_card_put(struct db *db, const struct card_row *row)
 {
     struct db_q *q = db_query(db, "DELETE FROM card WHERE person_id = $1");
     db_bind_int(q, 1, row->person_id);
@@ -33,7 +33,7 @@ int card_put(struct db *db, const struct card_row *row)
     return db_run(q);
 }
 
-int card_is_kept(struct db *db, int64_t person_id, int32_t today, bool *kept)
+int repo_card_is_kept(struct db *db, int64_t person_id, int32_t today, bool *kept)
 {
     struct db_q *q =
         db_query(db, "SELECT 1 FROM card WHERE person_id = $1 AND from_on <= $2 AND to_on >= $2");
@@ -43,7 +43,7 @@ int card_is_kept(struct db *db, int64_t person_id, int32_t today, bool *kept)
     return db_end(q);
 }
 
-int card_missing(struct db *db, int64_t after, int32_t today, int64_t *ids, int max)
+int repo_card_missing(struct db *db, int64_t after, int32_t today, int64_t *ids, int max)
 {
     struct db_q *q = db_query(
         db, "SELECT p.id FROM person p LEFT JOIN card c ON c.person_id = p.id AND c.from_on <= $2 "
@@ -58,7 +58,8 @@ int card_missing(struct db *db, int64_t after, int32_t today, int64_t *ids, int 
     return rc < 0 ? rc : n;
 }
 
-int card_days(struct db *db, int64_t person_id, int32_t today, int64_t *from_on, int64_t *to_on)
+int repo_card_days(struct db *db, int64_t person_id, int32_t today, int64_t *from_on,
+                   int64_t *to_on)
 {
     struct db_q *q =
         db_query(db, "SELECT max(CASE WHEN o.to_on < $2 THEN o.to_on + 1 END), "
@@ -75,7 +76,7 @@ int card_days(struct db *db, int64_t person_id, int32_t today, int64_t *from_on,
     return db_end(q);
 }
 
-struct db_q *card_holders(struct db *db, const char *e164, int32_t today)
+struct db_q *repo_card_holders(struct db *db, const char *e164, int32_t today)
 {
     struct db_q *q = db_query(
         db,
@@ -127,8 +128,8 @@ bool card_holder_next(struct db_q *q, struct card_holder *out)
     return true;
 }
 
-int card_caller(struct db *db, const char *e164, int32_t today, int64_t *person_id, int *current,
-                bool *kept)
+int repo_card_caller(struct db *db, const char *e164, int32_t today, int64_t *person_id,
+                     int *current, bool *kept)
 {
     struct db_q *q = db_query(
         db, "SELECT ph.person_id, c.held FROM phone ph LEFT JOIN card c ON c.person_id = "

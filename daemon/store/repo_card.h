@@ -27,14 +27,15 @@ struct card_row {
 };
 
 /** Keeps a card; one that was kept before is replaced. */
-int card_put(struct db *db, const struct card_row *row) MUST_CHECK;
+int repo_card_put(struct db *db, const struct card_row *row) MUST_CHECK;
 /** Whether a person's card is kept for a day. */
-int card_is_kept(struct db *db, int64_t person_id, int32_t today, bool *kept) MUST_CHECK;
+int repo_card_is_kept(struct db *db, int64_t person_id, int32_t today, bool *kept) MUST_CHECK;
 /** Persons above `after` whose card is not kept for that day, by id; returns how many. */
-int card_missing(struct db *db, int64_t after, int32_t today, int64_t *ids, int max) MUST_CHECK;
+int repo_card_missing(struct db *db, int64_t after, int32_t today, int64_t *ids,
+                      int max) MUST_CHECK;
 /** The days around today on which a person's tenures and those in their homes are what they are. */
-int card_days(struct db *db, int64_t person_id, int32_t today, int64_t *from_on,
-              int64_t *to_on) MUST_CHECK;
+int repo_card_days(struct db *db, int64_t person_id, int32_t today, int64_t *from_on,
+                   int64_t *to_on) MUST_CHECK;
 
 /** Who has a number, with the kept card and what is asked of the tables beside it. */
 struct card_holder {
@@ -44,7 +45,7 @@ struct card_holder {
     bool calls, tickets, messages;              /* has any */
 };
 /** Starts a query for the holders of exactly this number, by id; db_end() ends it. */
-struct db_q *card_holders(struct db *db, const char *e164, int32_t today);
+struct db_q *repo_card_holders(struct db *db, const char *e164, int32_t today);
 /** The next one; texts live until the next step. False: no more, or an error, which db_end() says.
  */
 bool card_holder_next(struct db_q *q, struct card_holder *out);
@@ -53,5 +54,5 @@ bool card_holder_next(struct db_q *q, struct card_holder *out);
  * Who a number is, from kept cards alone: how many current holders it has, and the first of them.
  * *kept is false when a holder's card is not kept.
  */
-int card_caller(struct db *db, const char *e164, int32_t today, int64_t *person_id, int *current,
-                bool *kept) MUST_CHECK;
+int repo_card_caller(struct db *db, const char *e164, int32_t today, int64_t *person_id,
+                     int *current, bool *kept) MUST_CHECK;

@@ -226,3 +226,14 @@ int repo_segment_end(struct db *db, int64_t clock_id, int64_t at)
     db_bind_int(q, 2, clock_id);
     return db_run(q);
 }
+
+int repo_clocks_wake(struct db *db, const char *name, int64_t at, bool *any)
+{
+    struct db_q *q = db_query(db, "UPDATE clock SET next_at=$2,done=0 WHERE name=$1 AND "
+                                  "ended_at IS NULL");
+    db_bind_text(q, 1, name);
+    db_bind_int(q, 2, at);
+    int rc = db_run(q);
+    *any = rc == E_OK && db_changes(db) > 0;
+    return rc;
+}

@@ -12,7 +12,7 @@
 
 const char *const person_consent_names[4] = {"sms", "email", "call", "marketing"};
 
-int person_get(struct db *db, int64_t id, struct person_row *out)
+int repo_person_get(struct db *db, int64_t id, struct person_row *out)
 {
     struct db_q *q =
         db_query(db, "SELECT version, key, name, language, segment, flags, tier, tier_since, "
@@ -37,7 +37,7 @@ int person_get(struct db *db, int64_t id, struct person_row *out)
     return rc < 0 ? rc : there ? 0 : E_NOTFOUND;
 }
 
-int person_by_key(struct db *db, const char *key, int64_t *id)
+int repo_person_by_key(struct db *db, const char *key, int64_t *id)
 {
     struct db_q *q = db_query(db, "SELECT id FROM person WHERE key = $1");
     db_bind_text(q, 1, key);
@@ -70,7 +70,8 @@ static void tenure_read(struct db_q *q, int32_t today, struct person_tenure *t)
     text_copy(t->steward_name, sizeof(t->steward_name), db_str(q, 8));
 }
 
-int person_tenures_get(struct db *db, int64_t person_id, int32_t today, struct person_tenures *out)
+int repo_person_tenures_get(struct db *db, int64_t person_id, int32_t today,
+                            struct person_tenures *out)
 {
     struct db_q *q = db_query(
         db, "SELECT t.unit_id, t.role, t.from_on, t.to_on, e.name, b.name, u.name, b.steward, "
@@ -129,7 +130,7 @@ static int phones_read(struct db_q *q, struct person_phone *out, int max)
     return rc < 0 ? rc : n;
 }
 
-int phone_exact(struct db *db, const char *e164, struct person_phone *out, int max)
+int repo_phone_exact(struct db *db, const char *e164, struct person_phone *out, int max)
 {
     struct db_q *q =
         db_query(db, "SELECT person_id, label FROM phone WHERE e164 = $1 ORDER BY person_id");
@@ -162,7 +163,7 @@ static int phone_shorter(struct db *db, const char *rev, struct person_phone *ou
     return phones_read(q, out, max);
 }
 
-int phone_weak(struct db *db, const char *e164, struct person_phone *out, int max)
+int repo_phone_weak(struct db *db, const char *e164, struct person_phone *out, int max)
 {
     char rev[16];
     match_reversed(e164, rev);
@@ -175,7 +176,7 @@ int phone_weak(struct db *db, const char *e164, struct person_phone *out, int ma
     return more < 0 ? more : n + more;
 }
 
-int phone_first_label(struct db *db, int64_t person_id, char *out, size_t cap)
+int repo_phone_first_label(struct db *db, int64_t person_id, char *out, size_t cap)
 {
     struct db_q *q =
         db_query(db, "SELECT label FROM phone WHERE person_id = $1 ORDER BY pos LIMIT 1");
@@ -184,7 +185,8 @@ int phone_first_label(struct db *db, int64_t person_id, char *out, size_t cap)
     return db_end(q);
 }
 
-int person_household_ids(struct db *db, int64_t person_id, int32_t today, int64_t *ids, int max)
+int repo_person_household_ids(struct db *db, int64_t person_id, int32_t today, int64_t *ids,
+                              int max)
 {
     struct db_q *q = db_query(
         db, "SELECT DISTINCT o.person_id FROM tenure t JOIN tenure o ON o.unit_id = t.unit_id "
@@ -199,4 +201,52 @@ int person_household_ids(struct db *db, int64_t person_id, int32_t today, int64_
         ids[n++] = db_int(q, 0);
     int rc = db_end(q);
     return rc < 0 ? rc : n;
+}
+
+/* ---- by number or address ---- */
+
+int repo_person_with_address(struct db *db, const char *address, int64_t *ids, int max, int *n)
+{
+    static const char by_phone[] = "SELECT DISTINCT person_id FROM phone WHERE e164=$1 LIMIT $2";
+    static const char by_email[] = "SELECT DISTINCT person_id FROM email WHERE address=$1 LIMIT $2";
+    struct db_q *q = db_query(db, strchr(address, '@') ? by_email : by_phone);
+    db_bind_text(q, 1, address);
+    db_bind_int(q, 2, max);
+    for (*n = 0; db_row(q) && *n < max; (*n)++)
+        ids[*n] = db_int(q, 0);
+    return db_end(q);
+}
+
+int repo_person_strictest(struct db *db, const char *address, int64_t *id)
+{
+    static const char by_phone[] =
+        "SELECT p.id FROM phone f JOIN person p ON p.id=f.person_id WHERE f.e164=$1 "
+        "ORDER BY p.consent_sms,p.consent_marketing,p.id LIMIT 1";
+    static const char by_email[] =
+        "SELECT p.id FROM email e JOIN person p ON p.id=e.person_id WHERE e.address=$1 "
+        "ORDER BY p.consent_email,p.consent_marketing,p.id LIMIT 1";
+    struct db_q *q = db_query(db, strchr(address, '@') ? by_email : by_phone);
+    db_bind_text(q, 1, address);
+    *id = db_row(q) ? db_int(q, 0) : 0;
+    return db_end(q);
+}
+
+int repo_phone_each(struct db *db, int64_t person_id, void (*fn)(void *ctx, const char *e164),
+                    void *ctx)
+{
+    struct db_q *q = db_query(db, "SELECT e164 FROM phone WHERE person_id=$1 "
+                                  "ORDER BY CASE WHEN label='mobile' THEN 0 ELSE 1 END,pos");
+    db_bind_int(q, 1, person_id);
+    while (db_row(q))
+        fn(ctx, db_str(q, 0));
+    return db_end(q);
+}
+
+int repo_email_first(struct db *db, int64_t person_id, char *out, size_t cap)
+{
+    struct db_q *q =
+        db_query(db, "SELECT address FROM email WHERE person_id=$1 ORDER BY pos LIMIT 1");
+    db_bind_int(q, 1, person_id);
+    text_copy(out, cap, db_row(q) ? db_str(q, 0) : "");
+    return db_end(q);
 }

@@ -39,9 +39,9 @@ enum person_consent { CONSENT_SMS, CONSENT_EMAIL, CONSENT_CALL, CONSENT_MARKETIN
 extern const char *const person_consent_names[4];
 
 /** E_NOTFOUND. */
-int person_get(struct db *db, int64_t id, struct person_row *out) MUST_CHECK;
+int repo_person_get(struct db *db, int64_t id, struct person_row *out) MUST_CHECK;
 /** The id of an import key, 0 if there is none. */
-int person_by_key(struct db *db, const char *key, int64_t *id) MUST_CHECK;
+int repo_person_by_key(struct db *db, const char *key, int64_t *id) MUST_CHECK;
 
 /** One tenure with the place it is of; days, 0: open. */
 struct person_tenure {
@@ -59,8 +59,8 @@ struct person_tenures {
     struct person_tenure *items;
     int n;
 };
-int person_tenures_get(struct db *db, int64_t person_id, int32_t today,
-                       struct person_tenures *out) MUST_CHECK;
+int repo_person_tenures_get(struct db *db, int64_t person_id, int32_t today,
+                            struct person_tenures *out) MUST_CHECK;
 void person_tenures_free(struct person_tenures *t);
 /** The current one with the best role (the best ended one when none is current); NULL if none.
  * *more: how many further current units there are. */
@@ -72,31 +72,51 @@ struct person_phone {
     char label[PERSON_WORD_MAX];
 };
 /** Who has exactly this number, by id; returns how many, at most max. */
-int phone_exact(struct db *db, const char *e164, struct person_phone *out, int max) MUST_CHECK;
+int repo_phone_exact(struct db *db, const char *e164, struct person_phone *out, int max) MUST_CHECK;
 /** Who has one that ends alike (domain/match.h, rule 1); returns how many, at most max. */
-int phone_weak(struct db *db, const char *e164, struct person_phone *out, int max) MUST_CHECK;
+int repo_phone_weak(struct db *db, const char *e164, struct person_phone *out, int max) MUST_CHECK;
 /** The label of a person's first phone; "" if none. */
-int phone_first_label(struct db *db, int64_t person_id, char *out, size_t cap) MUST_CHECK;
+int repo_phone_first_label(struct db *db, int64_t person_id, char *out, size_t cap) MUST_CHECK;
 
 /* Parts of a CARD: each writes one JSON value. */
-int person_household_json(struct db *db, int64_t person_id, int32_t today, struct jw *w) MUST_CHECK;
-int person_vehicles_json(struct db *db, int64_t person_id, struct jw *w) MUST_CHECK;
-int person_open_tickets_json(struct db *db, int64_t person_id, struct jw *w) MUST_CHECK;
+int repo_person_household_json(struct db *db, int64_t person_id, int32_t today,
+                               struct jw *w) MUST_CHECK;
+int repo_person_vehicles_json(struct db *db, int64_t person_id, struct jw *w) MUST_CHECK;
+int repo_person_open_tickets_json(struct db *db, int64_t person_id, struct jw *w) MUST_CHECK;
 /** What is known to be there; what is left out is not looked for. */
 enum person_recent { PERSON_CALLS = 1, PERSON_TICKETS = 2, PERSON_MESSAGES = 4 };
 /** The latest five of these, latest first. */
-int person_recent_json(struct db *db, int64_t person_id, unsigned which, struct jw *w) MUST_CHECK;
+int repo_person_recent_json(struct db *db, int64_t person_id, unsigned which,
+                            struct jw *w) MUST_CHECK;
 /** Lists of texts. */
-int person_phones_json(struct db *db, int64_t person_id, struct jw *w) MUST_CHECK;
+int repo_person_phones_json(struct db *db, int64_t person_id, struct jw *w) MUST_CHECK;
 /** {"+86…":"mobile",…} */
-int person_phone_labels_json(struct db *db, int64_t person_id, struct jw *w) MUST_CHECK;
-int person_emails_json(struct db *db, int64_t person_id, struct jw *w) MUST_CHECK;
+int repo_person_phone_labels_json(struct db *db, int64_t person_id, struct jw *w) MUST_CHECK;
+int repo_person_emails_json(struct db *db, int64_t person_id, struct jw *w) MUST_CHECK;
 
 /** The person and all who hold a current unit with them; returns how many, at most max. */
-int person_household_ids(struct db *db, int64_t person_id, int32_t today, int64_t *ids,
-                         int max) MUST_CHECK;
+int repo_person_household_ids(struct db *db, int64_t person_id, int32_t today, int64_t *ids,
+                              int max) MUST_CHECK;
+
+/** Persons who have that number (E.164) or, where it has an @, that e-mail address; *n at most max.
+ */
+int repo_person_with_address(struct db *db, const char *address, int64_t *ids, int max,
+                             int *n) MUST_CHECK;
+/** The one of them who permits least, 0 if there is nobody: whoever names no person reaches them
+ * all.
+ */
+int repo_person_strictest(struct db *db, const char *address, int64_t *id) MUST_CHECK;
+/** Numbers of a person, mobiles first. */
+int repo_phone_each(struct db *db, int64_t person_id, void (*fn)(void *ctx, const char *e164),
+                    void *ctx) MUST_CHECK;
+/** The first e-mail address, "" if there is none. */
+int repo_email_first(struct db *db, int64_t person_id, char *out, size_t cap) MUST_CHECK;
 
 /* ---- writing (inside a transaction) ---- */
+
+/** The person gave or took back a consent. */
+int repo_person_set_consent(struct db *db, int64_t id, enum person_consent what, bool given,
+                            int64_t now) MUST_CHECK;
 
 enum person_field {
     PERSON_NAME = 1,
@@ -135,21 +155,22 @@ const char *phone_label_of(const char *e164);
 enum put { PUT_SAME, PUT_NEW, PUT_CHANGED };
 
 /** A new person; *id. E_CONSTRAINT when the key is taken. */
-int person_insert(struct db *db, const struct person_edit *e, int64_t now, int64_t *id) MUST_CHECK;
+int repo_person_insert(struct db *db, const struct person_edit *e, int64_t now,
+                       int64_t *id) MUST_CHECK;
 /** Set what differs; PUT_SAME (version kept) or PUT_CHANGED (version + 1). */
-int person_update(struct db *db, int64_t id, const struct person_edit *e, int64_t now,
-                  enum put *what) MUST_CHECK;
+int repo_person_update(struct db *db, int64_t id, const struct person_edit *e, int64_t now,
+                       enum put *what) MUST_CHECK;
 /** By key: insert or update. */
-int person_put(struct db *db, const struct person_edit *e, int64_t now, int64_t *id,
-               enum put *what) MUST_CHECK;
+int repo_person_put(struct db *db, const struct person_edit *e, int64_t now, int64_t *id,
+                    enum put *what) MUST_CHECK;
 /** Raise the version after a change to what hangs on the person. */
-int person_bump(struct db *db, int64_t id, int64_t now) MUST_CHECK;
+int repo_person_bump(struct db *db, int64_t id, int64_t now) MUST_CHECK;
 
 /** A tenure is known by (person, unit, role, from). Days, 0: open. */
-int tenure_put(struct db *db, int64_t person_id, int64_t unit_id, enum tenure_role role,
-               int64_t from_on, int64_t to_on, enum put *what) MUST_CHECK;
-int vehicle_put(struct db *db, int64_t person_id, const char *plate, const char *space,
-                enum put *what) MUST_CHECK;
+int repo_tenure_put(struct db *db, int64_t person_id, int64_t unit_id, enum tenure_role role,
+                    int64_t from_on, int64_t to_on, enum put *what) MUST_CHECK;
+int repo_vehicle_put(struct db *db, int64_t person_id, const char *plate, const char *space,
+                     enum put *what) MUST_CHECK;
 /** Drop all, before a list is set as a whole. */
-int tenures_clear(struct db *db, int64_t person_id) MUST_CHECK;
-int vehicles_clear(struct db *db, int64_t person_id) MUST_CHECK;
+int repo_tenures_clear(struct db *db, int64_t person_id) MUST_CHECK;
+int repo_vehicles_clear(struct db *db, int64_t person_id) MUST_CHECK;

@@ -10,7 +10,7 @@
 
 #define HOUSEHOLD_MAX 50
 
-int person_household_json(struct db *db, int64_t person_id, int32_t today, struct jw *w)
+int repo_person_household_json(struct db *db, int64_t person_id, int32_t today, struct jw *w)
 {
     struct db_q *q = db_query(
         db, "SELECT o.person_id, p.name, o.role FROM tenure t JOIN tenure o ON o.unit_id = "
@@ -37,7 +37,7 @@ int person_household_json(struct db *db, int64_t person_id, int32_t today, struc
     return db_end(q);
 }
 
-int person_vehicles_json(struct db *db, int64_t person_id, struct jw *w)
+int repo_person_vehicles_json(struct db *db, int64_t person_id, struct jw *w)
 {
     struct db_q *q =
         db_query(db, "SELECT plate, space FROM vehicle WHERE person_id = $1 ORDER BY id LIMIT 50");
@@ -53,7 +53,7 @@ int person_vehicles_json(struct db *db, int64_t person_id, struct jw *w)
     return db_end(q);
 }
 
-int person_open_tickets_json(struct db *db, int64_t person_id, struct jw *w)
+int repo_person_open_tickets_json(struct db *db, int64_t person_id, struct jw *w)
 {
     struct db_q *q = db_query(
         db, "SELECT t.id, t.subject, t.state, t.responder, t.cycle, (SELECT min(c.due_at) FROM "
@@ -166,7 +166,7 @@ static int recent_read(struct db *db, int64_t person_id, size_t k, struct recent
     return db_end(q);
 }
 
-int person_recent_json(struct db *db, int64_t person_id, unsigned which, struct jw *w)
+int repo_person_recent_json(struct db *db, int64_t person_id, unsigned which, struct jw *w)
 {
     struct recents all;
     int rc = 0;
@@ -198,19 +198,19 @@ static int text_list(struct db_q *q, int64_t person_id, struct jw *w)
     return db_end(q);
 }
 
-int person_phones_json(struct db *db, int64_t person_id, struct jw *w)
+int repo_person_phones_json(struct db *db, int64_t person_id, struct jw *w)
 {
     return text_list(db_query(db, "SELECT e164 FROM phone WHERE person_id = $1 ORDER BY pos"),
                      person_id, w);
 }
 
-int person_emails_json(struct db *db, int64_t person_id, struct jw *w)
+int repo_person_emails_json(struct db *db, int64_t person_id, struct jw *w)
 {
     return text_list(db_query(db, "SELECT address FROM email WHERE person_id = $1 ORDER BY pos"),
                      person_id, w);
 }
 
-int person_phone_labels_json(struct db *db, int64_t person_id, struct jw *w)
+int repo_person_phone_labels_json(struct db *db, int64_t person_id, struct jw *w)
 {
     struct db_q *q =
         db_query(db, "SELECT e164, label FROM phone WHERE person_id = $1 ORDER BY pos");

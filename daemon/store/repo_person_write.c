@@ -216,7 +216,7 @@ static const char insert_sql[] =
     "consent_email, consent_call, consent_marketing, updated_at, key) VALUES ($1, $2, $3, $4, $5, "
     "$6, $7, $8, $9, $10, $11, $12) ON CONFLICT (key) DO NOTHING";
 
-int person_insert(struct db *db, const struct person_edit *e, int64_t now, int64_t *id)
+int repo_person_insert(struct db *db, const struct person_edit *e, int64_t now, int64_t *id)
 {
     struct person_row row = {.consent = {true, true, true, false}};
     merge(&row, e);
@@ -238,11 +238,11 @@ static bool row_same(const struct person_row *a, const struct person_row *b)
            memcmp(a->consent, b->consent, sizeof(a->consent)) == 0;
 }
 
-int person_update(struct db *db, int64_t id, const struct person_edit *e, int64_t now,
-                  enum put *what)
+int repo_person_update(struct db *db, int64_t id, const struct person_edit *e, int64_t now,
+                       enum put *what)
 {
     struct person_row old, row;
-    int rc = person_get(db, id, &old);
+    int rc = repo_person_get(db, id, &old);
     if (rc < 0)
         return rc;
     row = old;
@@ -261,18 +261,19 @@ int person_update(struct db *db, int64_t id, const struct person_edit *e, int64_
     return db_run(q);
 }
 
-int person_put(struct db *db, const struct person_edit *e, int64_t now, int64_t *id, enum put *what)
+int repo_person_put(struct db *db, const struct person_edit *e, int64_t now, int64_t *id,
+                    enum put *what)
 {
-    int rc = person_by_key(db, e->key, id);
+    int rc = repo_person_by_key(db, e->key, id);
     if (rc < 0)
         return rc;
     if (*id)
-        return person_update(db, *id, e, now, what);
+        return repo_person_update(db, *id, e, now, what);
     *what = PUT_NEW;
-    return person_insert(db, e, now, id);
+    return repo_person_insert(db, e, now, id);
 }
 
-int person_bump(struct db *db, int64_t id, int64_t now)
+int repo_person_bump(struct db *db, int64_t id, int64_t now)
 {
     struct db_q *q =
         db_query(db, "UPDATE person SET version = version + 1, updated_at = $2 WHERE id = $1");
@@ -301,8 +302,8 @@ static int tenure_find(struct db *db, int64_t person_id, int64_t unit_id, const 
     return db_end(q);
 }
 
-int tenure_put(struct db *db, int64_t person_id, int64_t unit_id, enum tenure_role role,
-               int64_t from_on, int64_t to_on, enum put *what)
+int repo_tenure_put(struct db *db, int64_t person_id, int64_t unit_id, enum tenure_role role,
+                    int64_t from_on, int64_t to_on, enum put *what)
 {
     int64_t id = 0, old_to = 0;
     const char *name = tenure_role_name(role);
@@ -328,8 +329,8 @@ int tenure_put(struct db *db, int64_t person_id, int64_t unit_id, enum tenure_ro
     return db_run(q);
 }
 
-int vehicle_put(struct db *db, int64_t person_id, const char *plate, const char *space,
-                enum put *what)
+int repo_vehicle_put(struct db *db, int64_t person_id, const char *plate, const char *space,
+                     enum put *what)
 {
     struct db_q *q =
         db_query(db, "SELECT id, space FROM vehicle WHERE person_id = $1 AND plate = $2");
@@ -355,12 +356,32 @@ int vehicle_put(struct db *db, int64_t person_id, const char *plate, const char 
     return db_run(q);
 }
 
-int tenures_clear(struct db *db, int64_t person_id)
+int repo_tenures_clear(struct db *db, int64_t person_id)
 {
     return delete_of(db, "DELETE FROM tenure WHERE person_id = $1", person_id);
 }
 
-int vehicles_clear(struct db *db, int64_t person_id)
+int repo_vehicles_clear(struct db *db, int64_t person_id)
 {
     return delete_of(db, "DELETE FROM vehicle WHERE person_id = $1", person_id);
+}
+
+int repo_person_set_consent(struct db *db, int64_t id, enum person_consent what, bool given,
+                            int64_t now)
+{
+    static const char *const sql[] = {
+        [CONSENT_SMS] = "UPDATE person SET consent_sms=$2,version=version+1,updated_at=$3 WHERE "
+                        "id=$1",
+        [CONSENT_EMAIL] = "UPDATE person SET consent_email=$2,version=version+1,updated_at=$3 "
+                          "WHERE id=$1",
+        [CONSENT_CALL] = "UPDATE person SET consent_call=$2,version=version+1,updated_at=$3 WHERE "
+                         "id=$1",
+        [CONSENT_MARKETING] = "UPDATE person SET consent_marketing=$2,version=version+1,"
+                              "updated_at=$3 WHERE id=$1",
+    };
+    struct db_q *q = db_query(db, sql[what]);
+    db_bind_int(q, 1, id);
+    db_bind_int(q, 2, given);
+    db_bind_int(q, 3, now);
+    return db_run(q);
 }

@@ -82,6 +82,27 @@ int repo_ticket_load(struct db *db, int64_t id, struct ticket_row *out)
     return rc < 0 ? rc : found ? 0 : E_NOTFOUND;
 }
 
+int repo_ticket_facts(struct db *db, int64_t id,
+                      void (*fn)(void *ctx, const struct ticket_facts *facts), void *ctx)
+{
+    struct ticket_facts f = {{NULL}, 0};
+    struct db_q *q = db_query(
+        db, "SELECT t.subject,t.category,t.priority,t.state,t.cycle,t.urges,t.responder,"
+            "coalesce(a.display,a.name,t.responder),a.phone,e.name,b.name,u.name,p.name,t.caller,"
+            "t.opened_at FROM ticket t LEFT JOIN account a ON a.name=t.responder "
+            "LEFT JOIN unit u ON u.id=t.unit_id LEFT JOIN building b ON b.id=u.building_id "
+            "LEFT JOIN estate e ON e.id=b.estate_id LEFT JOIN person p ON p.id=t.person_id "
+            "WHERE t.id=$1");
+    db_bind_int(q, 1, id);
+    if (db_row(q)) {
+        for (int i = 0; i < TICKET_FACT_OPENED; i++)
+            f.text[i] = db_text(q, i);
+        f.opened_at = db_int(q, TICKET_FACT_OPENED);
+        fn(ctx, &f);
+    }
+    return db_end(q);
+}
+
 /* Binds every column of TICKET_COLUMNS in order, then the id. */
 static int write_ticket(struct db_q *q, const struct ticket_row *r)
 {

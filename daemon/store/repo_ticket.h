@@ -43,6 +43,34 @@ int repo_ticket_last_id(struct db *db, int64_t *id) MUST_CHECK;
 int repo_ticket_open_of(struct db *db, int64_t person_id, const char *number, int32_t today,
                         int64_t *id) MUST_CHECK;
 
+/** What a message may say of a ticket, its owner and its home. */
+enum ticket_fact {
+    TICKET_FACT_SUBJECT,
+    TICKET_FACT_CATEGORY,
+    TICKET_FACT_PRIORITY,
+    TICKET_FACT_STATE,
+    TICKET_FACT_CYCLE,
+    TICKET_FACT_URGES,
+    TICKET_FACT_RESPONDER,
+    TICKET_FACT_RESPONDER_NAME,
+    TICKET_FACT_RESPONDER_PHONE,
+    TICKET_FACT_ESTATE,
+    TICKET_FACT_BUILDING,
+    TICKET_FACT_UNIT,
+    TICKET_FACT_OWNER,
+    TICKET_FACT_CALLER,
+    TICKET_FACT_OPENED, /* a moment: no text, opened_at */
+    TICKET_FACTS
+};
+struct ticket_facts {
+    const char *text[TICKET_FACTS]; /* views; NULL where nothing is known */
+    int64_t opened_at;
+};
+/** Calls fn with them; nothing happens if there is no such ticket. */
+int repo_ticket_facts(struct db *db, int64_t id,
+                      void (*fn)(void *ctx, const struct ticket_facts *facts),
+                      void *ctx) MUST_CHECK;
+
 /* ---- history ---- */
 
 struct event_row {
@@ -103,6 +131,8 @@ int repo_clock_save(struct db *db, struct clock_row *r) MUST_CHECK;
 int repo_clocks_due(struct db *db, int64_t now, int64_t *ids, int max, int *n) MUST_CHECK;
 /** The nearest next_at, 0 if none. */
 int repo_clocks_nearest(struct db *db, int64_t *at) MUST_CHECK;
+/** Every live clock of that name is looked at at `at`; *any: there is one. */
+int repo_clocks_wake(struct db *db, const char *name, int64_t at, bool *any) MUST_CHECK;
 /** Nothing more is to happen to this clock (it could not be carried out). */
 int repo_clock_park(struct db *db, int64_t id) MUST_CHECK;
 

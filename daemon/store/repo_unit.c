@@ -5,8 +5,8 @@
 
 #include <string.h>
 
-int unit_find(struct db *db, const char *estate, const char *building, const char *unit,
-              int64_t *id)
+int repo_unit_find(struct db *db, const char *estate, const char *building, const char *unit,
+                   int64_t *id)
 {
     struct db_q *q =
         db_query(db, "SELECT u.id FROM estate e JOIN building b ON b.estate_id = e.id AND b.name = "
@@ -71,11 +71,11 @@ static int unit_change(struct db *db, int64_t id, int64_t area_cm2, int64_t deli
     return rc;
 }
 
-int unit_put(struct db *db, const char *estate, const char *building, const char *unit,
-             int64_t area_cm2, int64_t delivered_on, int64_t *id, enum put *what)
+int repo_unit_put(struct db *db, const char *estate, const char *building, const char *unit,
+                  int64_t area_cm2, int64_t delivered_on, int64_t *id, enum put *what)
 {
     int64_t building_id = 0;
-    int rc = unit_find(db, estate, building, unit, id);
+    int rc = repo_unit_find(db, estate, building, unit, id);
     if (rc < 0)
         return rc;
     if (*id)
@@ -103,8 +103,8 @@ static int building_exists(struct db *db, const char *estate, const char *buildi
     return db_end(q);
 }
 
-int building_put(struct db *db, const char *estate, const char *building, const char *steward,
-                 enum put *what)
+int repo_building_put(struct db *db, const char *estate, const char *building, const char *steward,
+                      enum put *what)
 {
     int64_t id = 0;
     bool there = false;
@@ -121,26 +121,4 @@ int building_put(struct db *db, const char *estate, const char *building, const 
     rc = db_run(q);
     *what = !there ? PUT_NEW : db_changes(db) > 0 ? PUT_CHANGED : PUT_SAME;
     return rc;
-}
-
-int shift_put(struct db *db, const char *user, int64_t from_at, int64_t to_at, const char *kind,
-              enum put *what)
-{
-    struct db_q *q =
-        db_query(db, "SELECT to_at FROM shift WHERE user = $1 AND from_at = $2 AND kind = $3");
-    db_bind_text(q, 1, user);
-    db_bind_int(q, 2, from_at);
-    db_bind_text(q, 3, kind);
-    bool there = db_row(q), same = there && db_int(q, 0) == to_at;
-    int rc = db_end(q);
-    *what = same ? PUT_SAME : there ? PUT_CHANGED : PUT_NEW;
-    if (rc < 0 || same)
-        return rc;
-    q = db_query(db, "INSERT INTO shift (user, from_at, to_at, kind) VALUES ($1, $2, $3, $4) ON "
-                     "CONFLICT (user, from_at, kind) DO UPDATE SET to_at = excluded.to_at");
-    db_bind_text(q, 1, user);
-    db_bind_int(q, 2, from_at);
-    db_bind_int(q, 3, to_at);
-    db_bind_text(q, 4, kind);
-    return db_run(q);
 }

@@ -1,5 +1,5 @@
 /*
- * repo_unit.h - rows of estates, buildings and units, and of the shift plan's import.
+ * repo_unit.h - rows of estates, buildings and units.
  */
 #pragma once
 #include <stddef.h>
@@ -11,15 +11,12 @@
 #define PLACE_NAME_MAX 64 /* bytes with the NUL, of an estate, building or unit */
 
 /** The unit's id by its names; 0 if there is none. */
-int unit_find(struct db *db, const char *estate, const char *building, const char *unit,
-              int64_t *id) MUST_CHECK;
+int repo_unit_find(struct db *db, const char *estate, const char *building, const char *unit,
+                   int64_t *id) MUST_CHECK;
 /** Make or change; the estate and the building are made when they are new. area_cm2, delivered_on:
  * 0 unknown. */
-int unit_put(struct db *db, const char *estate, const char *building, const char *unit,
-             int64_t area_cm2, int64_t delivered_on, int64_t *id, enum put *what) MUST_CHECK;
+int repo_unit_put(struct db *db, const char *estate, const char *building, const char *unit,
+                  int64_t area_cm2, int64_t delivered_on, int64_t *id, enum put *what) MUST_CHECK;
 /** steward: account name, "" for none. */
-int building_put(struct db *db, const char *estate, const char *building, const char *steward,
-                 enum put *what) MUST_CHECK;
-/** One line of the shift plan, known by (user, from, kind). */
-int shift_put(struct db *db, const char *user, int64_t from_at, int64_t to_at, const char *kind,
-              enum put *what) MUST_CHECK;
+int repo_building_put(struct db *db, const char *estate, const char *building, const char *steward,
+                      enum put *what) MUST_CHECK;

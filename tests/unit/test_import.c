@@ -196,8 +196,8 @@ static void test_folder(void **state)
                          "consent_call = 0"),
                      1);
     /* 08:00 in Shanghai is midnight UTC; a leave ends with its last day. */
-    assert_int_equal(one("SELECT from_at FROM shift WHERE user = 'li.na' AND kind = 'on'"),
-                     one("SELECT from_at FROM shift WHERE user = 'sun.li'"));
+    assert_int_equal(one("SELECT from_at FROM shift WHERE account = 'li.na' AND kind = 'on'"),
+                     one("SELECT from_at FROM shift WHERE account = 'sun.li'"));
     assert_int_equal(one("SELECT to_at - from_at FROM shift WHERE kind = 'leave'"), 2 * 86400000);
 }
 

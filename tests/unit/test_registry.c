@@ -125,14 +125,14 @@ static int units_fn(struct ledger_tx *tx, struct step *s)
     enum put what;
     int64_t id;
     struct db *db = ledger_db(tx);
-    assert_int_equal(unit_put(db, "四季花城", "3", "1201", 8900 * 100, 17897, &id, &what), 0);
+    assert_int_equal(repo_unit_put(db, "四季花城", "3", "1201", 8900 * 100, 17897, &id, &what), 0);
     assert_int_equal(id, 1);
-    assert_int_equal(unit_put(db, "四季花城", "3", "1202", 0, 0, &id, &what), 0);
-    assert_int_equal(unit_put(db, "云山", "A座", "8", 0, 0, &id, &what), 0);
+    assert_int_equal(repo_unit_put(db, "四季花城", "3", "1202", 0, 0, &id, &what), 0);
+    assert_int_equal(repo_unit_put(db, "云山", "A座", "8", 0, 0, &id, &what), 0);
     assert_int_equal(what, PUT_NEW);
-    assert_int_equal(unit_put(db, "云山", "A座", "8", 0, 0, &id, &what), 0);
+    assert_int_equal(repo_unit_put(db, "云山", "A座", "8", 0, 0, &id, &what), 0);
     assert_int_equal(what, PUT_SAME);
-    return building_put(db, "四季花城", "3", "sun.li", &what);
+    return repo_building_put(db, "四季花城", "3", "sun.li", &what);
 }
 
 static int64_t create(const char *json)
@@ -365,7 +365,7 @@ static void test_recent(void **state)
 static int missing(void)
 {
     int64_t ids[8];
-    return card_missing(reader(), 0, NOW / 86400000, ids, 8);
+    return repo_card_missing(reader(), 0, NOW / 86400000, ids, 8);
 }
 
 static void wait_until_kept(void)

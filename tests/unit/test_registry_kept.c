@@ -145,7 +145,8 @@ static void make_world(void)
         int64_t id;
         enum put what;
         assert_int_equal(
-            unit_put(db, i < 6 ? "四季花城" : "云山", building, units[i], 0, 0, &id, &what), 0);
+            repo_unit_put(db, i < 6 ? "四季花城" : "云山", building, units[i], 0, 0, &id, &what),
+            0);
     }
 }
 
@@ -177,7 +178,7 @@ static void add_person(void)
         return;
     set_texts(&e);
     e.fields |= PERSON_NAME;
-    assert_int_equal(person_insert(db, &e, now, &id), 0);
+    assert_int_equal(repo_person_insert(db, &e, now, &id), 0);
 }
 
 static void change_person(void)
@@ -185,7 +186,7 @@ static void change_person(void)
     struct person_edit e;
     enum put what;
     set_texts(&e);
-    int rc = person_update(db, 1 + below(PERSONS), &e, now, &what);
+    int rc = repo_person_update(db, 1 + below(PERSONS), &e, now, &what);
     assert_true(rc == 0 || rc == E_NOTFOUND);
 }
 
@@ -248,8 +249,9 @@ static void put_tenure(void)
     if (count("SELECT count(*) FROM person") < person)
         return;
     int64_t to = below(3) ? 0 : today - 4 + below(8);
-    assert_int_equal(tenure_put(db, person, 1 + below(UNITS), (enum tenure_role)below(TENURE_NONE),
-                                below(2) * 17000, to, &what),
+    assert_int_equal(repo_tenure_put(db, person, 1 + below(UNITS),
+                                     (enum tenure_role)below(TENURE_NONE), below(2) * 17000, to,
+                                     &what),
                      0);
 }
 
@@ -261,13 +263,14 @@ static void put_vehicle(void)
     if (count("SELECT count(*) FROM person") < person)
         return;
     snprintf(plate, sizeof(plate), "粤B%d", below(3));
-    assert_int_equal(vehicle_put(db, person, plate, below(2) ? "B2-118" : NULL, &what), 0);
+    assert_int_equal(repo_vehicle_put(db, person, plate, below(2) ? "B2-118" : NULL, &what), 0);
 }
 
 static void clear_lists(void)
 {
     int64_t person = 1 + below(PERSONS);
-    assert_int_equal(below(2) ? tenures_clear(db, person) : vehicles_clear(db, person), 0);
+    assert_int_equal(below(2) ? repo_tenures_clear(db, person) : repo_vehicles_clear(db, person),
+                     0);
 }
 
 static void next_day(void)
@@ -279,7 +282,7 @@ static void next_day(void)
 static void keep_some(void)
 {
     int64_t ids[PERSONS];
-    int n = card_missing(db, 0, today, ids, PERSONS);
+    int n = repo_card_missing(db, 0, today, ids, PERSONS);
     assert_true(n >= 0);
     for (int i = 0; i < n; i++)
         if (below(4))
@@ -320,14 +323,14 @@ static int64_t person(const char *name, const char *e164)
     e.fields = PERSON_NAME | PERSON_PHONES;
     e.name = name;
     assert_int_equal(person_edit_phone(&e, e164, NULL, e164), 0);
-    assert_int_equal(person_insert(db, &e, now, &id), 0);
+    assert_int_equal(repo_person_insert(db, &e, now, &id), 0);
     return id;
 }
 
 static bool is_kept(int64_t id)
 {
     bool kept = false;
-    assert_int_equal(card_is_kept(db, id, today, &kept), 0);
+    assert_int_equal(repo_card_is_kept(db, id, today, &kept), 0);
     return kept;
 }
 
@@ -337,8 +340,8 @@ static void test_days(void **state)
     enum put what;
     make_world();
     int64_t wang = person("王芳", number(0)), li = person("李强", number(1));
-    assert_int_equal(tenure_put(db, wang, 1, TENURE_OWNER, 0, 0, &what), 0);
-    assert_int_equal(tenure_put(db, li, 1, TENURE_TENANT, 0, today + 1, &what), 0);
+    assert_int_equal(repo_tenure_put(db, wang, 1, TENURE_OWNER, 0, 0, &what), 0);
+    assert_int_equal(repo_tenure_put(db, li, 1, TENURE_TENANT, 0, today + 1, &what), 0);
     assert_int_equal(registry_kept_make(db, wang, now), 0);
     assert_int_equal(registry_kept_make(db, li, now), 0);
     assert_true(check_number(number(0)) && check_number(number(1)));
@@ -363,7 +366,7 @@ static void test_drops(void **state)
     int64_t ids[3] = {person("王芳", number(0)), person("李强", number(1)),
                       person("赵", number(2))};
     for (int i = 0; i < 3; i++)
-        assert_int_equal(tenure_put(db, ids[i], i < 2 ? 1 : 2, TENURE_OWNER, 0, 0, &what), 0);
+        assert_int_equal(repo_tenure_put(db, ids[i], i < 2 ? 1 : 2, TENURE_OWNER, 0, 0, &what), 0);
     for (int i = 0; i < 3; i++)
         assert_int_equal(registry_kept_make(db, ids[i], now), 0);
     sql("UPDATE person SET name = '王方' WHERE name = '王芳'");
@@ -387,7 +390,7 @@ static void test_too_big(void **state)
     int64_t id = person(name, number(0));
     for (int k = 1; k <= UNITS; k++)
         for (int day = 1; day <= 12; day++)
-            assert_int_equal(tenure_put(db, id, k, TENURE_OWNER, day, 0, &what), 0);
+            assert_int_equal(repo_tenure_put(db, id, k, TENURE_OWNER, day, 0, &what), 0);
     sql("UPDATE estate SET name = name || replace(hex(zeroblob(300)), '00', char(34) || char(92))");
     assert_int_equal(registry_kept_make(db, id, now), 0);
     assert_false(is_kept(id));
@@ -403,7 +406,7 @@ static void test_many(void **state)
         int64_t id = person("王芳", number(0));
         if (i % 3)
             assert_int_equal(
-                tenure_put(db, id, 1 + i % UNITS, (enum tenure_role)(i % 6), 0, 0, &what), 0);
+                repo_tenure_put(db, id, 1 + i % UNITS, (enum tenure_role)(i % 6), 0, 0, &what), 0);
         for (int64_t k = 1; k <= id; k++) /* a new neighbour changes others' cards */
             assert_int_equal(registry_kept_make(db, k, now), 0);
         assert_true(check_number(number(0)));

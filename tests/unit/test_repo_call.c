@@ -55,8 +55,8 @@ static struct call_row base(int64_t source, const char *call)
 static int64_t source(const char *name)
 {
     int64_t id, again;
-    assert_int_equal(source_id_get(db, name, &id), E_OK);
-    assert_int_equal(source_id_get(db, name, &again), E_OK);
+    assert_int_equal(repo_source_id_get(db, name, &id), E_OK);
+    assert_int_equal(repo_source_id_get(db, name, &again), E_OK);
     assert_int_equal(id, again);
     return id;
 }
@@ -64,7 +64,7 @@ static int64_t source(const char *name)
 static int64_t put(const struct call_row *row, bool fresh)
 {
     int64_t id, ticket;
-    assert_int_equal(call_row_write(db, row, fresh, &id, &ticket), E_OK);
+    assert_int_equal(repo_call_row_write(db, row, fresh, &id, &ticket), E_OK);
     assert_true(id > 0);
     return id;
 }
@@ -75,7 +75,7 @@ static const char *shown(int64_t id)
     struct jw w;
     buf_reset(&b);
     jw_init(&w, &b);
-    assert_int_equal(call_json(db, id, &w), E_OK);
+    assert_int_equal(repo_call_json(db, id, &w), E_OK);
     return buf_str(&b);
 }
 
@@ -99,7 +99,7 @@ static void test_json(void **state)
     r.hung_up_by = "caller";
     r.live_json = NULL;
     assert_int_equal(put(&r, false), id);
-    assert_int_equal(call_row_set_ticket(db, id, 123), E_OK);
+    assert_int_equal(repo_call_row_set_ticket(db, id, 123), E_OK);
     char want[1000];
     snprintf(
         want, sizeof(want),
@@ -116,7 +116,7 @@ static void test_json(void **state)
     struct buf b = BUF_INIT(100);
     struct jw w;
     jw_init(&w, &b);
-    assert_int_equal(call_json(db, 999999, &w), E_NOTFOUND);
+    assert_int_equal(repo_call_json(db, 999999, &w), E_NOTFOUND);
     assert_int_equal(b.len, 0);
 }
 
@@ -127,11 +127,11 @@ static void test_keeps_what_others_know(void **state)
     r.person_id = 7;
     r.match = "one";
     id = put(&r, true);
-    assert_int_equal(call_row_set_ticket(db, id, 5), E_OK);
+    assert_int_equal(repo_call_row_set_ticket(db, id, 5), E_OK);
     r.person_id = 0;
     r.match = NULL;
     r.state = "established";
-    assert_int_equal(call_row_write(db, &r, false, &id, &ticket), E_OK);
+    assert_int_equal(repo_call_row_write(db, &r, false, &id, &ticket), E_OK);
     assert_int_equal(ticket, 5);
     assert_non_null(strstr(shown(id), "\"person_id\":7,\"match\":\"one\",\"ticket\":\"T-000005\""));
 }
@@ -164,7 +164,7 @@ static int listed(struct call_filter f, int64_t *next)
     struct errmsg why;
     jw_init(&w, &b);
     jw_arr(&w);
-    assert_int_equal(call_list_json(db, &f, &w, next), E_OK);
+    assert_int_equal(repo_call_list_json(db, &f, &w, next), E_OK);
     jw_end_arr(&w);
     json_t *o = json_parse(buf_str(&b), b.len, &why);
     assert_non_null(o);
@@ -259,20 +259,20 @@ static void test_at_start(void **state)
 {
     int n = 0;
     int64_t s = source("pbx-seq");
-    assert_int_equal(call_rows_live(db, count_call, &n), E_OK);
+    assert_int_equal(repo_call_rows_live(db, count_call, &n), E_OK);
     assert_int_equal(n, 3);
-    assert_int_equal(source_set_seq(db, s, 41, 2), E_OK);
+    assert_int_equal(repo_source_set_seq(db, s, 41, 2), E_OK);
     n = 0;
-    assert_int_equal(source_rows(db, find_source, &n), E_OK);
+    assert_int_equal(repo_source_rows(db, find_source, &n), E_OK);
     assert_int_equal(n, 1);
     struct device_row d = {.source_id = s, .device = "1001", .state = "ready", .since = T0};
-    assert_int_equal(device_row_write(db, &d), E_OK);
+    assert_int_equal(repo_device_row_write(db, &d), E_OK);
     d.state = "not_ready";
     d.reason = "lunch";
     d.since++;
-    assert_int_equal(device_row_write(db, &d), E_OK);
+    assert_int_equal(repo_device_row_write(db, &d), E_OK);
     n = 0;
-    assert_int_equal(device_rows(db, find_device, &n), E_OK);
+    assert_int_equal(repo_device_rows(db, find_device, &n), E_OK);
     assert_int_equal(n, 1);
 }
 

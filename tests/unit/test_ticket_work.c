@@ -177,7 +177,7 @@ static void disabling_hands_over(void **state)
 {
     struct world *w = *state;
     int64_t id = leak(w);
-    world_sql(w, "INSERT INTO shift (user,from_at,to_at,kind) VALUES "
+    world_sql(w, "INSERT INTO shift (account,from_at,to_at,kind) VALUES "
                  "('zhao.lei',1795300000000,1795400000000,'on'),"
                  "('li.na',1795300000000,1795400000000,'on')");
     leak(w);

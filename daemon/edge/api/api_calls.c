@@ -31,7 +31,7 @@ static int read_list(struct db *db, struct api_job *job)
                             .limit = job->limit};
     int64_t next = 0;
     api_items(job);
-    int rc = call_list_json(db, &f, &job->w, &next);
+    int rc = repo_call_list_json(db, &f, &job->w, &next);
     api_items_end(job, next);
     return rc;
 }
@@ -60,7 +60,7 @@ static void list_calls(struct http_req *req, void *ctx)
 
 static int read_call(struct db *db, struct api_job *job)
 {
-    return call_json(db, job->id, &job->w);
+    return repo_call_json(db, job->id, &job->w);
 }
 
 static void get_call(struct http_req *req, void *ctx)
@@ -135,7 +135,7 @@ static void act_now(struct api_job *job)
 static int check_lives(struct db *db, struct api_job *job, int64_t id)
 {
     struct verb_out *v = &job->verb;
-    int rc = call_state_get(db, id, v->state, sizeof(v->state));
+    int rc = repo_call_state_get(db, id, v->state, sizeof(v->state));
     if (rc < 0 || !text_eq(v->state, "cleared")) {
         v->state[0] = '\0';
         return rc;

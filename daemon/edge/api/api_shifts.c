@@ -5,47 +5,50 @@
 #include "base/text.h"
 #include "edge/api/api_priv.h"
 #include "service/staff/staff.h"
-#include "store/repo_unit.h"
+#include "store/repo_shift.h"
 
 struct shift_query {
     const char *user;
     int64_t from, to;
 };
 
-static void put_shift(struct jw *w, struct db_q *q)
+static void put_shift(void *ctx, const struct shift_row *row)
 {
+    struct jw *w = ctx;
     jw_obj(w);
-    jw_kint(w, "id", db_int(q, 0));
-    jw_kstr(w, "user", db_str(q, 1));
-    jw_ktime(w, "from", db_int(q, 2));
-    jw_ktime(w, "to", db_int(q, 3));
-    jw_kstr(w, "kind", db_str(q, 4));
+    jw_kint(w, "id", row->id);
+    jw_kstr(w, "user", row->account);
+    jw_ktime(w, "from", row->from_at);
+    jw_ktime(w, "to", row->to_at);
+    jw_kstr(w, "kind", row->kind);
     jw_end_obj(w);
+}
+
+/* A page being written, one row more than it shows. */
+struct shift_page {
+    struct api_job *job;
+    int64_t last;
+    int n;
+};
+
+static void page_row(void *ctx, const struct shift_row *row)
+{
+    struct shift_page *p = ctx;
+    if (p->n++ == p->job->limit)
+        return;
+    p->last = row->id;
+    put_shift(&p->job->w, row);
 }
 
 static int read_shifts(struct db *db, struct api_job *job)
 {
     const struct shift_query *s = job->arg;
-    int64_t last = 0;
-    int n = 0;
-    struct db_q *q =
-        db_query(db, "SELECT id, user, from_at, to_at, kind FROM shift WHERE id > $1 AND "
-                     "to_at > $2 AND from_at < $3 AND ($4 IS NULL OR user = $4) "
-                     "ORDER BY id LIMIT $5");
-    db_bind_int(q, 1, job->before);
-    db_bind_int(q, 2, s->from);
-    db_bind_int(q, 3, s->to);
-    db_bind_text(q, 4, s->user);
-    db_bind_int(q, 5, job->limit + 1);
+    struct shift_page page = {.job = job};
     api_items(job);
-    while (db_row(q)) {
-        if (n++ == job->limit)
-            continue;
-        last = db_int(q, 0);
-        put_shift(&job->w, q);
-    }
-    api_items_end(job, n > job->limit ? last : 0);
-    return db_end(q);
+    int rc =
+        repo_shift_list(db, s->user, s->from, s->to, job->before, job->limit + 1, page_row, &page);
+    api_items_end(job, page.n > job->limit ? page.last : 0);
+    return rc;
 }
 
 /* A moment in the query; false: the problem was answered. */
@@ -88,20 +91,14 @@ static int run_add(struct ledger_tx *tx, struct api_job *job)
     enum put what;
     if (staff_row_by_name(ledger_db(tx), s->user, &account) || account.kind != STAFF_PERSON)
         return api_bad(job, "user", "there is nobody '%.64s'", s->user);
-    int rc = shift_put(ledger_db(tx), s->user, s->from, s->to, s->kind, &what);
+    struct shift_row row = {
+        .account = s->user, .from_at = s->from, .to_at = s->to, .kind = s->kind};
+    int rc = repo_shift_put(ledger_db(tx), &row, &row.id, &what);
     if (rc < 0)
         return rc;
-    struct db_q *q = db_query(ledger_db(tx), "SELECT id, user, from_at, to_at, kind FROM shift "
-                                             "WHERE user = $1 AND from_at = $2 AND kind = $3");
-    db_bind_text(q, 1, s->user);
-    db_bind_int(q, 2, s->from);
-    db_bind_text(q, 3, s->kind);
-    if (db_row(q))
-        put_shift(&job->w, q);
+    put_shift(&job->w, &row);
     job->status = what == PUT_NEW ? 201 : 200;
-    rc = db_end(q);
-    if (rc == E_OK)
-        rc = staff_shifts_changed(job->e->o.staff, tx);
+    rc = staff_shifts_changed(job->e->o.staff, tx);
     return rc < 0 ? rc : api_audit(tx, job->actor.name, "shift.add", s->user, NULL);
 }
 
@@ -150,13 +147,9 @@ static void add_shift(struct http_req *req, void *ctx)
 static int run_remove(struct ledger_tx *tx, struct api_job *job)
 {
     char user[65] = "";
-    struct db_q *q = db_query(ledger_db(tx), "DELETE FROM shift WHERE id = $1 RETURNING user");
-    db_bind_int(q, 1, job->id);
-    bool found = db_row(q);
-    text_copy(user, sizeof(user), found ? db_str(q, 0) : "");
-    int rc = db_end(q);
-    if (rc < 0 || !found)
-        return rc < 0 ? rc : E_NOTFOUND;
+    int rc = repo_shift_remove(ledger_db(tx), job->id, user);
+    if (rc < 0)
+        return rc;
     buf_adds(&job->out, "{\"ok\":true}");
     rc = staff_shifts_changed(job->e->o.staff, tx);
     if (rc < 0)

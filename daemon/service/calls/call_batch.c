@@ -549,7 +549,7 @@ void batch_publish(void *telephony, void *batch)
 static int source_run(struct ledger_tx *tx, void *arg)
 {
     struct telephony_source *s = arg;
-    return source_id_get(ledger_db(tx), s->name, &s->id);
+    return repo_source_id_get(ledger_db(tx), s->name, &s->id);
 }
 
 static void source_done(void *arg, int rc, const struct errmsg *why)

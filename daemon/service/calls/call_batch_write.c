@@ -26,8 +26,8 @@ static bool is_lost(struct db *db, int rc)
 static int write_image(struct ledger_tx *tx, struct call_image *image)
 {
     image->row.source_id = image->source->id;
-    return call_row_write(ledger_db(tx), &image->row, image->fresh, &image->row.id,
-                          &image->row.ticket_id);
+    return repo_call_row_write(ledger_db(tx), &image->row, image->fresh, &image->row.id,
+                               &image->row.ticket_id);
 }
 
 /* The reader had not answered yet: who it is is looked up here. */
@@ -58,7 +58,7 @@ static int write_devices(struct ledger_tx *tx, struct call_batch *b)
                                  .state = telephony_agent_state_name(d->state),
                                  .reason = d->reason[0] ? d->reason : NULL,
                                  .since = d->since};
-        rc = device_row_write(ledger_db(tx), &row);
+        rc = repo_device_row_write(ledger_db(tx), &row);
         if (rc < 0)
             break;
     }
@@ -70,7 +70,7 @@ static int write_seqs(struct ledger_tx *tx, struct call_batch *b)
     struct seq_image *s;
     int rc = E_OK;
     DL_FOREACH (b->seqs, s) {
-        rc = source_set_seq(ledger_db(tx), s->source->id, s->seq, s->gaps);
+        rc = repo_source_set_seq(ledger_db(tx), s->source->id, s->seq, s->gaps);
         if (rc < 0)
             break;
     }
@@ -105,7 +105,7 @@ static int take_ticket(struct ledger_tx *tx, struct call_image *image, int64_t t
     if (!ticket)
         return E_OK;
     image->row.ticket_id = ticket;
-    return call_row_set_ticket(ledger_db(tx), image->row.id, ticket);
+    return repo_call_row_set_ticket(ledger_db(tx), image->row.id, ticket);
 }
 
 static int on_answered(struct rules *r, struct call_image *image)

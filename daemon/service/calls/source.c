@@ -515,11 +515,11 @@ int telephony_load(struct telephony *t, struct errmsg *why)
     struct db *db = ledger_startup_db(t->opts.ledger);
     if (!db)
         return errmsg_set(why, E_IO, "the store cannot be read");
-    int rc = source_rows(db, load_source, t);
+    int rc = repo_source_rows(db, load_source, t);
     if (rc == E_OK)
-        rc = device_rows(db, load_device, t);
+        rc = repo_device_rows(db, load_device, t);
     if (rc == E_OK)
-        rc = call_rows_live(db, load_call, t);
+        rc = repo_call_rows_live(db, load_call, t);
     return rc < 0 ? errmsg_set(why, rc, "calls cannot be read: %s", db_last_error(db)) : E_OK;
 }
 

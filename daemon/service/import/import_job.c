@@ -211,12 +211,12 @@ static int known(struct import_job *job, const char *file, const struct import_r
 
 static int person_in_store(struct db *db, const struct import_row *row, int64_t *id)
 {
-    return person_by_key(db, row->f[0], id); /* person_col is 0 wherever there is one */
+    return repo_person_by_key(db, row->f[0], id); /* person_col is 0 wherever there is one */
 }
 
 static int unit_in_store(struct db *db, const struct import_row *row, int64_t *id)
 {
-    return unit_find(db, row->f[1], row->f[2], row->f[3], id);
+    return repo_unit_find(db, row->f[1], row->f[2], row->f[3], id);
 }
 
 static int check_references(struct reading *r, const struct import_row *row, struct errmsg *why)

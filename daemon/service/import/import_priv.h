@@ -11,6 +11,7 @@
 #include "domain/zone.h"
 #include "service/import/import.h"
 #include "store/repo_person.h"
+#include "store/repo_shift.h"
 #include "store/repo_unit.h"
 
 #define IMPORT_COLUMNS     12

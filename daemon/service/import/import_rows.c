@@ -62,8 +62,8 @@ static int unit_apply(struct db *db, const struct import_row *row, int64_t now, 
                       struct errmsg *why)
 {
     int64_t id;
-    return unit_put(db, row->f[U_ESTATE], row->f[U_BUILDING], row->f[U_UNIT], row->a, row->b, &id,
-                    what);
+    return repo_unit_put(db, row->f[U_ESTATE], row->f[U_BUILDING], row->f[U_UNIT], row->a, row->b,
+                         &id, what);
 }
 
 enum { B_ESTATE, B_BUILDING, B_STEWARD };
@@ -71,8 +71,8 @@ enum { B_ESTATE, B_BUILDING, B_STEWARD };
 static int building_apply(struct db *db, const struct import_row *row, int64_t now, enum put *what,
                           struct errmsg *why)
 {
-    return building_put(db, row->f[B_ESTATE], row->f[B_BUILDING], or_empty(row->f[B_STEWARD]),
-                        what);
+    return repo_building_put(db, row->f[B_ESTATE], row->f[B_BUILDING], or_empty(row->f[B_STEWARD]),
+                             what);
 }
 
 /* ---- persons -------------------------------------------------------------------------------- */
@@ -245,21 +245,21 @@ static int person_apply(struct db *db, const struct import_row *row, int64_t now
                         struct errmsg *why)
 {
     int64_t id;
-    return person_put(db, row->person, now, &id, what);
+    return repo_person_put(db, row->person, now, &id, what);
 }
 
 /* ---- what hangs on persons ------------------------------------------------------------------ */
 
 static int find_person(struct db *db, const char *key, int64_t *id, struct errmsg *why)
 {
-    int rc = person_by_key(db, key, id);
+    int rc = repo_person_by_key(db, key, id);
     return rc == 0 && !*id ? REFUSE("unknown person '%.60s'", key) : rc;
 }
 
 /* The person's version counts changes of what hangs on them, too. */
 static int bump(struct db *db, int64_t person_id, int64_t now, enum put what)
 {
-    return what == PUT_SAME ? 0 : person_bump(db, person_id, now);
+    return what == PUT_SAME ? 0 : repo_person_bump(db, person_id, now);
 }
 
 enum { T_PERSON, T_ESTATE, T_BUILDING, T_UNIT, T_ROLE, T_FROM, T_TO };
@@ -284,12 +284,13 @@ static int tenure_apply(struct db *db, const struct import_row *row, int64_t now
 {
     int64_t person, unit;
     int rc = find_person(db, row->f[T_PERSON], &person, why);
-    rc = rc < 0 ? rc : unit_find(db, row->f[T_ESTATE], row->f[T_BUILDING], row->f[T_UNIT], &unit);
+    rc = rc < 0 ? rc
+                : repo_unit_find(db, row->f[T_ESTATE], row->f[T_BUILDING], row->f[T_UNIT], &unit);
     if (rc == 0 && !unit) {
         rc = REFUSE("unknown unit '%.40s %.20s-%.20s'", row->f[T_ESTATE], row->f[T_BUILDING],
                     row->f[T_UNIT]);
     }
-    rc = rc < 0 ? rc : tenure_put(db, person, unit, row->role, row->a, row->b, what);
+    rc = rc < 0 ? rc : repo_tenure_put(db, person, unit, row->role, row->a, row->b, what);
     return rc < 0 ? rc : bump(db, person, now, *what);
 }
 
@@ -300,7 +301,8 @@ static int vehicle_apply(struct db *db, const struct import_row *row, int64_t no
 {
     int64_t person;
     int rc = find_person(db, row->f[V_PERSON], &person, why);
-    rc = rc < 0 ? rc : vehicle_put(db, person, row->f[V_PLATE], or_empty(row->f[V_SPACE]), what);
+    rc = rc < 0 ? rc
+                : repo_vehicle_put(db, person, row->f[V_PLATE], or_empty(row->f[V_SPACE]), what);
     return rc < 0 ? rc : bump(db, person, now, *what);
 }
 
@@ -353,7 +355,9 @@ static int shift_parse(const struct import_site *site, struct import_row *row, s
 static int shift_apply(struct db *db, const struct import_row *row, int64_t now, enum put *what,
                        struct errmsg *why)
 {
-    return shift_put(db, row->f[S_USER], row->a, row->b, row->f[S_KIND], what);
+    struct shift_row shift = {
+        .account = row->f[S_USER], .from_at = row->a, .to_at = row->b, .kind = row->f[S_KIND]};
+    return repo_shift_put(db, &shift, NULL, what);
 }
 
 /* ---- the table ------------------------------------------------------------------------------ */

@@ -2,6 +2,7 @@
  * outbox.c - life of the outbox, its gateways, and when messages are handed out.
  */
 #include "service/messages/outbox_priv.h"
+#include "store/repo_message.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -254,25 +255,22 @@ bool outbox_wants_event(struct outbox *ob, const char *type)
 static int event_row(struct outbox *ob, struct ledger_tx *tx, const char *gateway, const char *type,
                      int64_t at, const char *data, int64_t ticket_id)
 {
-    static const char sql[] = "INSERT INTO message (key, channel, class, gateway, recipient, "
-                              "ticket_id, text, state, next_at, "
-                              "expires_at, queued_at, event_type, event_json) "
-                              "VALUES ($1, 'webhook', 'staff', $2, $2, $3, '', 'queued', $4, $5, "
-                              "$6, $7, $8)";
     int64_t now = ledger_now(tx), id = 0;
     char key[33] = "evt_";
     rng_token(key + 4, 28);
-    struct db_q *q = db_query(ledger_db(tx), sql);
-
-    db_bind_text(q, 1, key);
-    db_bind_text(q, 2, gateway);
-    db_bind_opt(q, 3, ticket_id);
-    db_bind_int(q, 4, now);
-    db_bind_int(q, 5, now + outbox_life_ms(ob->rules));
-    db_bind_int(q, 6, at ? at : now);
-    db_bind_text(q, 7, type);
-    db_bind_text(q, 8, data);
-    int rc = db_insert(q, &id);
+    struct message_row row = {.key = key,
+                              .channel = "webhook",
+                              .message_class = "staff",
+                              .gateway = gateway,
+                              .recipient = gateway,
+                              .ticket_id = ticket_id,
+                              .segments = 1,
+                              .next_at = now,
+                              .expires_at = now + outbox_life_ms(ob->rules),
+                              .queued_at = at ? at : now,
+                              .event_type = type,
+                              .event_json = data};
+    int rc = repo_message_insert(ledger_db(tx), &row, &id);
     return rc < 0 ? rc : outbox_announce(ob, tx, id, gateway, now);
 }
 
@@ -401,26 +399,25 @@ struct start {
     size_t n;
 };
 
+static void take_due_gateway(void *ctx, const char *gateway, int64_t at)
+{
+    struct start *st = ctx;
+    st->rows = xrealloc(st->rows, (st->n + 1) * sizeof(*st->rows));
+    text_copy(st->rows[st->n].gateway, sizeof(st->rows[0].gateway), gateway);
+    st->rows[st->n++].at = at ? at : OUTBOX_NEVER;
+}
+
+/* What was being sent when the daemon ended is tried again under its key. */
 static int start_run(struct ledger_tx *tx, void *arg)
 {
-    static const char back[] = "UPDATE message SET state = 'queued', next_at = $1 "
-                               "WHERE done = 0 AND state = 'sending'";
-    static const char due[] =
-        "SELECT gateway, min(next_at) FROM message WHERE done = 0 GROUP BY gateway";
     struct start *st = arg;
-    struct db_q *q = db_query(ledger_db(tx), back);
-    db_bind_int(q, 1, ledger_now(tx));
-    int rc = db_run(q);
-    if (rc < 0)
-        return rc;
+    struct message_move back = {.from = MSG_SENDING,
+                                .to = MSG_QUEUED,
+                                .next_at = ledger_now(tx),
+                                .cause = "the daemon started"};
+    int rc = repo_message_move_all(ledger_db(tx), 0, &back);
     st->n = 0;
-    q = db_query(ledger_db(tx), due);
-    while (db_row(q)) {
-        st->rows = xrealloc(st->rows, (st->n + 1) * sizeof(*st->rows));
-        text_copy(st->rows[st->n].gateway, sizeof(st->rows[0].gateway), db_str(q, 0));
-        st->rows[st->n++].at = db_is_null(q, 1) ? OUTBOX_NEVER : db_int(q, 1);
-    }
-    return db_end(q);
+    return rc < 0 ? rc : repo_message_each_due(ledger_db(tx), take_due_gateway, st);
 }
 
 static void start_done(void *arg, int rc, const struct errmsg *why)

@@ -13,6 +13,9 @@
 #include "domain/retry.h"
 #include "domain/sms.h"
 #include "service/staff/staff.h"
+#include "store/repo_audit.h"
+#include "store/repo_message.h"
+#include "store/repo_person.h"
 
 static const char *const classes[] = {"service", "marketing", "staff", "verification"};
 
@@ -27,41 +30,28 @@ struct target {
     bool passed_consent, passed_quiet; /* urgent */
 };
 
-int outbox_audit(struct ledger_tx *tx, const char *by, const char *what, const char *kind,
-                 int64_t id, const char *data)
+int outbox_audit(struct ledger_tx *tx, const char *by, const char *what, int64_t id,
+                 const char *data)
 {
-    static const char sql[] =
-        "INSERT INTO audit (at, by, what, object, data_json) VALUES ($1, $2, $3, $4, $5)";
     char object[64];
-    struct db_q *q = db_query(ledger_db(tx), sql);
-    snprintf(object, sizeof(object), "%s %lld", kind, (long long)id);
-    db_bind_int(q, 1, ledger_now(tx));
-    db_bind_text(q, 2, by);
-    db_bind_text(q, 3, what);
-    db_bind_text(q, 4, object);
-    db_bind_text(q, 5, data);
-    return db_run(q);
+    snprintf(object, sizeof(object), "message %lld", (long long)id);
+    return repo_audit_add(ledger_db(tx), ledger_now(tx), by, what, object, data);
 }
 
 /* ---- who ---- */
 
 static int read_person(struct db *db, int64_t id, struct target *t)
 {
-    static const char sql[] =
-        "SELECT name, language, consent_sms, consent_email, consent_call, consent_marketing "
-        "FROM person WHERE id = $1";
-    struct db_q *q = db_query(db, sql);
-    db_bind_int(q, 1, id);
-    bool found = db_row(q);
-    if (found) {
-        text_copy(t->name, sizeof(t->name), db_str(q, 0));
-        text_copy(t->language, sizeof(t->language), db_str(q, 1));
-        t->consent = (struct consent){db_int(q, 2) != 0, db_int(q, 3) != 0, db_int(q, 4) != 0,
-                                      db_int(q, 5) != 0};
-        t->person_id = id;
-    }
-    int rc = db_end(q);
-    return rc < 0 ? rc : found ? 0 : E_NOTFOUND;
+    struct person_row row;
+    int rc = repo_person_get(db, id, &row);
+    if (rc < 0)
+        return rc;
+    text_copy(t->name, sizeof(t->name), row.name);
+    text_copy(t->language, sizeof(t->language), row.language);
+    t->consent = (struct consent){row.consent[CONSENT_SMS], row.consent[CONSENT_EMAIL],
+                                  row.consent[CONSENT_CALL], row.consent[CONSENT_MARKETING]};
+    t->person_id = id;
+    return 0;
 }
 
 int outbox_consent_of(struct db *db, int64_t person_id, struct consent *out)
@@ -72,45 +62,18 @@ int outbox_consent_of(struct db *db, int64_t person_id, struct consent *out)
     return rc;
 }
 
-/* The first number that short messages reach, mobiles first. */
-static int read_phone(struct db *db, int64_t person_id, char *out, size_t cap)
+static void take_phone(void *ctx, const char *e164)
 {
-    static const char sql[] = "SELECT e164 FROM phone WHERE person_id = $1 "
-                              "ORDER BY CASE WHEN label = 'mobile' THEN 0 ELSE 1 END, pos";
-    struct db_q *q = db_query(db, sql);
-    db_bind_int(q, 1, person_id);
-    while (db_row(q))
-        if (!*out && sms_reaches(db_str(q, 0)))
-            text_copy(out, cap, db_str(q, 0));
-    return db_end(q);
+    struct target *t = ctx;
+    if (!*t->phone && sms_reaches(e164))
+        text_copy(t->phone, sizeof(t->phone), e164);
 }
 
-static int read_email(struct db *db, int64_t person_id, char *out, size_t cap)
+/* The first number that short messages reach, mobiles first; the first e-mail address. */
+static int read_addresses(struct db *db, int64_t person_id, struct target *t)
 {
-    struct db_q *q =
-        db_query(db, "SELECT address FROM email WHERE person_id = $1 ORDER BY pos LIMIT 1");
-    db_bind_int(q, 1, person_id);
-    if (db_row(q))
-        text_copy(out, cap, db_str(q, 0));
-    return db_end(q);
-}
-
-/* The owner to whom a number or address belongs: their consent counts even if nobody named them.
- * Of several who share it, the one who permits least. */
-static int person_of(struct db *db, const char *recipient, int64_t *id)
-{
-    static const char by_phone[] =
-        "SELECT p.id FROM phone f JOIN person p ON p.id = f.person_id WHERE f.e164 = $1 "
-        "ORDER BY p.consent_sms, p.consent_marketing, p.id LIMIT 1";
-    static const char by_email[] =
-        "SELECT p.id FROM email e JOIN person p ON p.id = e.person_id WHERE e.address = $1 "
-        "ORDER BY p.consent_email, p.consent_marketing, p.id LIMIT 1";
-    struct db_q *q = db_query(db, strchr(recipient, '@') ? by_email : by_phone);
-    *id = 0;
-    db_bind_text(q, 1, recipient);
-    if (db_row(q))
-        *id = db_int(q, 0);
-    return db_end(q);
+    int rc = repo_phone_each(db, person_id, take_phone, t);
+    return rc < 0 ? rc : repo_email_first(db, person_id, t->email, sizeof(t->email));
 }
 
 static int read_account(struct db *db, const char *name, struct target *t)
@@ -169,14 +132,11 @@ static int find_target(struct outbox *ob, struct ledger_tx *tx, const struct out
     if (m->recipient)
         rc = read_recipient(ob, m->recipient, t, why);
     if (rc == E_OK && m->recipient && !person && !m->account)
-        rc = person_of(db, *t->phone ? t->phone : t->email, &person);
+        rc = repo_person_strictest(db, *t->phone ? t->phone : t->email, &person);
     if (rc == E_OK && person)
         rc = read_person(db, person, t);
-    if (rc == E_OK && person && !m->recipient) {
-        rc = read_phone(db, person, t->phone, sizeof(t->phone));
-        if (rc == E_OK)
-            rc = read_email(db, person, t->email, sizeof(t->email));
-    }
+    if (rc == E_OK && person && !m->recipient)
+        rc = read_addresses(db, person, t);
     if (rc == E_OK && m->account && !m->recipient) {
         rc = read_account(db, m->account, t);
         normalise_phone(ob, t);
@@ -284,44 +244,40 @@ static int insert(struct outbox *ob, struct ledger_tx *tx, const struct outbox_m
                   const struct target *t, const struct outbox_rendered *r, enum lang lang,
                   int64_t not_before, int64_t *id)
 {
-    static const char sql[] = "INSERT INTO message (key, channel, class, gateway, recipient, "
-                              "person_id, account, ticket_id, template, "
-                              "provider_template, params_json, language, subject, text, segments, "
-                              "state, urgent, not_before, next_at, "
-                              "expires_at, queued_at, resend_of) VALUES ($1, $2, $3, $4, $5, $6, "
-                              "$7, $8, $9, $10, $11, $12, $13, $14, $15, "
-                              "'queued', $16, $17, $18, $19, $20, $21)";
     int64_t now = ledger_now(tx), first = not_before ? not_before : now;
     bool sms = strcmp(t->channel, "sms") == 0;
     const char *gateway = outbox_gateway_of(ob->rules, t->channel);
     char key[33] = "msg_", *text = sms ? sms_text(ob, r->text) : xstrdup(r->text);
     struct sms_size size = {.segments = 1};
-    struct db_q *q = db_query(ledger_db(tx), sql);
     rng_token(key + 4, 28);
     if (sms)
         sms_measure(text, sms_rule_for(t->to), &size);
-    db_bind_text(q, 1, key);
-    db_bind_text(q, 2, t->channel);
-    db_bind_text(q, 3, t->message_class);
-    db_bind_text(q, 4, gateway);
-    db_bind_text(q, 5, t->to);
-    db_bind_opt(q, 6, t->person_id);
-    db_bind_text(q, 7, m->account);
-    db_bind_opt(q, 8, m->ticket_id);
-    db_bind_text(q, 9, m->template_name);
-    db_bind_text(q, 10, r->provider_template);
-    db_bind_text(q, 11, r->params);
-    db_bind_text(q, 12, lang_tag(lang));
-    db_bind_text(q, 13, sms ? NULL : r->subject ? r->subject : ob->rules->site->site.name);
-    db_bind_text(q, 14, text);
-    db_bind_int(q, 15, size.segments);
-    db_bind_int(q, 16, m->urgent);
-    db_bind_opt(q, 17, not_before);
-    db_bind_int(q, 18, first);
-    db_bind_int(q, 19, first + outbox_life_ms(ob->rules));
-    db_bind_int(q, 20, now);
-    db_bind_opt(q, 21, m->resend_of);
-    int rc = db_insert(q, id);
+    struct message_row row = {
+        .key = key,
+        .channel = t->channel,
+        .message_class = t->message_class,
+        .gateway = gateway,
+        .recipient = t->to,
+        .person_id = t->person_id,
+        .account = m->account,
+        .ticket_id = m->ticket_id,
+        .template_name = m->template_name,
+        .provider_template = r->provider_template,
+        .params_json = r->params,
+        .language = lang_tag(lang),
+        .subject = sms          ? NULL
+                   : r->subject ? r->subject
+                                : ob->rules->site->site.name,
+        .text = text,
+        .segments = size.segments,
+        .urgent = m->urgent,
+        .not_before = not_before,
+        .next_at = first,
+        .expires_at = first + outbox_life_ms(ob->rules),
+        .queued_at = now,
+        .resend_of = m->resend_of,
+    };
+    int rc = repo_message_insert(ledger_db(tx), &row, id);
     free(text);
     return rc < 0 ? rc : outbox_announce(ob, tx, *id, gateway, first);
 }
@@ -334,7 +290,7 @@ static int record_urgent(struct ledger_tx *tx, const struct target *t, int64_t i
     snprintf(data, sizeof(data), "{\"person_id\":%lld,\"consent\":%s,\"quiet_hours\":%s}",
              (long long)t->person_id, t->passed_consent ? "true" : "false",
              t->passed_quiet ? "true" : "false");
-    return outbox_audit(tx, "system", "urgent_message", "message", id, data);
+    return outbox_audit(tx, "system", "urgent_message", id, data);
 }
 
 static enum lang language_of(struct outbox *ob, const struct outbox_message *m,
@@ -393,27 +349,27 @@ static void former_free(struct former *f)
         free(owned[i]);
 }
 
+static void take_former(void *ctx, const struct message_row *row)
+{
+    struct former *f = ctx;
+    *f = (struct former){.channel = xstrdup(row->channel),
+                         .message_class = xstrdup(row->message_class),
+                         .recipient = xstrdup(row->recipient),
+                         .account = xstrdup(row->account),
+                         .template_name = xstrdup(row->template_name),
+                         .language = xstrdup(row->language),
+                         .subject = xstrdup(row->subject),
+                         .text = xstrdup(row->text),
+                         .event_type = xstrdup(row->event_type),
+                         .person_id = row->person_id,
+                         .ticket_id = row->ticket_id,
+                         .urgent = row->urgent};
+}
+
 static int read_former(struct db *db, int64_t id, struct former *f)
 {
-    static const char sql[] =
-        "SELECT channel, class, recipient, account, template, language, subject, text, "
-        "event_type, person_id, ticket_id, urgent FROM message WHERE id = $1";
-    struct db_q *q = db_query(db, sql);
     *f = (struct former){0};
-    db_bind_int(q, 1, id);
-    bool found = db_row(q);
-    if (found) {
-        char **to[] = {&f->channel, &f->message_class, &f->recipient,
-                       &f->account, &f->template_name, &f->language,
-                       &f->subject, &f->text,          &f->event_type};
-        for (int i = 0; i < (int)ARRAY_LEN(to); i++)
-            *to[i] = xstrdup(db_text(q, i));
-        f->person_id = db_int(q, 9);
-        f->ticket_id = db_int(q, 10);
-        f->urgent = db_int(q, 11) != 0;
-    }
-    int rc = db_end(q);
-    return rc < 0 ? rc : found ? 0 : E_NOTFOUND;
+    return repo_message_get(db, id, take_former, f);
 }
 
 /* The text stays as it was, without the signature, which is put before it anew. */
@@ -421,18 +377,6 @@ static const char *bare_text(const char *text)
 {
     const char *end = text_starts(text, "【") ? strstr(text, "】") : NULL;
     return end ? end + strlen("】") : text;
-}
-
-static int copy_params(struct ledger_tx *tx, int64_t from, int64_t to)
-{
-    static const char sql[] =
-        "UPDATE message SET template = (SELECT f.template FROM message f WHERE f.id = $1), "
-        "provider_template = (SELECT f.provider_template FROM message f WHERE f.id = $1), "
-        "params_json = (SELECT f.params_json FROM message f WHERE f.id = $1) WHERE id = $2";
-    struct db_q *q = db_query(ledger_db(tx), sql);
-    db_bind_int(q, 1, from);
-    db_bind_int(q, 2, to);
-    return db_run(q);
 }
 
 static int again(struct outbox *ob, struct ledger_tx *tx, int64_t id, const struct former *f,
@@ -451,7 +395,7 @@ static int again(struct outbox *ob, struct ledger_tx *tx, int64_t id, const stru
     if (strcmp(channel, f->channel) == 0)
         m.recipient = f->recipient;
     int rc = outbox_enqueue(ob, tx, &m, new_id, why);
-    return rc < 0 ? rc : copy_params(tx, id, *new_id);
+    return rc < 0 ? rc : repo_message_copy_template(ledger_db(tx), id, *new_id);
 }
 
 int outbox_resend(struct outbox *ob, struct ledger_tx *tx, int64_t id, const char *by,
@@ -461,7 +405,7 @@ int outbox_resend(struct outbox *ob, struct ledger_tx *tx, int64_t id, const cha
     int64_t made = 0;
     int rc = read_former(ledger_db(tx), id, &f);
     if (rc == E_NOTFOUND)
-        errmsg_set(why, rc, "no message %lld", (long long)id);
+        errmsg_set(why, rc, "there is no message %lld", (long long)id);
     else if (rc == E_OK && f.event_type)
         rc = errmsg_set(why, E_CONFLICT, "an event is not sent again by hand");
     else if (rc == E_OK)
@@ -470,7 +414,7 @@ int outbox_resend(struct outbox *ob, struct ledger_tx *tx, int64_t id, const cha
     if (rc == E_DENIED) /* a refused consent is a state, not a matter of who asks */
         rc = E_CONFLICT;
     if (rc == E_OK)
-        rc = outbox_audit(tx, by, "message_resend", "message", id, NULL);
+        rc = outbox_audit(tx, by, "message_resend", id, NULL);
     if (rc == E_OK && new_id)
         *new_id = made;
     return rc;
@@ -493,33 +437,37 @@ int outbox_fall_back(struct outbox *ob, struct ledger_tx *tx, int64_t id)
     return rc;
 }
 
+/* What a cancellation needs to know of the row. */
+struct cancelled {
+    enum msg_state state;
+    char gateway[65];
+};
+
+static void take_cancelled(void *ctx, const struct message_row *row)
+{
+    struct cancelled *c = ctx;
+    c->state = row->state;
+    text_copy(c->gateway, sizeof(c->gateway), row->gateway);
+}
+
 int outbox_cancel(struct outbox *ob, struct ledger_tx *tx, int64_t id, const char *by,
                   enum msg_state *now, struct errmsg *why)
 {
-    static const char sql[] = "UPDATE message SET state = 'cancelled', next_at = NULL, done = 1 "
-                              "WHERE id = $1 AND state = 'queued' RETURNING gateway";
-    char gateway[65] = "", state[24] = "";
-    struct db_q *q = db_query(ledger_db(tx), sql);
-    db_bind_int(q, 1, id);
-    if (db_row(q))
-        text_copy(gateway, sizeof(gateway), db_str(q, 0));
-    int rc = db_end(q);
+    struct message_move m = {.from = MSG_QUEUED, .to = MSG_CANCELLED, .cause = by};
+    struct cancelled c;
+    int rc = repo_message_get(ledger_db(tx), id, take_cancelled, &c);
+    if (rc == E_NOTFOUND)
+        return errmsg_set(why, rc, "there is no message %lld", (long long)id);
     if (rc < 0)
         return rc;
-    if (*gateway) {
-        rc = outbox_audit(tx, by, "message_cancel", "message", id, NULL);
-        return rc < 0 ? rc : outbox_announce(ob, tx, id, gateway, 0);
+    if (c.state != MSG_QUEUED) {
+        if (now)
+            *now = c.state;
+        return errmsg_set(why, E_CONFLICT, "a message that is %s cannot be cancelled",
+                          msg_state_name(c.state));
     }
-    q = db_query(ledger_db(tx), "SELECT state FROM message WHERE id = $1");
-    db_bind_int(q, 1, id);
-    if (db_row(q))
-        text_copy(state, sizeof(state), db_str(q, 0));
-    rc = db_end(q);
-    if (rc < 0)
-        return rc;
-    if (!*state)
-        return errmsg_set(why, E_NOTFOUND, "no message %lld", (long long)id);
-    if (now)
-        *now = msg_state_parse(state);
-    return errmsg_set(why, E_CONFLICT, "a message that is %s cannot be cancelled", state);
+    rc = repo_message_move(ledger_db(tx), id, &m);
+    if (rc == E_OK)
+        rc = outbox_audit(tx, by, "message_cancel", id, NULL);
+    return rc < 0 ? rc : outbox_announce(ob, tx, id, c.gateway, 0);
 }

@@ -10,13 +10,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "domain/retry.h"
-
-#define COLUMNS                                                                                    \
-    "id, key, channel, class, gateway, recipient, person_id, account, ticket_id, template, "       \
-    "provider_template, "                                                                          \
-    "params_json, language, subject, text, segments, state, urgent, attempts, not_before, "        \
-    "next_at, expires_at, "                                                                        \
-    "queued_at, sent_at, delivered_at, failed_at, error, provider_id, resend_of, event_type"
+#include "store/repo_message.h"
 
 #define MESSAGE_JSON_MAX (64 * 1024)
 #define PARAMS_MAX       64
@@ -50,90 +44,84 @@ static void write_ticket(struct jw *w, int64_t id)
     jw_kstr(w, "ticket", id ? outbox_ticket_text(id, ticket) : NULL);
 }
 
-static void write_row(struct db_q *q, bool mask, struct jw *w)
+static void write_row(const struct message_row *r, bool mask, struct jw *w)
 {
     jw_obj(w);
-    jw_kint(w, "id", db_int(q, 0));
-    jw_kstr(w, "key", db_text(q, 1));
-    jw_kstr(w, "channel", db_text(q, 2));
-    jw_kstr(w, "class", db_text(q, 3));
-    jw_kstr(w, "gateway", db_text(q, 4));
-    write_recipient(w, db_str(q, 5), mask && !db_is_null(q, 6));
-    jw_kid(w, "person_id", db_int(q, 6));
-    jw_kstr(w, "account", db_text(q, 7));
-    write_ticket(w, db_int(q, 8));
-    jw_kstr(w, "template", db_text(q, 9));
-    jw_kstr(w, "provider_template", db_text(q, 10));
-    jw_kraw(w, "params", db_text(q, 11));
-    jw_kstr(w, "language", db_text(q, 12));
-    jw_kstr(w, "subject", db_text(q, 13));
-    jw_kstr(w, "text", db_text(q, 14));
-    jw_kint(w, "segments", db_int(q, 15));
-    jw_kstr(w, "state", db_text(q, 16));
-    jw_kbool(w, "urgent", db_int(q, 17) != 0);
-    jw_kint(w, "attempts", db_int(q, 18));
-    jw_ktime(w, "not_before", db_int(q, 19));
-    jw_ktime(w, "next_at", db_int(q, 20));
-    jw_ktime(w, "expires_at", db_int(q, 21));
-    jw_ktime(w, "queued_at", db_int(q, 22));
-    jw_ktime(w, "sent_at", db_int(q, 23));
-    jw_ktime(w, "delivered_at", db_int(q, 24));
-    jw_ktime(w, "failed_at", db_int(q, 25));
-    jw_kstr(w, "error", db_text(q, 26));
-    jw_kstr(w, "provider_id", db_text(q, 27));
-    jw_kid(w, "resend_of", db_int(q, 28));
-    jw_kstr(w, "event", db_text(q, 29));
+    jw_kint(w, "id", r->id);
+    jw_kstr(w, "key", r->key);
+    jw_kstr(w, "channel", r->channel);
+    jw_kstr(w, "class", r->message_class);
+    jw_kstr(w, "gateway", r->gateway);
+    write_recipient(w, r->recipient, mask && r->person_id);
+    jw_kid(w, "person_id", r->person_id);
+    jw_kstr(w, "account", r->account);
+    write_ticket(w, r->ticket_id);
+    jw_kstr(w, "template", r->template_name);
+    jw_kstr(w, "provider_template", r->provider_template);
+    jw_kraw(w, "params", r->params_json);
+    jw_kstr(w, "language", r->language);
+    jw_kstr(w, "subject", r->subject);
+    jw_kstr(w, "text", r->text);
+    jw_kint(w, "segments", r->segments);
+    jw_kstr(w, "state", msg_state_name(r->state));
+    jw_kbool(w, "urgent", r->urgent);
+    jw_kint(w, "attempts", r->attempts);
+    jw_ktime(w, "not_before", r->not_before);
+    jw_ktime(w, "next_at", r->next_at);
+    jw_ktime(w, "expires_at", r->expires_at);
+    jw_ktime(w, "queued_at", r->queued_at);
+    jw_ktime(w, "sent_at", r->sent_at);
+    jw_ktime(w, "delivered_at", r->delivered_at);
+    jw_ktime(w, "failed_at", r->failed_at);
+    jw_kstr(w, "error", r->error);
+    jw_kstr(w, "provider_id", r->provider_id);
+    jw_kid(w, "resend_of", r->resend_of);
+    jw_kstr(w, "event", r->event_type);
     jw_end_obj(w);
+}
+
+/* A list being written, one row more than it shows. */
+struct listing {
+    struct jw *w;
+    bool mask;
+    int limit, n;
+    int64_t last, next;
+};
+
+static void list_row(void *ctx, const struct message_row *row)
+{
+    struct listing *l = ctx;
+    if (l->n++ == l->limit) {
+        l->next = l->last;
+        return;
+    }
+    l->last = row->id;
+    write_row(row, l->mask, l->w);
 }
 
 int outbox_json(struct db *db, int64_t id, bool mask, struct jw *w)
 {
-    struct db_q *q = db_query(db, "SELECT " COLUMNS " FROM message WHERE id = $1");
-    db_bind_int(q, 1, id);
-    bool found = db_row(q);
-    if (found)
-        write_row(q, mask, w);
-    int rc = db_end(q);
-    return rc < 0 ? rc : found ? 0 : E_NOTFOUND;
+    struct listing one = {.w = w, .mask = mask, .limit = 1};
+    return repo_message_get(db, id, list_row, &one);
 }
-
-/* Each filter has its own statement, so that each finds its index. */
-enum list_by { BY_NONE, BY_TICKET, BY_PERSON };
 
 int outbox_list(struct db *db, const struct outbox_filter *f, struct jw *w, int64_t *next)
 {
-#define REST                                                                                       \
-    "id < $2 AND ($3 IS NULL OR state = $3) AND ($4 IS NULL OR gateway = $4) AND "                 \
-    "($5 IS NULL OR account = $5) AND ($6 IS NULL OR person_id = $6) ORDER BY id DESC LIMIT $7"
-    static const char *const sql[] = {
-        [BY_NONE] = "SELECT " COLUMNS " FROM message WHERE $1 = 0 AND " REST,
-        [BY_TICKET] = "SELECT " COLUMNS " FROM message WHERE ticket_id = $1 AND " REST,
-        [BY_PERSON] = "SELECT " COLUMNS " FROM message WHERE person_id = $1 AND " REST,
-    };
-#undef REST
-    enum list_by by = f->ticket_id ? BY_TICKET : f->person_id ? BY_PERSON : BY_NONE;
-    int limit = f->limit < 1 ? 1 : f->limit > 500 ? 500 : f->limit;
-    struct db_q *q = db_query(db, sql[by]);
-    int64_t last = 0;
-    int n = 0;
-
-    db_bind_int(q, 1, by == BY_TICKET ? f->ticket_id : by == BY_PERSON ? f->person_id : 0);
-    db_bind_int(q, 2, f->before > 0 ? f->before : INT64_MAX);
-    db_bind_text(q, 3, f->state);
-    db_bind_text(q, 4, f->gateway);
-    db_bind_text(q, 5, f->account);
-    db_bind_opt(q, 6, f->person_id);
-    db_bind_int(q, 7, limit + 1);
-    *next = 0;
-    while (db_row(q)) {
-        if (n++ == limit) {
-            *next = last;
-            break;
-        }
-        last = db_int(q, 0);
-        write_row(q, f->mask, w);
-    }
-    return db_end(q);
+    struct listing l = {.w = w,
+                        .mask = f->mask,
+                        .limit = f->limit < 1     ? 1
+                                 : f->limit > 500 ? 500
+                                                  : f->limit};
+    struct message_query query = {.ticket_id = f->ticket_id,
+                                  .person_id = f->person_id,
+                                  .before = f->before,
+                                  .state = f->state,
+                                  .gateway = f->gateway,
+                                  .account = f->account,
+                                  .limit = l.limit + 1};
+    int rc = repo_message_list(db, &query, list_row, &l);
+    *next = l.next;
+    return rc;
 }
 
 /* ---- on the hub ---- */
@@ -171,25 +159,13 @@ static void announce(void *ctx, void *arg)
         outbox_wake(ob, a->gateway, a->next_at);
 }
 
-static int read_concerned(struct db *db, int64_t id, struct announcement *a)
-{
-    struct db_q *q = db_query(db, "SELECT m.account, t.responder FROM message m "
-                                  "LEFT JOIN ticket t ON t.id = m.ticket_id WHERE m.id = $1");
-    db_bind_int(q, 1, id);
-    if (db_row(q)) {
-        text_copy(a->account, sizeof(a->account), db_str(q, 0));
-        text_copy(a->responder, sizeof(a->responder), db_str(q, 1));
-    }
-    return db_end(q);
-}
-
 int outbox_announce(struct outbox *ob, struct ledger_tx *tx, int64_t id, const char *gateway,
                     int64_t next_at)
 {
     struct announcement *a = xcalloc(1, sizeof(*a));
     struct buf json = BUF_INIT(MESSAGE_JSON_MAX);
     struct jw w;
-    int rc = read_concerned(ledger_db(tx), id, a);
+    int rc = repo_message_concerns(ledger_db(tx), id, a->account, a->responder);
     a->ob = ob;
     a->next_at = next_at;
     text_copy(a->gateway, sizeof(a->gateway), gateway);

@@ -106,9 +106,9 @@ int outbox_announce(struct outbox *ob, struct ledger_tx *tx, int64_t id, const c
 int outbox_fall_back(struct outbox *ob, struct ledger_tx *tx, int64_t id) MUST_CHECK;
 /** Consent of a person; E_NOTFOUND. */
 int outbox_consent_of(struct db *db, int64_t person_id, struct consent *out) MUST_CHECK;
-/** One line in the audit log about an object ("message 91"). */
-int outbox_audit(struct ledger_tx *tx, const char *by, const char *what, const char *kind,
-                 int64_t id, const char *data) MUST_CHECK;
+/** One line in the audit log about a message. data: one JSON object or NULL. */
+int outbox_audit(struct ledger_tx *tx, const char *by, const char *what, int64_t id,
+                 const char *data) MUST_CHECK;
 
 /* outbox_text.c */
 struct outbox_rendered {

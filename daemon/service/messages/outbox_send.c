@@ -15,11 +15,12 @@
 #include "base/text.h"
 #include "domain/retry.h"
 #include "domain/sms.h"
+#include "store/repo_message.h"
 
 #define REST_MIN_MS    1000
 #define CLAIM_AGAIN_MS 1000 /* after a claim that the ledger refused */
 
-/* Text columns of a claimed row, in the order of the query. */
+/* Texts of a claimed row. */
 enum job_text {
     JOB_KEY,
     JOB_CHANNEL,
@@ -39,7 +40,7 @@ enum job_text {
 struct job {
     struct job *next;
     struct gateway *gateway;
-    int64_t id, at, ticket_id, person_id, base;
+    int64_t id, at, ticket_id, person_id;
     int attempt; /* the one that begins */
     bool urgent;
     char ticket[24];
@@ -82,50 +83,44 @@ static void jobs_free(struct claim *c)
 
 /* ---- claim: in the ledger ---- */
 
-static int read_due(struct ledger_tx *tx, struct claim *c)
+static void take_due(void *ctx, const struct message_row *row)
 {
-    static const char sql[] =
-        "SELECT id, queued_at, ticket_id, person_id, not_before, attempts, urgent, key, channel, "
-        "class, recipient, "
-        "text, subject, template, provider_template, params_json, language, event_type, event_json "
-        "FROM message WHERE gateway = $1 AND done = 0 AND next_at <= $2 ORDER BY next_at LIMIT $3";
-    struct db_q *q = db_query(ledger_db(tx), sql);
-    db_bind_text(q, 1, c->gateway->name);
-    db_bind_int(q, 2, ledger_now(tx));
-    db_bind_int(q, 3, c->limit);
-    while (db_row(q)) {
-        struct job *j = xcalloc(1, sizeof(*j));
-        j->gateway = c->gateway;
-        j->id = db_int(q, 0);
-        j->at = db_int(q, 1);
-        j->ticket_id = db_int(q, 2);
-        j->person_id = db_int(q, 3);
-        j->attempt = (int)db_int(q, 5) + 1;
-        j->urgent = db_int(q, 6) != 0;
-        outbox_ticket_text(j->ticket_id, j->ticket);
-        for (int i = 0; i < JOB_TEXTS; i++)
-            j->text[i] = xstrdup(db_text(q, 7 + i));
-        *c->tail = j;
-        c->tail = &j->next;
-    }
-    return db_end(q);
+    struct claim *c = ctx;
+    struct job *j = xcalloc(1, sizeof(*j));
+    const char *const texts[JOB_TEXTS] = {
+        [JOB_KEY] = row->key,
+        [JOB_CHANNEL] = row->channel,
+        [JOB_CLASS] = row->message_class,
+        [JOB_TO] = row->recipient,
+        [JOB_TEXT] = row->text,
+        [JOB_SUBJECT] = row->subject,
+        [JOB_TEMPLATE] = row->template_name,
+        [JOB_PROVIDER_TEMPLATE] = row->provider_template,
+        [JOB_PARAMS] = row->params_json,
+        [JOB_LANGUAGE] = row->language,
+        [JOB_EVENT_TYPE] = row->event_type,
+        [JOB_EVENT_JSON] = row->event_json,
+    };
+    j->gateway = c->gateway;
+    j->id = row->id;
+    j->at = row->queued_at;
+    j->ticket_id = row->ticket_id;
+    j->person_id = row->person_id;
+    j->attempt = row->attempts + 1;
+    j->urgent = row->urgent;
+    outbox_ticket_text(j->ticket_id, j->ticket);
+    for (int i = 0; i < JOB_TEXTS; i++)
+        j->text[i] = xstrdup(texts[i]);
+    *c->tail = j;
+    c->tail = &j->next;
 }
 
-static int set_state(struct ledger_tx *tx, const struct job *j, const char *state, int64_t next_at,
-                     const char *error)
+static int move(struct ledger_tx *tx, const struct job *j, enum msg_state to, int64_t next_at,
+                const char *error, const char *cause)
 {
-    static const char sql[] =
-        "UPDATE message SET state = $2, attempts = attempts + $3, next_at = $4, "
-        "error = coalesce($5, error), "
-        "done = CASE WHEN $2 = 'cancelled' THEN 1 ELSE 0 END WHERE id = $1";
-    struct db_q *q = db_query(ledger_db(tx), sql);
-    bool sending = strcmp(state, "sending") == 0;
-    db_bind_int(q, 1, j->id);
-    db_bind_text(q, 2, state);
-    db_bind_int(q, 3, sending);
-    db_bind_opt(q, 4, next_at);
-    db_bind_text(q, 5, error);
-    return db_run(q);
+    struct message_move m = {
+        .from = MSG_QUEUED, .to = to, .next_at = next_at, .error = error, .cause = cause};
+    return repo_message_move(ledger_db(tx), j->id, &m);
 }
 
 /* Owners are asked again at the moment of sending: consent may be gone, the night may have come.
@@ -146,26 +141,23 @@ static int may_leave(struct outbox *ob, struct ledger_tx *tx, const struct job *
     if (forbids) {
         *go = false;
         snprintf(error, sizeof(error), "consent '%s' was withdrawn", forbids);
-        rc = set_state(tx, j, "cancelled", 0, error);
+        rc = move(tx, j, MSG_CANCELLED, 0, error, "consent");
         return rc < 0 ? rc : outbox_announce(ob, tx, j->id, j->gateway->name, 0);
     }
     until = quiet_until(&ob->rules->quiet, now);
     if (until > now) {
         *go = false;
-        return set_state(tx, j, "queued", until, NULL);
+        return repo_message_delay(ledger_db(tx), j->id, until);
     }
     return 0;
 }
 
 static int next_due(struct ledger_tx *tx, struct claim *c)
 {
-    struct db_q *q =
-        db_query(ledger_db(tx), "SELECT min(next_at) FROM message WHERE gateway = $1 AND done = 0");
-    c->next_due = OUTBOX_NEVER;
-    db_bind_text(q, 1, c->gateway->name);
-    if (db_row(q) && !db_is_null(q, 0))
-        c->next_due = db_int(q, 0);
-    return db_end(q);
+    int64_t at = 0;
+    int rc = repo_message_next_due(ledger_db(tx), c->gateway->name, &at);
+    c->next_due = at ? at : OUTBOX_NEVER;
+    return rc;
 }
 
 static int claim_run(struct ledger_tx *tx, void *arg)
@@ -174,7 +166,8 @@ static int claim_run(struct ledger_tx *tx, void *arg)
     struct outbox *ob = c->gateway->ob;
     const char *from = ob->rules->site->messages.email.from;
     jobs_free(c);
-    int rc = read_due(tx, c);
+    int rc =
+        repo_message_due(ledger_db(tx), c->gateway->name, ledger_now(tx), c->limit, take_due, c);
     for (struct job **p = &c->jobs; rc == E_OK && *p;) {
         struct job *j = *p;
         bool go;
@@ -183,7 +176,7 @@ static int claim_run(struct ledger_tx *tx, void *arg)
             break;
         if (go) {
             j->from = text_eq(j->text[JOB_CHANNEL], "email") ? xstrdup(from) : NULL;
-            rc = set_state(tx, j, "sending", 0, NULL);
+            rc = move(tx, j, MSG_SENDING, 0, NULL, "claimed");
             p = &j->next;
         } else {
             *p = j->next;
@@ -235,77 +228,60 @@ void outbox_claim(struct gateway *g, int n)
 
 /* ---- outcome: in the ledger ---- */
 
+/* The message as it stands when its outcome comes. */
 struct row {
     enum msg_state state;
     int attempts;
-    int64_t base, expires_at, sent_at;
-    char key[80], channel[16], message_class[24];
+    int64_t base, expires_at;
+    char key[80];
 };
 
-static int read_row(struct ledger_tx *tx, int64_t id, struct row *r)
+static void take_row(void *ctx, const struct message_row *m)
 {
-    static const char sql[] =
-        "SELECT state, attempts, coalesce(not_before, queued_at), expires_at, sent_at, key, "
-        "channel, class FROM message WHERE id = $1";
-    struct db_q *q = db_query(ledger_db(tx), sql);
-    db_bind_int(q, 1, id);
-    bool found = db_row(q);
-    if (found) {
-        r->state = msg_state_parse(db_str(q, 0));
-        r->attempts = (int)db_int(q, 1);
-        r->base = db_int(q, 2);
-        r->expires_at = db_int(q, 3);
-        r->sent_at = db_int(q, 4);
-        text_copy(r->key, sizeof(r->key), db_str(q, 5));
-        text_copy(r->channel, sizeof(r->channel), db_str(q, 6));
-        text_copy(r->message_class, sizeof(r->message_class), db_str(q, 7));
-    }
-    int rc = db_end(q);
-    return rc < 0 ? rc : found ? 0 : E_NOTFOUND;
+    struct row *r = ctx;
+    r->state = m->state;
+    r->attempts = m->attempts;
+    r->base = m->not_before ? m->not_before : m->queued_at;
+    r->expires_at = m->expires_at;
+    text_copy(r->key, sizeof(r->key), m->key);
 }
 
+/* A receipt may have moved it further already: then only what was not known is added. */
 static int write_sent(struct ledger_tx *tx, const struct outcome *o, const struct row *r)
 {
-    /* A receipt may have moved it further already: then only what was not known is added. */
-    static const char sql[] =
-        "UPDATE message SET state = CASE WHEN done = 0 THEN 'sent' ELSE state END, next_at = NULL, "
-        "done = 1, "
-        "sent_at = coalesce(sent_at, $2), provider_id = coalesce($3, provider_id), "
-        "error = CASE WHEN done = 0 THEN NULL ELSE error END WHERE id = $1";
-    struct db_q *q = db_query(ledger_db(tx), sql);
     const char *provider = *o->verdict.provider_id ? o->verdict.provider_id : NULL;
-    db_bind_int(q, 1, o->id);
-    db_bind_int(q, 2, ledger_now(tx));
-    db_bind_text(q, 3, provider);
-    int rc = db_run(q);
+    struct message_move m = {.from = r->state,
+                             .to = MSG_SENT,
+                             .sent_at = ledger_now(tx),
+                             .provider_id = provider,
+                             .cause = "answer"};
+    int rc = msg_may_move(r->state, MSG_SENT)
+                 ? repo_message_move(ledger_db(tx), o->id, &m)
+                 : repo_message_sent_late(ledger_db(tx), o->id, ledger_now(tx), provider);
     return rc < 0 ? rc : outbox_match_kept(o->ob, tx, o->gateway->name, r->key, provider);
 }
 
-static int write_end(struct ledger_tx *tx, const struct outcome *o, const char *state,
-                     const char *error)
+static int write_end(struct ledger_tx *tx, const struct outcome *o, const struct row *r,
+                     enum msg_state to)
 {
-    static const char sql[] =
-        "UPDATE message SET state = $2, next_at = NULL, done = 1, error = $3, "
-        "failed_at = $4 WHERE id = $1";
-    struct db_q *q = db_query(ledger_db(tx), sql);
-    db_bind_int(q, 1, o->id);
-    db_bind_text(q, 2, state);
-    db_bind_text(q, 3, error);
-    db_bind_opt(q, 4, strcmp(state, "failed") == 0 ? ledger_now(tx) : 0);
-    int rc = db_run(q);
+    struct message_move m = {.from = r->state,
+                             .to = to,
+                             .at = ledger_now(tx),
+                             .error = o->verdict.error,
+                             .cause = "answer"};
+    int rc = repo_message_move(ledger_db(tx), o->id, &m);
     return rc < 0 ? rc : outbox_fall_back(o->ob, tx, o->id);
 }
 
 static int write_retry(struct ledger_tx *tx, const struct outcome *o, const struct row *r,
                        int64_t at)
 {
-    static const char sql[] =
-        "UPDATE message SET state = 'queued', next_at = $2, error = $3 WHERE id = $1";
-    struct db_q *q = db_query(ledger_db(tx), sql);
-    db_bind_int(q, 1, o->id);
-    db_bind_int(q, 2, at);
-    db_bind_text(q, 3, o->verdict.error);
-    return db_run(q);
+    struct message_move m = {.from = r->state,
+                             .to = MSG_QUEUED,
+                             .next_at = at,
+                             .error = o->verdict.error,
+                             .cause = "to be tried again"};
+    return repo_message_move(ledger_db(tx), o->id, &m);
 }
 
 static int outcome_run(struct ledger_tx *tx, void *arg)
@@ -313,23 +289,22 @@ static int outcome_run(struct ledger_tx *tx, void *arg)
     struct outcome *o = arg;
     struct row r;
     int64_t wake = 0;
-    int rc = read_row(tx, o->id, &r);
+    int rc = repo_message_get(ledger_db(tx), o->id, take_row, &r);
     if (rc == E_NOTFOUND)
         return 0;
     if (rc < 0)
         return rc;
-    bool open = r.state == MSG_SENDING || r.state == MSG_QUEUED;
     if (o->verdict.outcome == STEWARD_SENT) {
         rc = write_sent(tx, o, &r);
-    } else if (!open) {
+    } else if (r.state != MSG_SENDING) {
         return 0; /* a receipt knew better */
     } else if (o->verdict.outcome == STEWARD_FAILED) {
-        rc = write_end(tx, o, "failed", o->verdict.error);
+        rc = write_end(tx, o, &r, MSG_FAILED);
     } else {
         wake = retry_at(r.base, r.attempts, ledger_now(tx), o->verdict.retry_after_ms, o->jitter);
         if (r.expires_at && wake > r.expires_at) {
             wake = 0;
-            rc = write_end(tx, o, "expired", o->verdict.error);
+            rc = write_end(tx, o, &r, MSG_EXPIRED);
         } else {
             rc = write_retry(tx, o, &r, wake);
         }

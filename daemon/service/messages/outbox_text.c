@@ -11,30 +11,12 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "domain/policy_words.h"
+#include "store/repo_ticket.h"
 
 #define VALUE_MAX 2048 /* bytes of one field's value */
 
-/* Fields that come from rows, in the order of the ticket query. */
-enum row_field {
-    F_SUBJECT,
-    F_CATEGORY,
-    F_PRIORITY,
-    F_STATE,
-    F_CYCLE,
-    F_URGES,
-    F_RESPONDER,
-    F_RESPONDER_NAME,
-    F_RESPONDER_PHONE,
-    F_ESTATE,
-    F_BUILDING,
-    F_UNIT,
-    F_OWNER,
-    F_CALLER,
-    F_OPENED,
-    F_COUNT
-};
-
-static const char *const row_field_names[F_COUNT] = {
+/* Fields that come from the ticket, in the order of enum ticket_fact. */
+static const char *const row_field_names[TICKET_FACTS] = {
     "subject",  "category",  "priority",       "state",           "cycle",
     "urges",    "responder", "responder_name", "responder_phone", "estate",
     "building", "unit",      "owner",          "caller",          "opened",
@@ -50,43 +32,29 @@ struct scene {
     char ticket[24], when[20], at[128];
     bool loaded;
     int rc;
-    char *row[F_COUNT];
+    char *row[TICKET_FACTS];
     json_t *params;
 };
 
-static void load_row(struct scene *s, struct db_q *q)
+static void load_row(void *ctx, const struct ticket_facts *f)
 {
-    const struct site_category *c = site_category(s->ob->rules->site, db_str(q, F_CATEGORY));
-    for (int i = 0; i < F_COUNT; i++)
-        s->row[i] = xstrdup(db_text(q, i));
+    struct scene *s = ctx;
+    const char *category = f->text[TICKET_FACT_CATEGORY];
+    const struct site_category *c = category ? site_category(s->ob->rules->site, category) : NULL;
+    for (int i = 0; i < TICKET_FACTS; i++)
+        s->row[i] = xstrdup(f->text[i]);
     if (c && !local_text_is_empty(&c->title)) {
-        free(s->row[F_CATEGORY]);
-        s->row[F_CATEGORY] = xstrdup(local_text_get(&c->title, s->lang));
+        free(s->row[TICKET_FACT_CATEGORY]);
+        s->row[TICKET_FACT_CATEGORY] = xstrdup(local_text_get(&c->title, s->lang));
     }
-    if (!db_is_null(q, F_OPENED)) {
-        free(s->row[F_OPENED]);
-        s->row[F_OPENED] = xstrdup(zone_format(s->ob->rules->zone, db_int(q, F_OPENED), s->when));
-    }
+    s->row[TICKET_FACT_OPENED] = xstrdup(zone_format(s->ob->rules->zone, f->opened_at, s->when));
 }
 
 static void load_ticket(struct scene *s)
 {
-    static const char sql[] =
-        "SELECT t.subject, t.category, t.priority, t.state, t.cycle, t.urges, t.responder, "
-        "coalesce(a.display, a.name, t.responder), a.phone, e.name, b.name, u.name, p.name, "
-        "t.caller, t.opened_at "
-        "FROM ticket t LEFT JOIN account a ON a.name = t.responder LEFT JOIN unit u ON u.id = "
-        "t.unit_id "
-        "LEFT JOIN building b ON b.id = u.building_id LEFT JOIN estate e ON e.id = b.estate_id "
-        "LEFT JOIN person p ON p.id = t.person_id WHERE t.id = $1";
     s->loaded = true;
-    if (!s->m->ticket_id)
-        return;
-    struct db_q *q = db_query(ledger_db(s->tx), sql);
-    db_bind_int(q, 1, s->m->ticket_id);
-    if (db_row(q))
-        load_row(s, q);
-    s->rc = db_end(q);
+    if (s->m->ticket_id)
+        s->rc = repo_ticket_facts(ledger_db(s->tx), s->m->ticket_id, load_row, s);
 }
 
 static const char *param_value(struct scene *s, const struct outbox_param *p)
@@ -138,7 +106,7 @@ static const char *field(void *ctx, const char *name)
         return s->m->text;
     if (!s->loaded)
         load_ticket(s);
-    for (int i = 0; i < F_COUNT; i++)
+    for (int i = 0; i < TICKET_FACTS; i++)
         if (strcmp(row_field_names[i], name) == 0)
             return s->row[i];
     return NULL;
@@ -177,7 +145,7 @@ static void render_template(struct scene *s, const struct template *t, struct ou
 
 static void scene_free(struct scene *s)
 {
-    for (int i = 0; i < F_COUNT; i++)
+    for (int i = 0; i < TICKET_FACTS; i++)
         free(s->row[i]);
     json_decref(s->params);
 }

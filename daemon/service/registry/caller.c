@@ -46,7 +46,7 @@ static int candidates_add(struct db *db, struct candidates *all, const struct pe
         struct candidate *c = &all->items[all->n];
         *c = (struct candidate){.id = phones[i].person_id};
         text_copy(c->label, sizeof(c->label), phones[i].label);
-        rc = person_tenures_get(db, c->id, today, &c->tenures);
+        rc = repo_person_tenures_get(db, c->id, today, &c->tenures);
         int more;
         const struct person_tenure *best = person_tenures_best(&c->tenures, &more);
         c->role = best ? best->role : TENURE_NONE;
@@ -75,10 +75,10 @@ static int candidates_find(struct db *db, const char *e164, int64_t now, struct 
 {
     struct person_phone phones[CANDIDATES_MAX];
     int32_t today = registry_today(now);
-    int n = phone_exact(db, e164, phones, CANDIDATES_MAX);
+    int n = repo_phone_exact(db, e164, phones, CANDIDATES_MAX);
     int rc = n < 0 ? n : candidates_add(db, all, phones, n, true, today);
     if (rc == 0 && all->current == 0) {
-        n = phone_weak(db, e164, phones, CANDIDATES_MAX);
+        n = repo_phone_weak(db, e164, phones, CANDIDATES_MAX);
         rc = n < 0 ? n : candidates_add(db, all, phones, n, false, today);
     }
     qsort(all->items, (size_t)all->n, sizeof(all->items[0]), candidate_order);
@@ -101,7 +101,7 @@ static int candidate_card(struct db *db, struct candidate *c, int64_t now,
     text_copy(card->phone_label, sizeof(card->phone_label), c->label);
     card->tenures = c->tenures;
     c->tenures = (struct person_tenures){0};
-    return person_get(db, c->id, &card->row);
+    return repo_person_get(db, c->id, &card->row);
 }
 
 static void candidate_reason(const struct candidate *c, const struct registry_card *card, char *out,

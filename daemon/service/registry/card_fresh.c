@@ -125,10 +125,10 @@ int registry_card_body(struct db *db, const struct registry_card *c, struct jw *
 {
     tenures_json(c, w);
     jw_key(w, "household");
-    int rc = person_household_json(db, c->row.id, c->today, w);
+    int rc = repo_person_household_json(db, c->row.id, c->today, w);
     if (rc == 0) {
         jw_key(w, "vehicles");
-        rc = person_vehicles_json(db, c->row.id, w);
+        rc = repo_person_vehicles_json(db, c->row.id, w);
     }
     membership_json(c, w);
     jw_kstr(w, "segment", or_null(c->row.segment));
@@ -143,7 +143,7 @@ int registry_card_news(struct db *db, int64_t id, struct registry_news *news, st
     jw_key(w, "open_tickets");
     size_t from = w->out->len;
     if (news->recent & PERSON_TICKETS)
-        rc = person_open_tickets_json(db, id, w);
+        rc = repo_person_open_tickets_json(db, id, w);
     else
         jw_raw(w, none, sizeof(none) - 1);
     news->open = w->out->len > from + sizeof(none) - 1;
@@ -152,7 +152,7 @@ int registry_card_news(struct db *db, int64_t id, struct registry_news *news, st
         return rc;
     jw_key(w, "recent");
     if (news->recent)
-        rc = person_recent_json(db, id, news->recent, w);
+        rc = repo_person_recent_json(db, id, news->recent, w);
     else
         jw_raw(w, none, sizeof(none) - 1);
     news->recent_to = w->out->len;
@@ -175,15 +175,15 @@ int registry_card_fields(struct db *db, struct registry_card *c, struct jw *w)
 int registry_card_load(struct db *db, int64_t id, int64_t now, struct registry_card *c)
 {
     *c = (struct registry_card){.today = registry_today(now)};
-    int rc = person_get(db, id, &c->row);
-    return rc < 0 ? rc : person_tenures_get(db, id, c->today, &c->tenures);
+    int rc = repo_person_get(db, id, &c->row);
+    return rc < 0 ? rc : repo_person_tenures_get(db, id, c->today, &c->tenures);
 }
 
 /* The card that a person has without having called. */
 static int card_load(struct db *db, int64_t id, int64_t now, struct registry_card *c)
 {
     int rc = registry_card_load(db, id, now, c);
-    return rc < 0 ? rc : phone_first_label(db, id, c->phone_label, sizeof(c->phone_label));
+    return rc < 0 ? rc : repo_phone_first_label(db, id, c->phone_label, sizeof(c->phone_label));
 }
 
 int registry_card_json(struct db *db, int64_t person_id, int64_t now, struct jw *w)
@@ -208,11 +208,11 @@ int registry_person_json(struct db *db, int64_t person_id, int64_t now, struct j
         jw_obj(w);
         rc = registry_card_fields(db, &c, w);
         jw_key(w, "phones");
-        rc = rc < 0 ? rc : person_phones_json(db, person_id, w);
+        rc = rc < 0 ? rc : repo_person_phones_json(db, person_id, w);
         jw_key(w, "phone_labels");
-        rc = rc < 0 ? rc : person_phone_labels_json(db, person_id, w);
+        rc = rc < 0 ? rc : repo_person_phone_labels_json(db, person_id, w);
         jw_key(w, "emails");
-        rc = rc < 0 ? rc : person_emails_json(db, person_id, w);
+        rc = rc < 0 ? rc : repo_person_emails_json(db, person_id, w);
         jw_kstr(w, "key", or_null(c.row.key));
         jw_kint(w, "version", c.row.version);
         jw_end_obj(w);
@@ -225,7 +225,7 @@ int registry_person_json(struct db *db, int64_t person_id, int64_t now, struct j
 
 int registry_household(struct db *db, int64_t person_id, int64_t now, int64_t *ids, int max)
 {
-    return person_household_ids(db, person_id, registry_today(now), ids, max);
+    return repo_person_household_ids(db, person_id, registry_today(now), ids, max);
 }
 
 static int first_contacts(struct db *db, struct registry_person *out)
@@ -247,7 +247,7 @@ static int first_contacts(struct db *db, struct registry_person *out)
 int registry_person_get(struct db *db, int64_t person_id, struct registry_person *out)
 {
     struct person_row row;
-    int rc = person_get(db, person_id, &row);
+    int rc = repo_person_get(db, person_id, &row);
     if (rc < 0)
         return rc;
     *out = (struct registry_person){.id = person_id,

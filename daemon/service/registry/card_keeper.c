@@ -28,7 +28,7 @@ struct look {
 static int look_run(struct db *db, void *arg)
 {
     struct look *l = arg;
-    l->n = card_missing(db, l->after, registry_today(clock_now_ms()), l->ids, LOOK_MAX);
+    l->n = repo_card_missing(db, l->after, registry_today(clock_now_ms()), l->ids, LOOK_MAX);
     return l->n < 0 ? l->n : 0;
 }
 

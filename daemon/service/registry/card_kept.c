@@ -131,7 +131,7 @@ int registry_kept_cards(struct db *db, const char *e164, int64_t now, struct reg
                         struct jw *w)
 {
     struct card_holder h;
-    struct db_q *q = card_holders(db, e164, registry_today(now));
+    struct db_q *q = repo_card_holders(db, e164, registry_today(now));
     int rc = 0, current = 0;
     bool usable = true;
     while (rc == 0 && usable && card_holder_next(q, &h)) {
@@ -155,7 +155,7 @@ int registry_kept_caller(struct db *db, const char *e164, int64_t now, struct re
     int64_t id = 0;
     int current = 0;
     bool kept = false;
-    int rc = card_caller(db, e164, registry_today(now), &id, &current, &kept);
+    int rc = repo_card_caller(db, e164, registry_today(now), &id, &current, &kept);
     if (rc < 0 || !kept || (current == 0 && may_be_like_others(e164)))
         return rc < 0 ? rc : REGISTRY_NOT_KEPT;
     *out = (struct registry_caller){
@@ -216,7 +216,7 @@ static int make(struct db *db, const struct registry_card *c, struct buf *parts)
                            .name = c->row.name,
                            .unit = best ? best->unit : ""};
     note_places(&c->tenures, &row, &parts[PART_PLACES]);
-    int rc = card_days(db, row.person_id, c->today, &row.from_on, &row.to_on);
+    int rc = repo_card_days(db, row.person_id, c->today, &row.from_on, &row.to_on);
     rc = rc < 0 ? rc : write_parts(db, c, parts);
     for (int i = 0; i < PARTS; i++)
         fits = fits && !parts[i].overflow;
@@ -227,7 +227,7 @@ static int make(struct db *db, const struct registry_card *c, struct buf *parts)
     row.consent = buf_str(&parts[PART_CONSENT]) + 1;
     row.tail = buf_str(&parts[PART_TAIL]) + 1;
     row.places = buf_str(&parts[PART_PLACES]);
-    return card_put(db, &row);
+    return repo_card_put(db, &row);
 }
 
 int registry_kept_make(struct db *db, int64_t id, int64_t now)
@@ -235,7 +235,7 @@ int registry_kept_make(struct db *db, int64_t id, int64_t now)
     struct registry_card c = {.today = registry_today(now)};
     struct buf parts[PARTS];
     bool kept = false;
-    int rc = card_is_kept(db, id, c.today, &kept);
+    int rc = repo_card_is_kept(db, id, c.today, &kept);
     if (rc < 0 || kept)
         return rc;
     for (int i = 0; i < PARTS; i++)

@@ -233,7 +233,7 @@ static int tenure_unit(struct change *c, const json_t *v, int64_t *unit_id)
         struct registry_place p;
         rc = registry_place_get(db, *unit_id, &p);
     } else if (place[0] && place[1] && place[2]) {
-        rc = unit_find(db, place[0], place[1], place[2], unit_id);
+        rc = repo_unit_find(db, place[0], place[1], place[2], unit_id);
     }
     if (rc == E_NOTFOUND || (rc == 0 && !*unit_id))
         return REFUSE(c, "tenures: no such unit");
@@ -260,8 +260,8 @@ static int put_tenure(struct change *c, int64_t id, const json_t *v)
         rc = REFUSE(c, "tenures: to is before from");
     enum put what;
     return rc < 0 ? rc
-                  : tenure_put(ledger_db(c->tx), id, unit_id, tenure_role_parse(role), from, to,
-                               &what);
+                  : repo_tenure_put(ledger_db(c->tx), id, unit_id, tenure_role_parse(role), from,
+                                    to, &what);
 }
 
 static int put_vehicle(struct change *c, int64_t id, const json_t *v)
@@ -275,7 +275,7 @@ static int put_vehicle(struct change *c, int64_t id, const json_t *v)
     if (rc == 0 && (!plate || !plate[0] || strlen(plate) >= PERSON_PLATE_MAX))
         rc = REFUSE(c, "vehicles: each must have a plate");
     enum put what;
-    return rc < 0 ? rc : vehicle_put(ledger_db(c->tx), id, plate, space, &what);
+    return rc < 0 ? rc : repo_vehicle_put(ledger_db(c->tx), id, plate, space, &what);
 }
 
 /* Sets a list as a whole when the body has it. */
@@ -333,8 +333,8 @@ static int take_body(struct change *c)
 
 static int put_lists(struct change *c, int64_t id)
 {
-    int rc = put_list(c, id, "tenures", tenures_clear, put_tenure);
-    return rc < 0 ? rc : put_list(c, id, "vehicles", vehicles_clear, put_vehicle);
+    int rc = put_list(c, id, "tenures", repo_tenures_clear, put_tenure);
+    return rc < 0 ? rc : put_list(c, id, "vehicles", repo_vehicles_clear, put_vehicle);
 }
 
 static int audit(struct change *c, const char *what, int64_t id, const char *by)
@@ -391,7 +391,7 @@ int registry_create(struct registry *r, struct ledger_tx *tx, const json_t *body
     if (rc == 0 && !c->edit.name)
         rc = REFUSE(c, "name: is missing");
     if (rc == 0) {
-        rc = person_insert(ledger_db(tx), &c->edit, ledger_now(tx), id);
+        rc = repo_person_insert(ledger_db(tx), &c->edit, ledger_now(tx), id);
         if (rc == E_CONSTRAINT) {
             rc = errmsg_set(&c->why, E_CONFLICT, "key: '%s' is taken",
                             c->edit.key ? c->edit.key : "");
@@ -406,7 +406,7 @@ int registry_create(struct registry *r, struct ledger_tx *tx, const json_t *body
 static int check_version(struct change *c, int64_t id, int64_t version)
 {
     struct person_row row;
-    int rc = person_get(ledger_db(c->tx), id, &row);
+    int rc = repo_person_get(ledger_db(c->tx), id, &row);
     if (rc == E_NOTFOUND)
         return errmsg_set(&c->why, rc, "no such owner");
     if (rc == 0 && version && version != row.version) {
@@ -428,11 +428,11 @@ int registry_change(struct registry *r, struct ledger_tx *tx, int64_t id, int64_
     rc = rc < 0 ? rc : check_version(c, id, version);
     /* Those who shared a home until now are told as well as those who do from now on. */
     rc = rc < 0 ? rc : registry_changed_household(r, tx, id);
-    rc = rc < 0 ? rc : person_update(db, id, &c->edit, ledger_now(tx), &what);
+    rc = rc < 0 ? rc : repo_person_update(db, id, &c->edit, ledger_now(tx), &what);
     rc = rc < 0 ? rc : put_lists(c, id);
     bool lists = json_object_get(body, "tenures") || json_object_get(body, "vehicles");
     if (rc == 0 && lists && what == PUT_SAME)
-        rc = person_bump(db, id, ledger_now(tx));
+        rc = repo_person_bump(db, id, ledger_now(tx));
     rc = rc < 0 ? rc : audit(c, "person.change", id, by);
     rc = rc < 0 ? rc : registry_changed_household(r, tx, id);
     return change_end(c, rc);

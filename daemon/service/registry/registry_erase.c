@@ -47,7 +47,7 @@ int registry_erase(struct registry *r, struct ledger_tx *tx, int64_t id)
 {
     struct db *db = ledger_db(tx);
     struct person_row row;
-    int rc = person_get(db, id, &row);
+    int rc = repo_person_get(db, id, &row);
     if (rc == E_NOTFOUND)
         return ledger_refuse(tx, rc, "no such owner");
     rc = rc < 0 ? rc : registry_changed_household(r, tx, id);

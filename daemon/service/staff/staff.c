@@ -393,9 +393,9 @@ void staff_free(struct staff **staff)
 int staff_load(struct staff *s, struct errmsg *why)
 {
     struct db *db = ledger_startup_db(s->ledger);
-    int rc = account_each(db, put_row, s);
+    int rc = repo_account_each(db, put_row, s);
     if (rc == 0)
-        rc = token_each(db, clock_now_ms(), put_token, s);
+        rc = repo_token_each(db, clock_now_ms(), put_token, s);
     return rc < 0 ? errmsg_set(why, rc, "accounts: %s", db_last_error(db)) : 0;
 }
 
@@ -464,7 +464,8 @@ struct sign_on {
 static int run_sign_on(struct ledger_tx *tx, void *arg)
 {
     struct sign_on *on = arg;
-    return signon_set(ledger_db(tx), on->account_id, on->device[0] ? on->device : NULL, on->since);
+    return repo_signon_set(ledger_db(tx), on->account_id, on->device[0] ? on->device : NULL,
+                           on->since);
 }
 
 static void sign_on_done(void *arg, int rc, const struct errmsg *why)

@@ -21,7 +21,7 @@ static void *copy_of(const void *p, size_t n)
 static int tell_account(struct staff *s, struct ledger_tx *tx, const char *name)
 {
     struct account_row row;
-    int rc = account_get(ledger_db(tx), name, &row);
+    int rc = repo_account_get(ledger_db(tx), name, &row);
     if (rc < 0)
         return rc;
     ledger_effect(tx, staff_apply_account, s, copy_of(&row, sizeof(row)), free);
@@ -105,17 +105,17 @@ int staff_add(struct staff *s, struct ledger_tx *tx, const struct staff_new_acco
         rc = row_of_new(tx, a, &row);
     if (rc < 0)
         return rc;
-    rc = account_get(ledger_db(tx), a->name, &there);
+    rc = repo_account_get(ledger_db(tx), a->name, &there);
     if (rc == 0)
         return ledger_refuse(tx, E_EXISTS, "name: there is an account '%s' already", a->name);
     if (rc == E_NOTFOUND)
-        rc = account_insert(ledger_db(tx), &row, id);
+        rc = repo_account_insert(ledger_db(tx), &row, id);
     return rc < 0 ? rc : tell_account(s, tx, a->name);
 }
 
 static int get_person(struct ledger_tx *tx, const char *name, struct account_row *row)
 {
-    int rc = account_get(ledger_db(tx), name, row);
+    int rc = repo_account_get(ledger_db(tx), name, row);
     if (rc == E_NOTFOUND || (rc == 0 && strcmp(row->kind, "person") != 0))
         return ledger_refuse(tx, E_NOTFOUND, "there is no person '%s'", name);
     return rc;
@@ -123,7 +123,7 @@ static int get_person(struct ledger_tx *tx, const char *name, struct account_row
 
 static int revoke_all(struct staff *s, struct ledger_tx *tx, int64_t id)
 {
-    int rc = token_revoke_all(ledger_db(tx), id);
+    int rc = repo_token_revoke_all(ledger_db(tx), id);
     if (rc == 0)
         ledger_effect(tx, staff_apply_tokens_revoked, s, copy_of(&id, sizeof(id)), free);
     return rc;
@@ -133,15 +133,15 @@ int staff_disable(struct staff *s, struct ledger_tx *tx, const char *name,
                   const struct staff_account *by)
 {
     struct account_row row;
-    int rc = account_get(ledger_db(tx), name, &row);
+    int rc = repo_account_get(ledger_db(tx), name, &row);
     if (rc == E_NOTFOUND)
         return ledger_refuse(tx, E_NOTFOUND, "there is no account '%s'", name);
     if (rc == 0 && row.disabled)
         return ledger_refuse(tx, E_CONFLICT, "'%s' is disabled already", name);
     if (rc == 0)
-        rc = account_disable(ledger_db(tx), row.id);
+        rc = repo_account_disable(ledger_db(tx), row.id);
     if (rc == 0 && row.signed_on_once)
-        rc = signon_set(ledger_db(tx), row.id, NULL, ledger_now(tx));
+        rc = repo_signon_set(ledger_db(tx), row.id, NULL, ledger_now(tx));
     if (rc == 0)
         rc = revoke_all(s, tx, row.id);
     if (rc == 0)
@@ -155,7 +155,7 @@ int staff_set_password(struct staff *s, struct ledger_tx *tx, const char *name,
     struct account_row row;
     int rc = get_person(tx, name, &row);
     if (rc == 0)
-        rc = account_set_password(ledger_db(tx), row.id, password);
+        rc = repo_account_set_password(ledger_db(tx), row.id, password);
     return rc < 0 ? rc : tell_account(s, tx, name);
 }
 
@@ -171,7 +171,7 @@ static int token_account(struct staff *s, struct ledger_tx *tx, const struct sta
                          int64_t *id)
 {
     struct account_row row;
-    int rc = account_get(ledger_db(tx), t->account, &row);
+    int rc = repo_account_get(ledger_db(tx), t->account, &row);
     if (rc == E_NOTFOUND && t->kind != STAFF_PERSON) {
         struct staff_new_account machine = {.name = t->account, .kind = t->kind};
         return staff_add(s, tx, &machine, id);
@@ -194,9 +194,9 @@ int staff_token_add(struct staff *s, struct ledger_tx *tx, const struct staff_ne
     int rc = token_account(s, tx, t, &row.account_id);
     staff_digest(t->token, row.digest);
     if (rc == 0)
-        rc = token_purge(ledger_db(tx), ledger_now(tx));
+        rc = repo_token_purge(ledger_db(tx), ledger_now(tx));
     if (rc == 0)
-        rc = token_insert(ledger_db(tx), &row);
+        rc = repo_token_insert(ledger_db(tx), &row);
     if (rc == 0)
         ledger_effect(tx, staff_apply_token, s, copy_of(&row, sizeof(row)), free);
     return rc;
@@ -204,7 +204,7 @@ int staff_token_add(struct staff *s, struct ledger_tx *tx, const struct staff_ne
 
 static int revoke_digest(struct staff *s, struct ledger_tx *tx, const char *digest)
 {
-    int rc = token_revoke(ledger_db(tx), digest);
+    int rc = repo_token_revoke(ledger_db(tx), digest);
     if (rc == E_NOTFOUND)
         return ledger_refuse(tx, E_NOTFOUND, "that is no live token");
     if (rc == 0)
@@ -222,14 +222,14 @@ int staff_token_revoke(struct staff *s, struct ledger_tx *tx, const char *token)
 int staff_token_revoke_id(struct staff *s, struct ledger_tx *tx, int64_t id)
 {
     char digest[65] = "";
-    int rc = token_digest(ledger_db(tx), id, digest);
+    int rc = repo_token_digest(ledger_db(tx), id, digest);
     return rc < 0 && rc != E_NOTFOUND ? rc : revoke_digest(s, tx, digest);
 }
 
 int staff_token_revoke_all(struct staff *s, struct ledger_tx *tx, const char *account)
 {
     struct account_row row;
-    int rc = account_get(ledger_db(tx), account, &row);
+    int rc = repo_account_get(ledger_db(tx), account, &row);
     if (rc == E_NOTFOUND)
         return ledger_refuse(tx, E_NOTFOUND, "there is no account '%s'", account);
     return rc < 0 ? rc : revoke_all(s, tx, row.id);
@@ -240,7 +240,7 @@ int staff_token_revoke_all(struct staff *s, struct ledger_tx *tx, const char *ac
 int staff_row_by_name(struct db *db, const char *name, struct staff_account *out)
 {
     struct account_row row;
-    int rc = account_get(db, name, &row);
+    int rc = repo_account_get(db, name, &row);
     if (rc < 0)
         return rc;
     staff_account_of_row(&row, out);

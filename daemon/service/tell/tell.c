@@ -11,6 +11,8 @@
 #include "base/text.h"
 #include "domain/ticket_id.h"
 #include "service/tell/tell_priv.h"
+#include "store/repo_account.h"
+#include "store/repo_shift.h"
 
 struct tell *tell_new(const struct tell_opts *opts)
 {
@@ -46,9 +48,17 @@ void told_json(const struct told *told, struct jw *w)
     jw_end_arr(w);
 }
 
-static void add_name(const struct tell_scope *s, struct told *out, const char *name)
+/* Names gathered for one word. */
+struct gathering {
+    const struct tell_scope *scope;
+    struct told *out;
+};
+
+static void add_name(void *ctx, const char *name)
 {
-    if (!name || !*name || out->n == TOLD_MAX || text_eq(name, s->except))
+    struct gathering *g = ctx;
+    struct told *out = g->out;
+    if (!*name || out->n == TOLD_MAX || text_eq(name, g->scope->except))
         return;
     for (size_t i = 0; i < out->n; i++)
         if (text_eq(out->names[i], name))
@@ -56,29 +66,18 @@ static void add_name(const struct tell_scope *s, struct told *out, const char *n
     text_copy(out->names[out->n++], NAME_MAX_TEXT, name);
 }
 
-/* ---- role words: each a query of names ---- */
-
-static int add_rows(const struct tell_scope *s, struct db_q *q, struct told *out)
-{
-    while (db_row(q))
-        add_name(s, out, db_text(q, 0));
-    return db_end(q);
-}
+/* ---- role words ---- */
 
 static int by_name(const struct tell_scope *s, const char *name, struct told *out)
 {
-    struct db_q *q = db_query(ledger_db(s->tx), "SELECT name FROM account WHERE name=$1 AND "
-                                                "kind='person' AND disabled=0");
-    db_bind_text(q, 1, name);
-    return add_rows(s, q, out);
+    struct gathering g = {s, out};
+    return repo_account_person(ledger_db(s->tx), name, add_name, &g);
 }
 
 static int by_role(const struct tell_scope *s, const char *word, struct told *out)
 {
-    struct db_q *q = db_query(ledger_db(s->tx), "SELECT name FROM account WHERE role=$1 AND "
-                                                "kind='person' AND disabled=0 ORDER BY name");
-    db_bind_text(q, 1, word);
-    return add_rows(s, q, out);
+    struct gathering g = {s, out};
+    return repo_account_with_role(ledger_db(s->tx), word, add_name, &g);
 }
 
 static int responder(const struct tell_scope *s, const char *word, struct told *out)
@@ -101,40 +100,33 @@ static int department_head(const struct tell_scope *s, const char *word, struct 
 
 static int department_people(const struct tell_scope *s, const char *word, struct told *out)
 {
+    struct gathering g = {s, out};
     int rc = 0;
     (void)word;
-    for (size_t i = 0; rc == E_OK && i < TELL_DEPARTMENTS && s->departments[i]; i++) {
-        struct db_q *q =
-            db_query(ledger_db(s->tx), "SELECT name FROM account WHERE department=$1 AND "
-                                       "kind='person' AND disabled=0 ORDER BY name");
-        db_bind_text(q, 1, s->departments[i]);
-        rc = add_rows(s, q, out);
-    }
+    for (size_t i = 0; rc == E_OK && i < TELL_DEPARTMENTS && s->departments[i]; i++)
+        rc = repo_account_in_department(ledger_db(s->tx), s->departments[i], add_name, &g);
     return rc;
+}
+
+static void add_on_duty(void *ctx, const char *name, const char *role, const char *department)
+{
+    (void)role;
+    (void)department;
+    add_name(ctx, name);
 }
 
 static int on_shift(const struct tell_scope *s, const char *word, struct told *out)
 {
-    struct db_q *q = db_query(ledger_db(s->tx),
-                              "SELECT DISTINCT a.name FROM shift s JOIN account a ON a.name=s.user "
-                              "WHERE s.to_at>$1 AND s.from_at<=$1 AND s.kind='on' "
-                              "AND a.kind='person' AND a.disabled=0 AND NOT EXISTS "
-                              "(SELECT 1 FROM shift l WHERE l.user=s.user AND l.kind='leave' "
-                              "AND l.from_at<=$1 AND l.to_at>$1) ORDER BY a.name");
+    struct gathering g = {s, out};
     (void)word;
-    db_bind_int(q, 1, ledger_now(s->tx));
-    return add_rows(s, q, out);
+    return repo_shift_on_duty(ledger_db(s->tx), ledger_now(s->tx), add_on_duty, &g);
 }
 
 static int building_steward(const struct tell_scope *s, const char *word, struct told *out)
 {
-    struct db_q *q = db_query(ledger_db(s->tx),
-                              "SELECT a.name FROM unit u JOIN building b ON b.id=u.building_id "
-                              "JOIN account a ON a.name=b.steward WHERE u.id=$1 "
-                              "AND a.kind='person' AND a.disabled=0");
+    struct gathering g = {s, out};
     (void)word;
-    db_bind_int(q, 1, s->unit_id);
-    return add_rows(s, q, out);
+    return repo_account_steward_of(ledger_db(s->tx), s->unit_id, add_name, &g);
 }
 
 static const struct {

@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "service/tickets/ticket_verb.h"
+#include "store/repo_shift.h"
 
 static bool is_refused(const json_t *refused, const char *name)
 {
@@ -18,47 +19,35 @@ static bool is_refused(const json_t *refused, const char *name)
     return false;
 }
 
-bool ticket_propose_successor(struct ticket *k, const json_t *refused, char out[NAME_MAX_TEXT])
+/* Whoever is on duty, the first of the same department before the first of any. */
+struct search {
+    struct ticket *k;
+    const json_t *refused;
+    char department[NAME_MAX_TEXT]; /* of the present responder */
+    char *out;
+    bool found, same;
+};
+
+static void consider(void *ctx, const char *name, const char *role, const char *department)
 {
-    struct db_q *q = db_query(
-        k->db, "SELECT DISTINCT a.name,a.department FROM shift s JOIN account a ON a.name=s.user "
-               "WHERE s.to_at>$1 AND s.from_at<=$1 AND s.kind='on' AND a.kind='person' "
-               "AND a.disabled=0 AND a.role IN ('agent','supervisor') AND a.name<>$2 "
-               "AND a.name<>$3 AND NOT EXISTS (SELECT 1 FROM shift l WHERE l.user=s.user "
-               "AND l.kind='leave' AND l.from_at<=$1 AND l.to_at>$1) ORDER BY a.name");
-    char department[NAME_MAX_TEXT] = "";
-    struct staff_account old;
-    bool found = false;
-    if (staff_row_by_name(k->db, k->row.responder, &old) == 0)
-        text_copy(department, sizeof(department), old.department);
-    db_bind_int(q, 1, k->now);
-    db_bind_text(q, 2, k->row.responder);
-    db_bind_text(q, 3, k->row.about);
-    while (db_row(q)) {
-        bool same = *department && text_eq(db_text(q, 1), department);
-        if (is_refused(refused, db_str(q, 0)))
-            continue;
-        if (!found || same)
-            text_copy(out, NAME_MAX_TEXT, db_str(q, 0));
-        found = true;
-        if (same)
-            break;
-    }
-    return db_end(q) == 0 && found;
+    struct search *s = ctx;
+    bool may = text_eq(role, "agent") || text_eq(role, "supervisor");
+    if (s->same || !may || text_eq(name, s->k->row.responder) || text_eq(name, s->k->row.about) ||
+        is_refused(s->refused, name))
+        return;
+    s->same = *s->department && text_eq(department, s->department);
+    if (!s->found || s->same)
+        text_copy(s->out, NAME_MAX_TEXT, name);
+    s->found = true;
 }
 
-/* When the plan next brings somebody on duty; 0: never. */
-static int64_t next_change(struct ticket *k)
+bool ticket_propose_successor(struct ticket *k, const json_t *refused, char out[NAME_MAX_TEXT])
 {
-    struct db_q *q = db_query(k->db, "SELECT min(at) FROM (SELECT from_at AS at FROM shift WHERE "
-                                     "kind='on' AND from_at>$1 UNION ALL SELECT to_at FROM shift "
-                                     "WHERE kind='leave' AND to_at>$1) AS x");
-    db_bind_int(q, 1, k->now);
-    int64_t at = db_row(q) ? db_int(q, 0) : 0;
-    int rc = db_end(q);
-    if (rc < 0)
-        k->rc = rc;
-    return at;
+    struct search s = {.k = k, .refused = refused, .out = out};
+    struct staff_account old;
+    if (staff_row_by_name(k->db, k->row.responder, &old) == 0)
+        text_copy(s.department, sizeof(s.department), old.department);
+    return repo_shift_on_duty(k->db, k->now, consider, &s) == 0 && s.found;
 }
 
 void ticket_successor_wait(struct ticket *k, bool wait)
@@ -77,7 +66,7 @@ void ticket_successor_wait(struct ticket *k, bool wait)
         fresh.policy_id = k->row.policy_id;
         c = ticket_clock_add(k, &fresh);
     }
-    c->next_at = next_change(k);
+    k->rc = repo_shift_next_change(k->db, k->now, &c->next_at);
     c->dirty = true;
     if (c->next_at && k->t->timer)
         clock_timer_note(k->t->timer, k->tx, c->next_at);
@@ -86,13 +75,8 @@ void ticket_successor_wait(struct ticket *k, bool wait)
 int tickets_on_shifts_changed(void *tickets, struct ledger_tx *tx)
 {
     struct tickets *t = tickets;
-    struct db_q *q = db_query(ledger_db(tx), "UPDATE clock SET next_at=$1,done=0 WHERE "
-                                             "name='successor' AND ended_at IS NULL RETURNING id");
     bool any = false;
-    db_bind_int(q, 1, ledger_now(tx));
-    while (db_row(q))
-        any = true;
-    int rc = db_end(q);
+    int rc = repo_clocks_wake(ledger_db(tx), "successor", ledger_now(tx), &any);
     if (rc == E_OK && any && t->timer)
         clock_timer_note(t->timer, tx, ledger_now(tx));
     return rc;
