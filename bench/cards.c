@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "domain/zone.h"
 #include "base/rng.h"
 #include "service/registry/registry.h"
 
@@ -55,7 +56,7 @@ static void write_something(struct db *db)
 static size_t one_card(struct db *db)
 {
     struct registry_found found;
-    check(registry_cards(db, numbers[next++ % numbers_n], clock_now_ms(), &found));
+    check(registry_cards(db, numbers[next++ % numbers_n], zone_day(NULL, clock_now_ms()), &found));
     size_t len = found.json.len;
     registry_found_free(&found);
     return len;

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "domain/zone.h"
 #include "service/import/import.h"
 
 #define SAMPLES 200000
@@ -130,8 +131,8 @@ static void one_card(struct db *db, const char *number, bool keep)
 {
     struct registry_found found;
     int64_t start = clock_mono_us();
-    if (db_begin(db) < 0 || registry_cards(db, number, clock_now_ms(), &found) < 0 ||
-        db_commit(db) < 0)
+    if (db_begin(db) < 0 ||
+        registry_cards(db, number, zone_day(NULL, clock_now_ms()), &found) < 0 || db_commit(db) < 0)
         exit(1);
     if (keep)
         sample(clock_mono_us() - start);
@@ -191,7 +192,7 @@ static void start(const char *where)
         fprintf(stderr, "%s\n", why.text);
         exit(1);
     }
-    registry = registry_new(&(struct registry_opts){ledger, &rules});
+    registry = registry_new(&(struct registry_opts){ledger, &rules, NULL});
     importer = importer_new(&(struct importer_opts){loop, ledger, registry, &db_sqlite, where});
 }
 

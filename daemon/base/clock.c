@@ -1,8 +1,5 @@
 /*
  * clock.c - the only place that reads the time, and its text forms.
- *
- * Dates are computed with Howard Hinnant's days_from_civil and civil_from_days
- * (howardhinnant.github.io/date_algorithms.html), proleptic Gregorian.
  */
 #include "base/clock.h"
 
@@ -11,7 +8,7 @@
 #include <string.h>
 #include <time.h>
 
-#define DAY_MS 86400000LL
+#include "base/day.h"
 
 /* frozen_at != 0: the wall clock stands there; else it runs `moved` ms ahead of the system's. */
 static _Atomic int64_t frozen_at;
@@ -54,33 +51,6 @@ bool clock_test_frozen(void)
     return atomic_load(&frozen_at) != 0;
 }
 
-struct civil {
-    int year, month, day;
-};
-
-static int32_t days_of(struct civil c)
-{
-    int y = c.year - (c.month <= 2);
-    int era = (y >= 0 ? y : y - 399) / 400;
-    int yoe = y - era * 400;
-    int doy = (153 * (c.month + (c.month > 2 ? -3 : 9)) + 2) / 5 + c.day - 1;
-    int doe = yoe * 365 + yoe / 4 - yoe / 100 + doy;
-    return era * 146097 + doe - 719468;
-}
-
-static struct civil civil_of(int32_t days)
-{
-    int z = days + 719468;
-    int era = (z >= 0 ? z : z - 146096) / 146097;
-    int doe = z - era * 146097;
-    int yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
-    int doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
-    int mp = (5 * doy + 2) / 153;
-    struct civil c = {.day = doy - (153 * mp + 2) / 5 + 1, .month = mp + (mp < 10 ? 3 : -9)};
-    c.year = yoe + era * 400 + (c.month <= 2);
-    return c;
-}
-
 /* n digits of v, zeros in front, and what parts them from the next. */
 static char *put_digits(char *at, int v, int n, char behind)
 {
@@ -94,7 +64,7 @@ const char *clock_format(int64_t ms, char out[CLOCK_TEXT_MAX])
 {
     const int64_t last = 253402300799999LL; /* 9999-12-31T23:59:59.999Z */
     ms = ms < 0 ? 0 : ms > last ? last : ms;
-    struct civil c = civil_of((int32_t)(ms / DAY_MS));
+    struct day_date c = day_date(ms / DAY_MS);
     int in_day = (int)(ms % DAY_MS);
     char *at = put_digits(out, c.year, 4, '-');
     at = put_digits(at, c.month, 2, '-');
@@ -113,7 +83,7 @@ const char *clock_format_http(int64_t ms, char out[CLOCK_TEXT_MAX])
     static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
     int32_t days = (int32_t)(ms / DAY_MS);
     unsigned s = (unsigned)(ms % DAY_MS / 1000);
-    struct civil c = civil_of(days);
+    struct day_date c = day_date(days);
     snprintf(out, CLOCK_TEXT_MAX, "%.3s, %02u %.3s %04u %02u:%02u:%02u GMT",
              weekdays + days % 7 * 3, (unsigned)c.day % 100, months + (c.month - 1) * 3,
              (unsigned)c.year % 10000, s / 3600 % 24, s / 60 % 60, s % 60);
@@ -122,7 +92,7 @@ const char *clock_format_http(int64_t ms, char out[CLOCK_TEXT_MAX])
 
 const char *clock_format_date(int32_t days, char *out)
 {
-    struct civil c = civil_of(days);
+    struct day_date c = day_date(days);
     snprintf(out, 12, "%04u-%02u-%02u", (unsigned)c.year % 10000, (unsigned)c.month % 100,
              (unsigned)c.day % 100);
     return out;
@@ -148,25 +118,18 @@ static bool skip(const char **p, const char *any)
     return true;
 }
 
-static int month_days(int year, int month)
-{
-    static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-    return days[month - 1] + (month == 2 && leap);
-}
-
 static int parse_date(const char **p, int32_t *days)
 {
-    struct civil c = {.year = digits(p, 4)};
+    struct day_date c = {.year = digits(p, 4)};
     if (c.year < 0 || !skip(p, "-"))
         return E_INVALID;
     c.month = digits(p, 2);
     if (c.month < 1 || c.month > 12 || !skip(p, "-"))
         return E_INVALID;
     c.day = digits(p, 2);
-    if (c.day < 1 || c.day > month_days(c.year, c.month))
+    if (c.day < 1 || c.day > day_month_length(c.year, c.month))
         return E_INVALID;
-    *days = days_of(c);
+    *days = (int32_t)day_of_date(c.year, c.month, c.day);
     return E_OK;
 }
 

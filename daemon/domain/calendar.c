@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/day.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
@@ -19,7 +20,6 @@
 #include "domain/zone.h"
 
 #define MINUTE_MS INT64_C(60000)
-#define DAY_MS    INT64_C(86400000)
 
 struct stretch {
     int64_t from, to;
@@ -298,16 +298,11 @@ static int64_t offset_at(const struct calendar *c, int64_t at)
     return always(c) ? 0 : zone_offset(c->zone, at) * INT64_C(1000);
 }
 
-static int64_t floor_days(int64_t ms)
-{
-    return ms / DAY_MS - (ms % DAY_MS < 0);
-}
-
 /* The same local time on another day, or the next opening. */
 static int64_t at_local(const struct calendar *c, int64_t from, int64_t day)
 {
     int64_t local = from + offset_at(c, from);
-    int64_t rest = local - floor_days(local) * DAY_MS;
+    int64_t rest = local - day_of_ms(local) * DAY_MS;
     int64_t minute = rest / MINUTE_MS;
     if (always(c))
         return day * DAY_MS + rest;
@@ -315,36 +310,11 @@ static int64_t at_local(const struct calendar *c, int64_t from, int64_t day)
     return calendar_next_open(c, at + rest - minute * MINUTE_MS);
 }
 
-static int days_in_month(int year, int month)
-{
-    static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    return days[month - 1] + (month == 2 && leap);
-}
-
-/* Days since 1970 of the date n months after that day, on its last day if it has too few. */
-static int64_t add_months(int64_t days, int64_t n)
-{
-    int64_t z = days + 719468, era = z / 146097, doe = z - era * 146097;
-    int64_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
-    int64_t doy = doe - (365 * yoe + yoe / 4 - yoe / 100), mp = (5 * doy + 2) / 153;
-    int64_t day = doy - (153 * mp + 2) / 5 + 1, month = mp < 10 ? mp + 3 : mp - 9;
-    int64_t months = (yoe + era * 400 + (month <= 2)) * 12 + month - 1 + n;
-    int64_t year = months / 12, m = months % 12 + 1;
-    if (day > days_in_month((int)year, (int)m))
-        day = days_in_month((int)year, (int)m);
-    int64_t y = year - (m <= 2);
-    era = y / 400;
-    yoe = y - era * 400;
-    doy = (153 * (m + (m > 2 ? -3 : 9)) + 2) / 5 + day - 1;
-    return era * 146097 + yoe * 365 + yoe / 4 - yoe / 100 + doy - 719468;
-}
-
 static int64_t working_days(const struct calendar *c, int64_t from, int64_t n)
 {
-    int64_t day = floor_days(from + offset_at(c, from)) - CALENDAR_FIRST_DAY;
+    int64_t day = day_of_ms(from + offset_at(c, from)) - CALENDAR_FIRST_DAY;
     if (always(c)) /* every day works, until midnight */
-        return (floor_days(from) + n + 1) * DAY_MS;
+        return (day_of_ms(from) + n + 1) * DAY_MS;
     if (day < 0 || day >= CALENDAR_DAYS)
         return from + n * DAY_MS;
     int64_t target = c->work_days[day + 1] + n; /* working days up to and with the one wanted */
@@ -362,7 +332,7 @@ static int64_t working_days(const struct calendar *c, int64_t from, int64_t n)
 int64_t calendar_due(const struct calendar *c, int64_t from, const struct span *span)
 {
     int64_t ms = 0;
-    int64_t day = floor_days(from + offset_at(c, from));
+    int64_t day = day_of_ms(from + offset_at(c, from));
     int64_t n = span->n > CALENDAR_DAYS ? CALENDAR_DAYS : span->n;
     if (span_fixed_ms(span, &ms))
         return calendar_add(c, from, ms);
@@ -370,7 +340,7 @@ int64_t calendar_due(const struct calendar *c, int64_t from, const struct span *
     case SPAN_DAY:
         return at_local(c, from, day + n);
     case SPAN_MONTH:
-        return at_local(c, from, add_months(day, n));
+        return at_local(c, from, day_add_months(day, n));
     case SPAN_WORKING_DAY:
         return working_days(c, from, n);
     default:

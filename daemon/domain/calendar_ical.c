@@ -12,6 +12,7 @@
 #include <strings.h>
 
 #include "base/buf.h"
+#include "base/day.h"
 
 #define FILE_MAX    (4 * 1024 * 1024)
 #define REPEATS_MAX 1000 /* occurrences of one event */
@@ -50,7 +51,7 @@ static int day_of(struct icaltimetype t)
     t.is_date = 1;
     t.hour = t.minute = t.second = 0;
     t.zone = NULL;
-    return (int)(icaltime_as_timet(t) / 86400);
+    return (int)(icaltime_as_timet(t) / DAY_S);
 }
 
 static void mark(uint8_t *marks, int first, int days, enum day_mark what)

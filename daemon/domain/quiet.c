@@ -5,8 +5,6 @@
 
 #include <stddef.h>
 
-#define DAY_MS INT64_C(86400000)
-
 int64_t quiet_until(const struct quiet_hours *q, int64_t now)
 {
     struct zone_time t;
@@ -19,8 +17,7 @@ int64_t quiet_until(const struct quiet_hours *q, int64_t now)
         over_midnight ? minute >= q->from || minute < q->to : minute >= q->from && minute < q->to;
     if (!quiet)
         return now;
-    int64_t local = now + t.offset * 1000LL;
-    int32_t days = (int32_t)((local - (local % DAY_MS + DAY_MS) % DAY_MS) / DAY_MS);
+    int32_t days = zone_day(q->zone, now);
     if (over_midnight && minute >= q->from)
         days++;
     int64_t end = zone_moment(q->zone, days + (q->to == 1440), q->to % 1440);

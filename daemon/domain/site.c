@@ -32,9 +32,15 @@ void site_unref(struct site **sp)
         conf_node_free(&s->instances[i].node);
     }
     free(s->instances);
+    zone_free(&s->zone);
     free(s->file);
     free(s->dir);
     free(s);
+}
+
+int32_t site_today(const struct site *s, int64_t now)
+{
+    return zone_day(s->zone, now);
 }
 
 /* Names come first in every element, so one search serves all lists. */

@@ -15,6 +15,7 @@
 #include "base/span.h"
 #include "domain/lang.h"
 #include "domain/policy.h"
+#include "domain/zone.h"
 
 /* ---- calendars ---- */
 
@@ -121,9 +122,10 @@ struct site_group_alert {
 };
 
 struct site {
-    int refs;   /* site_ref, site_unref alone */
-    char *file; /* absolute path of steward.yaml */
-    char *dir;  /* its folder */
+    int refs;          /* site_ref, site_unref alone */
+    char *file;        /* absolute path of steward.yaml */
+    char *dir;         /* its folder */
+    struct zone *zone; /* of site.timezone, read once; NULL (UTC) in a site that is not yet whole */
 
     struct {
         char *name;
@@ -223,6 +225,12 @@ struct site *site_load_text(const char *file, const char *text, size_t len,
                             struct conf_faults *faults) MUST_CHECK;
 struct site *site_ref(struct site *s);
 void site_unref(struct site **s);
+
+/**
+ * The one day of the site: the date that its clocks show at a moment (milliseconds UTC), as days
+ * since 1970-01-01. Whatever begins or ends by date (tenures, reports, plans) is held against it.
+ */
+int32_t site_today(const struct site *s, int64_t now);
 
 /* Look-ups by name; NULL when there is none. `always` and `standard` are always there. The pointers
  * live as long as the site. */

@@ -58,6 +58,18 @@ static void complete(struct site *s)
         s->site.public_url[len - 1] = '\0';
 }
 
+/* The key's kind has looked whether there is such a zone; here its file is read. */
+static void read_zone(struct site *s, const struct conf_node *root, struct conf_faults *faults)
+{
+    struct errmsg why = {""};
+    if (!s->site.timezone)
+        return;
+    s->zone = zone_load(s->site.timezone, &why);
+    if (!s->zone && !faults->errors)
+        conf_fault_at(faults, site_node_at(root, "site", "timezone", NULL), "timezone: %s",
+                      why.text);
+}
+
 /* ---- the file ---- */
 
 static char *absolute(const char *file)
@@ -88,6 +100,7 @@ static struct site *site_from_tree(const char *file, struct conf_node *root,
     const struct conf_node *certificate = site_node_at(root, "listen", "tls", "certificate");
     s->listen.tls.line = certificate->line;
     s->listen.tls.column = certificate->column;
+    read_zone(s, root, faults);
     if (!root->partial)
         site_check(s, root, faults);
     return s;

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/day.h"
 #include "base/mem.h"
 #include "base/text.h"
 
@@ -17,7 +18,6 @@
 #define FILE_MAX  (256 * 1024)
 #define HEAD      44 /* bytes of a TZif header */
 #define TIMES_MAX 4096
-#define DAY_S     86400
 
 /* "M3.2.0/2": the week'th weekday (0 = Sunday) of a month, week 5 = the last. */
 struct rule {
@@ -44,30 +44,6 @@ static uint32_t be32(const uint8_t *p)
 static int64_t be64(const uint8_t *p)
 {
     return (int64_t)((uint64_t)be32(p) << 32 | be32(p + 4));
-}
-
-/* ---- dates (Howard Hinnant's days_from_civil and its inverse) ---- */
-
-static int64_t days_of(int64_t y, int m, int d)
-{
-    y -= m <= 2;
-    int64_t era = (y >= 0 ? y : y - 399) / 400;
-    int64_t yoe = y - era * 400;
-    int64_t doy = (153 * (m + (m > 2 ? -3 : 9)) + 2) / 5 + d - 1;
-    return era * 146097 + yoe * 365 + yoe / 4 - yoe / 100 + doy - 719468;
-}
-
-static void date_of(int64_t days, int *year, int *month, int *day)
-{
-    days += 719468;
-    int64_t era = (days >= 0 ? days : days - 146096) / 146097;
-    int64_t doe = days - era * 146097;
-    int64_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
-    int64_t doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
-    int64_t mp = (5 * doy + 2) / 153;
-    *day = (int)(doy - (153 * mp + 2) / 5 + 1);
-    *month = (int)(mp < 10 ? mp + 3 : mp - 9);
-    *year = (int)(yoe + era * 400 + (*month <= 2));
 }
 
 static int64_t floor_div(int64_t a, int64_t b)
@@ -147,21 +123,19 @@ static bool read_posix(struct zone *z, const char *p)
 /* Seconds UTC of a rule's change in a year; before: the offset in force until then. */
 static int64_t rule_moment(const struct rule *r, int year, int32_t before)
 {
-    int64_t first = days_of(year, r->month, 1);
-    int weekday = (int)((first % 7 + 11) % 7); /* 1970-01-01 was a Thursday; 0 = Sunday */
-    int64_t day = first + (r->weekday - weekday + 7) % 7 + 7 * (r->week - 1);
-    int64_t next = r->month == 12 ? days_of(year + 1, 1, 1) : days_of(year, r->month + 1, 1);
-    while (day >= next)
+    int64_t first = day_of_date(year, r->month, 1);
+    int weekday = (day_weekday(first) + 1) % 7; /* 0 = Sunday, as the rule has it */
+    int64_t day = first + (r->weekday - weekday + 7) % 7 + INT64_C(7) * (r->week - 1);
+    while (day >= first + day_month_length(year, r->month))
         day -= 7;
     return day * DAY_S + r->at - before;
 }
 
 static int32_t rule_offset(const struct zone *z, int64_t s)
 {
-    int year, month, day;
     if (!z->has_dst)
         return z->std;
-    date_of(floor_div(s + z->std, DAY_S), &year, &month, &day);
+    int year = day_date(floor_div(s + z->std, DAY_S)).year;
     int64_t on = rule_moment(&z->to_dst, year, z->std);
     int64_t off = rule_moment(&z->to_std, year, z->dst);
     bool dst = on < off ? s >= on && s < off : s >= on || s < off;
@@ -286,6 +260,8 @@ const char *zone_name(const struct zone *z)
 
 int32_t zone_offset(const struct zone *z, int64_t ms)
 {
+    if (!z)
+        return 0;
     int64_t s = floor_div(ms, 1000);
     size_t lo = 0, hi = z->n;
     if (z->n == 0 || s < z->times[0])
@@ -308,19 +284,26 @@ void zone_local(const struct zone *z, int64_t ms, struct zone_time *out)
     int64_t s = floor_div(ms, 1000) + out->offset;
     int64_t days = floor_div(s, DAY_S);
     int rest = (int)(s - days * DAY_S);
-
-    date_of(days, &out->year, &out->month, &out->day);
-    out->weekday = (int)(((days + 3) % 7 + 7) % 7);
+    struct day_date date = day_date(days);
+    out->year = date.year;
+    out->month = date.month;
+    out->day = date.day;
+    out->weekday = day_weekday(days);
     out->hour = rest / 3600;
     out->minute = rest / 60 % 60;
     out->second = rest % 60;
 }
 
+int32_t zone_day(const struct zone *z, int64_t ms)
+{
+    return (int32_t)day_of_ms(ms + zone_offset(z, ms) * INT64_C(1000));
+}
+
 int64_t zone_moment(const struct zone *z, int32_t days, int minute)
 {
     int64_t local = ((int64_t)days * DAY_S + minute * 60) * 1000;
-    int32_t before = zone_offset(z, local - DAY_S * 1000LL);
-    int32_t after = zone_offset(z, local + DAY_S * 1000LL);
+    int32_t before = zone_offset(z, local - DAY_MS);
+    int32_t after = zone_offset(z, local + DAY_MS);
     int64_t at = local - before * 1000LL;
     if (zone_offset(z, at) == before)
         return at; /* the first of two, or the only one */

@@ -20,10 +20,14 @@ struct zone *zone_load(const char *name, struct errmsg *why);
 void zone_free(struct zone **z);
 const char *zone_name(const struct zone *z);
 
+/* In all that follows z may be NULL: that is UTC. */
+
 /** Seconds east of UTC at a moment (milliseconds UTC). */
 int32_t zone_offset(const struct zone *z, int64_t ms);
 /** The moment in local time. */
 void zone_local(const struct zone *z, int64_t ms, struct zone_time *out);
+/** The local date of a moment, as days since 1970-01-01. */
+int32_t zone_day(const struct zone *z, int64_t ms);
 /**
  * The moment at which local clocks show `minute` (0 to 1439) of the day `days` after 1970-01-01.
  * Of two such moments the first; a minute that clocks skip is the moment of the skip.

@@ -174,8 +174,9 @@ int part_registry(struct daemon *d, struct errmsg *why)
 {
     struct number_rules rules;
     number_rules_of(d->site, &rules);
-    d->registry = registry_new(&(struct registry_opts){.ledger = d->ledger, .rules = &rules});
-    return registry_set_timezone(d->site->site.timezone, why);
+    d->registry = registry_new(
+        &(struct registry_opts){.ledger = d->ledger, .rules = &rules, .site = d->site});
+    return 0;
 }
 
 void part_registry_quiet(struct daemon *d)
@@ -202,11 +203,8 @@ static void on_ticket(void *ctx, const struct hub_event *ev)
 
 int part_pops(struct daemon *d, struct errmsg *why)
 {
-    struct screenpop_opts o = {.loop = d->loop,
-                               .ledger = d->ledger,
-                               .hub = d->hub,
-                               .unkept = registry_keep,
-                               .unkept_ctx = d->registry};
+    struct screenpop_opts o = {
+        .loop = d->loop, .ledger = d->ledger, .hub = d->hub, .registry = d->registry};
     d->pops = screenpop_new(&o);
     registry_on_person_changed(d->registry, screenpop_touch, d->pops);
     d->card_watch = hub_subscribe(d->hub, on_ticket, d);

@@ -77,8 +77,8 @@ static int take_numbers(struct daemon *d, struct site *site, struct errmsg *why)
     struct telephony_conf conf;
     telephony_conf_of(site, &conf);
     telephony_reload(d->telephony, &conf);
-    registry_set_rules(d->registry, &conf.numbers);
-    return registry_set_timezone(site->site.timezone, why);
+    registry_set_site(d->registry, site, &conf.numbers);
+    return 0;
 }
 
 static int take_plugins(struct daemon *d, struct site *site, struct errmsg *why)

@@ -9,6 +9,7 @@
 
 #include "base/mem.h"
 #include "base/text.h"
+#include "store/household.h"
 
 const char *const person_consent_names[4] = {"sms", "email", "call", "marketing"};
 
@@ -188,10 +189,8 @@ int repo_phone_first_label(struct db *db, int64_t person_id, char *out, size_t c
 int repo_person_household_ids(struct db *db, int64_t person_id, int32_t today, int64_t *ids,
                               int max)
 {
-    struct db_q *q = db_query(
-        db, "SELECT DISTINCT o.person_id FROM tenure t JOIN tenure o ON o.unit_id = t.unit_id "
-            "WHERE t.person_id = $1 AND o.person_id <> $1 AND (t.to_on IS NULL OR t.to_on >= $2) "
-            "AND (o.to_on IS NULL OR o.to_on >= $2) ORDER BY o.person_id");
+    struct db_q *q = db_query(db, "SELECT DISTINCT o.person_id FROM " HOUSEHOLD_OF(
+                                      "$1", "$2") " AND o.person_id <> $1 ORDER BY o.person_id");
     int n = 0;
     db_bind_int(q, 1, person_id);
     db_bind_int(q, 2, today);

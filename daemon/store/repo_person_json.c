@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "base/text.h"
+#include "store/household.h"
 #include "store/repo_person.h"
 
 #define HOUSEHOLD_MAX 50
@@ -13,10 +14,8 @@
 int repo_person_household_json(struct db *db, int64_t person_id, int32_t today, struct jw *w)
 {
     struct db_q *q = db_query(
-        db, "SELECT o.person_id, p.name, o.role FROM tenure t JOIN tenure o ON o.unit_id = "
-            "t.unit_id JOIN person p ON p.id = o.person_id WHERE t.person_id = $1 AND "
-            "o.person_id <> $1 AND (t.to_on IS NULL OR t.to_on >= $2) AND "
-            "(o.to_on IS NULL OR o.to_on >= $2) ORDER BY o.person_id, o.id");
+        db, "SELECT o.person_id, (SELECT name FROM person WHERE id = o.person_id), o.role "
+            "FROM " HOUSEHOLD_OF("$1", "$2") " AND o.person_id <> $1 ORDER BY o.person_id, o.id");
     int64_t last = 0;
     int n = 0;
     db_bind_int(q, 1, person_id);

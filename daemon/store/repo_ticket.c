@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "base/text.h"
+#include "store/household.h"
 
 /* Binds NULL for "". */
 static void bind_opt_text(struct db_q *q, int n, const char *s)
@@ -192,14 +193,10 @@ static int open_of_person(struct db *db, int64_t person_id, int64_t *id)
     return one_int(q, id);
 }
 
-/* CROSS JOIN: SQLite keeps this order, and needs no table of its own for the household. */
 static int open_of_household(struct db *db, int64_t person_id, int32_t today, int64_t *id)
 {
-    struct db_q *q = db_query(
-        db, "SELECT max(k.id) FROM tenure a CROSS JOIN tenure b CROSS JOIN ticket k "
-            "WHERE a.person_id=$1 AND (a.to_on IS NULL OR a.to_on>=$2) AND b.unit_id=a.unit_id "
-            "AND (b.to_on IS NULL OR b.to_on>=$2) AND b.role NOT IN ('agent','emergency_contact') "
-            "AND k.person_id=b.person_id AND k.closed_at IS NULL");
+    struct db_q *q = db_query(db, "SELECT max(id) FROM ticket WHERE closed_at IS NULL "
+                                  "AND person_id IN (" HOUSEHOLD_MEMBERS("$1", "$2") ")");
     db_bind_int(q, 1, person_id);
     db_bind_int(q, 2, today);
     return one_int(q, id);

@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "domain/site.h"
 #include "service/import/import.h"
 
 static char dir[32], path[48];
@@ -41,9 +42,14 @@ static int setup(void **state)
     ledger =
         ledger_new(&(struct ledger_opts){.loop = loop, .driver = &db_sqlite, .where = path}, &why);
     assert_non_null(ledger);
-    registry = registry_new(&(struct registry_opts){ledger, &rules});
+    static const char yaml[] = "site: {timezone: Asia/Shanghai}\nstore: {path: t.db}\n";
+    struct conf_faults faults = {0};
+    struct site *site = site_load_text("steward.yaml", yaml, sizeof(yaml) - 1, &faults);
+    assert_non_null(site);
+    registry = registry_new(&(struct registry_opts){ledger, &rules, site});
     registry_on_person_changed(registry, told_cb, NULL);
-    assert_int_equal(registry_set_timezone("Asia/Shanghai", &why), 0);
+    site_unref(&site);
+    conf_faults_free(&faults);
     importer =
         importer_new(&(struct importer_opts){loop, ledger, registry, &db_sqlite, path, NULL});
     told = 0;

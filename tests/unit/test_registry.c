@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "domain/site.h"
 #include "service/registry/registry.h"
 #include "store/repo_card.h"
 #include "store/repo_unit.h"
@@ -24,13 +25,27 @@ static struct registry *registry, *second;
 static int64_t changed_ids[64];
 static int changed_n, changed_all;
 
-#define NOW 1795334400000 /* 2026-11-22T08:00:00Z */
+#define NOW   1795334400000 /* 2026-11-22T08:00:00Z */
+#define HOUR  INT64_C(3600000)
+#define TODAY ((int32_t)(NOW / 86400000))
 
 static void changed_cb(void *ctx, const int64_t *ids, size_t n)
 {
     changed_all += ids == NULL;
     for (size_t i = 0; i < n; i++)
         changed_ids[changed_n++ % 64] = ids[i];
+}
+
+static struct site *site_in(const char *zone)
+{
+    char yaml[256];
+    struct conf_faults faults = {0};
+    int n = snprintf(yaml, sizeof(yaml),
+                     "site: {timezone: %s}\nstore: {path: t.db}\nlisten: {control: none}\n", zone);
+    struct site *s = site_load_text("steward.yaml", yaml, (size_t)n, &faults);
+    assert_non_null(s);
+    conf_faults_free(&faults);
+    return s;
 }
 
 static int setup(void **state)
@@ -47,9 +62,10 @@ static int setup(void **state)
     ledger =
         ledger_new(&(struct ledger_opts){.loop = loop, .driver = &db_sqlite, .where = path}, &why);
     assert_non_null(ledger);
-    registry = registry_new(&(struct registry_opts){ledger, &rules});
+    struct site *site = site_in("Asia/Shanghai");
+    registry = registry_new(&(struct registry_opts){ledger, &rules, site});
+    site_unref(&site);
     registry_on_person_changed(registry, changed_cb, NULL);
-    assert_int_equal(registry_set_timezone("Asia/Shanghai", &why), 0);
     changed_n = changed_all = 0;
     return 0;
 }
@@ -161,10 +177,10 @@ static struct registry_found found;
 static json_t *cards(const char *e164)
 {
     registry_found_free(&found);
-    assert_int_equal(registry_cards(reader(), e164, NOW, &found), 0);
+    assert_int_equal(registry_cards(reader(), e164, TODAY, &found), 0);
     struct registry_caller caller; /* the same rules without the cards */
     bool sole = strcmp(found.match, "one") == 0;
-    assert_int_equal(registry_caller(reader(), e164, NOW, &caller), 0);
+    assert_int_equal(registry_caller(reader(), e164, TODAY, &caller), 0);
     assert_string_equal(caller.match, found.match);
     assert_int_equal(caller.person_id, sole ? found.owners[0].id : 0);
     assert_int_equal(caller.certain, sole && found.owners[0].certainty == MATCH_CERTAIN);
@@ -217,22 +233,22 @@ static void test_card(void **state)
     struct buf b = BUF_INIT(10000);
     struct jw w;
     jw_init(&w, &b);
-    assert_int_equal(registry_card_json(reader(), li, NOW, &w), 0);
+    assert_int_equal(registry_card_json(reader(), li, TODAY, &w), 0);
     assert_non_null(strstr(buf_str(&b), "\"language\":null,\"phone_label\":null"));
     assert_non_null(strstr(buf_str(&b), "\"membership\":null,\"segment\":null,\"flags\":[]"));
     buf_reset(&b);
     jw_init(&w, &b);
-    assert_int_equal(registry_person_json(reader(), 1, NOW, &w), 0);
+    assert_int_equal(registry_person_json(reader(), 1, TODAY, &w), 0);
     assert_non_null(strstr(buf_str(&b), "\"phones\":[\"+8613800138000\",\"+8675528881234\"]"));
     assert_non_null(
         strstr(buf_str(&b), "\"emails\":[\"wang@example.com\"],\"key\":\"p1\",\"version\":1"));
     assert_non_null(strstr(buf_str(&b), "\"from\":\"2019-05-01\",\"to\":null,\"current\":true"));
     buf_reset(&b);
     jw_init(&w, &b);
-    assert_int_equal(registry_phone_json(reader(), "+8675528881234", NOW, &w), 0);
+    assert_int_equal(registry_phone_json(reader(), "+8675528881234", TODAY, &w), 0);
     assert_non_null(strstr(buf_str(&b), "{\"match\":\"one\",\"items\":[{\"owner\":{\"id\":1,"));
     assert_non_null(strstr(buf_str(&b), "\"reason\":\"landline of the owner of"));
-    assert_int_equal(registry_card_json(reader(), 99, NOW, &w), E_NOTFOUND);
+    assert_int_equal(registry_card_json(reader(), 99, TODAY, &w), E_NOTFOUND);
     buf_free(&b);
     struct registry_person p;
     assert_int_equal(registry_person_get(reader(), 1, &p), 0);
@@ -403,7 +419,7 @@ static void test_kept(void **state)
     number_rules_init(&rules);
     registry_quiet(registry);
     registry_keep(registry, ids, 2);
-    second = registry_new(&(struct registry_opts){ledger, &rules});
+    second = registry_new(&(struct registry_opts){ledger, &rules, NULL});
     wait_until_kept();
 }
 
@@ -523,9 +539,9 @@ static void test_units(void **state)
                                      "\"delivered_on\":null,\"steward\":null}]");
     buf_reset(&b);
     jw_init(&w, &b);
-    assert_int_equal(registry_unit_json(reader(), 1, NOW, &w), 0);
+    assert_int_equal(registry_unit_json(reader(), 1, TODAY, &w), 0);
     assert_non_null(strstr(buf_str(&b), "\"tenures\":[{\"person_id\":1,\"name\":\"王芳\""));
-    assert_int_equal(registry_unit_json(reader(), 9, NOW, &w), E_NOTFOUND);
+    assert_int_equal(registry_unit_json(reader(), 9, TODAY, &w), E_NOTFOUND);
     buf_reset(&b);
     jw_init(&w, &b);
     jw_arr(&w);
@@ -538,7 +554,7 @@ static void test_units(void **state)
     buf_free(&b);
     int64_t ids[4];
     int64_t li = create("{\"name\":\"李强\",\"tenures\":[{\"unit_id\":1,\"role\":\"family\"}]}");
-    assert_int_equal(registry_household(reader(), 1, NOW, ids, 4), 2);
+    assert_int_equal(registry_household(reader(), 1, TODAY, ids, 4), 2);
     assert_int_equal(ids[0], 1);
     assert_int_equal(ids[1], li);
 }
@@ -643,7 +659,7 @@ static void test_search(void **state)
     int64_t next;
     jw_init(&w, &b);
     jw_arr(&w);
-    assert_int_equal(registry_search_json(registry, reader(), "单", 0, 1, NOW, &w, &next), 0);
+    assert_int_equal(registry_search_json(registry, reader(), "单", 0, 1, TODAY, &w, &next), 0);
     jw_end_arr(&w);
     assert_int_equal(next, id);
     assert_non_null(strstr(buf_str(&b), "单小龙"));
@@ -651,23 +667,36 @@ static void test_search(void **state)
     buf_free(&b);
 }
 
+static const char *match_at(int64_t now)
+{
+    const char *match;
+    int32_t today = registry_today(registry, now);
+    registry_found_free(&found);
+    assert_int_equal(registry_cards(reader(), "+8613900000005", today, &found), 0);
+    match = found.match;
+    registry_found_free(&found);
+    return match;
+}
+
 static void test_timezone(void **state)
 {
-    struct errmsg why = {{0}};
-    assert_int_equal(registry_set_timezone("Mars/Olympus", &why), E_INVALID);
-    assert_true(why.text[0] != 0);
+    struct number_rules rules;
+    struct site *berlin = site_in("Europe/Berlin");
     make_units();
     create("{\"name\":\"a\",\"phones\":[\"13900000005\"],\"tenures\":[{\"unit_id\":1,\"role\":"
            "\"owner\",\"to\":\"2026-11-22\"}]}");
-    /* 22:00 in Shanghai is still that day, 00:30 is not, though both are the 22nd in UTC. */
-    registry_found_free(&found);
-    assert_int_equal(registry_cards(reader(), "+8613900000005", NOW + 6 * 3600000, &found), 0);
-    assert_string_equal(found.match, "one");
-    registry_found_free(&found);
-    assert_int_equal(
-        registry_cards(reader(), "+8613900000005", NOW + 8 * 3600000 + 1800000, &found), 0);
-    assert_string_equal(found.match, "none");
-    registry_found_free(&found);
+    /* 23:30 in Shanghai is still that day, 00:30 is not, though both are the 22nd in UTC. */
+    assert_string_equal(match_at(NOW + 7 * HOUR + HOUR / 2), "one");
+    assert_string_equal(match_at(NOW + 8 * HOUR + HOUR / 2), "none");
+    /* After a reload the day is that of another zone. */
+    number_rules_init(&rules);
+    registry_set_site(registry, berlin, &rules);
+    assert_string_equal(match_at(NOW + 14 * HOUR + HOUR / 2), "one");
+    assert_string_equal(match_at(NOW + 15 * HOUR), "none");
+    struct site *held = registry_site(registry);
+    assert_ptr_equal(held, berlin);
+    site_unref(&held);
+    site_unref(&berlin);
 }
 
 int main(void)

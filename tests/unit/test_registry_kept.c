@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/day.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "service/registry/registry_priv.h"
@@ -38,7 +39,7 @@ static int setup(void **state)
     assert_int_equal(db_open(&db_sqlite, path, DB_WRITER, &db, &why), 0);
     assert_int_equal(db_begin(db), 0);
     now = START;
-    today = registry_today(now);
+    today = (int)day_of_ms(now);
     return 0;
 }
 
@@ -110,12 +111,12 @@ static bool check_number(const char *e164)
 {
     struct registry_found kept, read;
     struct registry_caller kept_caller, read_caller;
-    assert_int_equal(registry_cards(db, e164, now, &kept), 0);
-    assert_int_equal(registry_caller(db, e164, now, &kept_caller), 0);
+    assert_int_equal(registry_cards(db, e164, today, &kept), 0);
+    assert_int_equal(registry_caller(db, e164, today, &kept_caller), 0);
     assert_int_equal(db_savepoint(db), 0);
     sql("DELETE FROM card");
-    assert_int_equal(registry_cards(db, e164, now, &read), 0);
-    assert_int_equal(registry_caller(db, e164, now, &read_caller), 0);
+    assert_int_equal(registry_cards(db, e164, today, &read), 0);
+    assert_int_equal(registry_caller(db, e164, today, &read_caller), 0);
     db_rollback_to(db);
     assert_string_equal(kept.json.data, read.json.data);
     assert_string_equal(kept.match, read.match);
@@ -276,7 +277,7 @@ static void clear_lists(void)
 static void next_day(void)
 {
     now += DAY;
-    today = registry_today(now);
+    today = (int)day_of_ms(now);
 }
 
 static void keep_some(void)
@@ -286,7 +287,7 @@ static void keep_some(void)
     assert_true(n >= 0);
     for (int i = 0; i < n; i++)
         if (below(4))
-            assert_int_equal(registry_kept_make(db, ids[i], now), 0);
+            assert_int_equal(registry_kept_make(db, ids[i], today), 0);
 }
 
 static void test_random(void **state)
@@ -342,16 +343,16 @@ static void test_days(void **state)
     int64_t wang = person("王芳", number(0)), li = person("李强", number(1));
     assert_int_equal(repo_tenure_put(db, wang, 1, TENURE_OWNER, 0, 0, &what), 0);
     assert_int_equal(repo_tenure_put(db, li, 1, TENURE_TENANT, 0, today + 1, &what), 0);
-    assert_int_equal(registry_kept_make(db, wang, now), 0);
-    assert_int_equal(registry_kept_make(db, li, now), 0);
+    assert_int_equal(registry_kept_make(db, wang, today), 0);
+    assert_int_equal(registry_kept_make(db, li, today), 0);
     assert_true(check_number(number(0)) && check_number(number(1)));
     next_day();
     assert_true(check_number(number(0)) && check_number(number(1)));
     next_day();
     assert_false(is_kept(wang) || is_kept(li));
     assert_false(check_number(number(0)) || check_number(number(1)));
-    assert_int_equal(registry_kept_make(db, wang, now), 0);
-    assert_int_equal(registry_kept_make(db, li, now), 0);
+    assert_int_equal(registry_kept_make(db, wang, today), 0);
+    assert_int_equal(registry_kept_make(db, li, today), 0);
     assert_true(check_number(number(0)) && check_number(number(1)));
     now -= 2 * DAY; /* the clock was put back */
     today -= 2;
@@ -368,14 +369,14 @@ static void test_drops(void **state)
     for (int i = 0; i < 3; i++)
         assert_int_equal(repo_tenure_put(db, ids[i], i < 2 ? 1 : 2, TENURE_OWNER, 0, 0, &what), 0);
     for (int i = 0; i < 3; i++)
-        assert_int_equal(registry_kept_make(db, ids[i], now), 0);
+        assert_int_equal(registry_kept_make(db, ids[i], today), 0);
     sql("UPDATE person SET name = '王方' WHERE name = '王芳'");
     assert_false(is_kept(ids[0]) || is_kept(ids[1]));
     assert_true(is_kept(ids[2]));
-    assert_int_equal(registry_kept_make(db, ids[0], now), 0);
+    assert_int_equal(registry_kept_make(db, ids[0], today), 0);
     sql("UPDATE person SET version = version + 1, updated_at = 2"); /* shown by no card */
     assert_true(is_kept(ids[0]));
-    assert_int_equal(registry_kept_make(db, 4711, now), 0); /* nobody: nothing to keep */
+    assert_int_equal(registry_kept_make(db, 4711, today), 0); /* nobody: nothing to keep */
     assert_false(is_kept(4711));
 }
 
@@ -392,7 +393,7 @@ static void test_too_big(void **state)
         for (int day = 1; day <= 12; day++)
             assert_int_equal(repo_tenure_put(db, id, k, TENURE_OWNER, day, 0, &what), 0);
     sql("UPDATE estate SET name = name || replace(hex(zeroblob(300)), '00', char(34) || char(92))");
-    assert_int_equal(registry_kept_make(db, id, now), 0);
+    assert_int_equal(registry_kept_make(db, id, today), 0);
     assert_false(is_kept(id));
     assert_false(check_number(number(0)));
 }
@@ -408,7 +409,7 @@ static void test_many(void **state)
             assert_int_equal(
                 repo_tenure_put(db, id, 1 + i % UNITS, (enum tenure_role)(i % 6), 0, 0, &what), 0);
         for (int64_t k = 1; k <= id; k++) /* a new neighbour changes others' cards */
-            assert_int_equal(registry_kept_make(db, k, now), 0);
+            assert_int_equal(registry_kept_make(db, k, today), 0);
         assert_true(check_number(number(0)));
     }
 }

@@ -15,7 +15,7 @@
 
 static int read_phone(struct db *db, struct api_job *job)
 {
-    return registry_phone_json(db, job->word, job->now, &job->w);
+    return registry_phone_json(db, job->word, site_today(job->site, job->now), &job->w);
 }
 
 static int read_search(struct db *db, struct api_job *job)
@@ -23,7 +23,7 @@ static int read_search(struct db *db, struct api_job *job)
     int64_t next = 0;
     api_items(job);
     int rc = registry_search_json(job->e->o.registry, db, http_query(job->req, "q"), job->before,
-                                  job->limit, job->now, &job->w, &next);
+                                  job->limit, site_today(job->site, job->now), &job->w, &next);
     api_items_end(job, next);
     return rc;
 }
@@ -43,7 +43,7 @@ static void list_owners(struct http_req *req, void *ctx)
 
 static int read_owner(struct db *db, struct api_job *job)
 {
-    return registry_person_json(db, job->id, job->now, &job->w);
+    return registry_person_json(db, job->id, site_today(job->site, job->now), &job->w);
 }
 
 static void get_owner(struct http_req *req, void *ctx)
@@ -63,7 +63,7 @@ static int run_create(struct ledger_tx *tx, struct api_job *job)
     if (rc < 0)
         return rc;
     job->status = 201;
-    return registry_person_json(ledger_db(tx), job->id, job->now, &job->w);
+    return registry_person_json(ledger_db(tx), job->id, site_today(job->site, job->now), &job->w);
 }
 
 static void post_owner(struct http_req *req, void *ctx)
@@ -77,7 +77,7 @@ static int run_change(struct ledger_tx *tx, struct api_job *job)
                              job->actor.name);
     if (rc < 0)
         return rc;
-    return registry_person_json(ledger_db(tx), job->id, job->now, &job->w);
+    return registry_person_json(ledger_db(tx), job->id, site_today(job->site, job->now), &job->w);
 }
 
 static void patch_owner(struct http_req *req, void *ctx)
@@ -131,7 +131,7 @@ static int read_units(struct db *db, struct api_job *job)
 
 static int read_unit(struct db *db, struct api_job *job)
 {
-    return registry_unit_json(db, job->id, job->now, &job->w);
+    return registry_unit_json(db, job->id, site_today(job->site, job->now), &job->w);
 }
 
 static int read_estates(struct db *db, struct api_job *job)

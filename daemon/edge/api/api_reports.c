@@ -3,12 +3,12 @@
  * thread with a connection of its own, so that no card ever waits behind it.
  */
 #include "base/clock.h"
+#include "base/day.h"
 #include "base/text.h"
 #include "domain/zone.h"
 #include "edge/api/api_priv.h"
 #include "service/reports/reports.h"
 
-#define DAY_MS     INT64_C(86400000)
 #define DAYS_MAX   400
 #define DAYS_DEF   30
 #define REPORT_MAX ((size_t)32 << 20)
@@ -20,15 +20,9 @@ struct report_query {
 
 /* ---- moments and days ---- */
 
-static struct zone *zone_of(struct edge *e)
+static const struct zone *zone_of(const struct edge *e)
 {
-    struct errmsg why;
-    return zone_load(e->o.site->site.timezone, &why);
-}
-
-static int32_t local_day(const struct zone *z, int64_t now)
-{
-    return (int32_t)((now + (int64_t)zone_offset(z, now) * 1000) / DAY_MS);
+    return e->o.site->zone;
 }
 
 /* RFC 3339, or a date of the site's calendar: its beginning, as `to` its end. */
@@ -58,7 +52,7 @@ static bool query_bound(struct http_req *req, const struct zone *z, const char *
 
 static bool read_span(struct http_req *req, const struct zone *z, struct appraisal_query *q)
 {
-    int32_t today = local_day(z, clock_now_ms());
+    int32_t today = zone_day(z, clock_now_ms());
     if (!query_bound(req, z, "to", true, zone_moment(z, today + 1, 0), &q->to) ||
         !query_bound(req, z, "from", false, q->to - DAYS_DEF * DAY_MS, &q->from))
         return false;
@@ -118,14 +112,7 @@ static bool read_form(struct http_req *req, struct report_query *r)
 static void get_appraisal(struct http_req *req, void *ctx)
 {
     struct report_query r = {0};
-    struct zone *z = zone_of(ctx);
-    if (!z) {
-        http_problem(req, 503, "the site's time zone cannot be read");
-        return;
-    }
-    bool ok = read_form(req, &r) && read_span(req, z, &r.q);
-    zone_free(&z);
-    if (!ok)
+    if (!read_form(req, &r) || !read_span(req, zone_of(ctx), &r.q))
         return;
     struct api_job *job = api_job(req, ctx);
     job->out.max = REPORT_MAX;
@@ -146,16 +133,11 @@ static void get_digest(struct http_req *req, void *ctx)
 {
     const char *date = http_query(req, "date");
     struct digest_day day = {0};
-    struct zone *z = zone_of(ctx);
-    if (!z) {
-        http_problem(req, 503, "the site's time zone cannot be read");
-        return;
-    }
-    day.day = local_day(z, clock_now_ms()) - 1;
+    const struct zone *z = zone_of(ctx);
+    day.day = zone_day(z, clock_now_ms()) - 1;
     bool ok = !date || clock_parse_date(date, &day.day) == 0;
     day.from = zone_moment(z, day.day, 0);
     day.to = zone_moment(z, day.day + 1, 0);
-    zone_free(&z);
     if (!ok) {
         http_invalid(req, "date", "date: no date like 2026-11-22");
         return;

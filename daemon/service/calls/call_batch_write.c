@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "base/text.h"
+#include "domain/zone.h"
 #include "service/tell/tell.h"
 #include "service/tickets/callbacks.h"
 #include "service/registry/registry.h"
@@ -34,7 +35,9 @@ static int write_image(struct ledger_tx *tx, struct call_image *image)
 static int identify(struct ledger_tx *tx, struct call_image *image)
 {
     struct registry_caller caller;
-    int rc = registry_caller(ledger_db(tx), image->key, ledger_now(tx), &caller);
+    const struct tickets *t = image->source->t->opts.tickets; /* the site's day is theirs here */
+    int32_t today = t ? tickets_today(t, ledger_now(tx)) : zone_day(NULL, ledger_now(tx));
+    int rc = registry_caller(ledger_db(tx), image->key, today, &caller);
     if (rc < 0)
         return rc;
     image->row.match = caller.match;

@@ -235,6 +235,7 @@ void import_job_unref(struct import_job *job)
         free(job->refused[i].reason);
     free(job->refused);
     buf_free(&job->body);
+    site_unref(&job->site.site);
     pthread_mutex_destroy(&job->mutex);
     pthread_cond_destroy(&job->cond);
     free(job->dir);
@@ -264,7 +265,7 @@ static struct import_job *job_new(struct importer *im, const struct import_reque
     job->started_at = clock_now_ms();
     job->wake_fd = im->wake_fd;
     registry_rules(im->opts.registry, &job->site.rules);
-    job->site.zone = registry_zone();
+    job->site.site = registry_site(im->opts.registry);
     pthread_mutex_init(&job->mutex, NULL);
     pthread_cond_init(&job->cond, NULL);
     for (int k = 0; k < IMPORT_KINDS; k++)

@@ -8,7 +8,7 @@
 #include "base/buf.h"
 #include "base/csv.h"
 #include "domain/number.h"
-#include "domain/zone.h"
+#include "domain/site.h"
 #include "service/import/import.h"
 #include "store/repo_person.h"
 #include "store/repo_shift.h"
@@ -41,7 +41,7 @@ struct import_column {
 /** What parsing needs of the site. */
 struct import_site {
     struct number_rules rules;
-    const struct zone *zone; /* NULL: UTC */
+    struct site *site; /* a reference, whose zone times are in; NULL: UTC */
 };
 
 struct import_kind {

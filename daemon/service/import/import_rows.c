@@ -13,7 +13,6 @@
 #include "service/registry/registry.h"
 
 #define REFUSE(...) errmsg_set(why, E_INVALID, __VA_ARGS__)
-#define DAY_MS      86400000
 
 static bool given(const char *s)
 {
@@ -312,8 +311,7 @@ enum { S_USER, S_FROM, S_TO, S_KIND };
 
 static int64_t local_moment(const struct import_site *site, int32_t days, int minute)
 {
-    return site->zone ? zone_moment(site->zone, days, minute)
-                      : (int64_t)days * DAY_MS + (int64_t)minute * 60000;
+    return zone_moment(site->site ? site->site->zone : NULL, days, minute);
 }
 
 /* RFC 3339, or local time "2026-11-22 08:00", or a date alone: its beginning, as `to` its end. */

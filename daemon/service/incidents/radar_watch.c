@@ -14,7 +14,6 @@
 #include "base/text.h"
 #include "service/incidents/incident_priv.h"
 
-#define DAY_MS       INT64_C(86400000)
 #define HISTORY_MAX  50000 /* complaints read at the start */
 #define HISTORY_TAUS 84    /* windows: three times tau (domain/radar.h) */
 #define LOOK_MAX     256   /* tickets of one read */
@@ -215,7 +214,8 @@ static void take(struct radar_watch *rw, const struct complaint_row *c)
 
 struct looking {
     struct radar_watch *rw;
-    int64_t now, since; /* since: read the history from there; 0: the tickets of ids */
+    int64_t since; /* read the history from there; 0: the tickets of ids */
+    int32_t today;
     int64_t ids[LOOK_MAX];
     size_t n;
     struct complaint_row *rows;
@@ -235,14 +235,13 @@ static void keep_row(void *ctx, const struct complaint_row *c)
 static int looking_run(struct db *db, void *arg)
 {
     struct looking *l = arg;
-    int32_t today = (int32_t)(l->now / DAY_MS);
     int rc = 0;
     l->rows_n = 0;
     if (l->since)
-        return repo_complaints_since(db, l->since, today, HISTORY_MAX, keep_row, l);
+        return repo_complaints_since(db, l->since, l->today, HISTORY_MAX, keep_row, l);
     for (size_t i = 0; rc == E_OK && i < l->n; i++) {
         struct complaint_row c;
-        rc = repo_complaint(db, l->ids[i], today, &c);
+        rc = repo_complaint(db, l->ids[i], l->today, &c);
         if (rc == E_OK)
             keep_row(l, &c);
         else if (rc == E_NOTFOUND)
@@ -275,7 +274,7 @@ static void submit(struct radar_watch *rw, struct looking *l)
 {
     struct ledger_read read = {.name = "radar", .run = looking_run, .done = looking_done, .arg = l};
     l->rw = rw;
-    l->now = clock_now_ms();
+    l->today = site_today(rw->opts.site, clock_now_ms());
     rw->looking = ledger_read(rw->opts.ledger, &read, false) == 0;
     if (!rw->looking) {
         log_warn(NULL, "radar: the readers are busy, %zu tickets are looked at later", l->n);
@@ -336,7 +335,7 @@ struct radar_watch *radar_watch_new(const struct radar_watch_opts *opts)
 {
     struct radar_watch *rw = xcalloc(1, sizeof(*rw));
     rw->opts = *opts;
-    rw->opts.site = NULL;
+    rw->opts.site = site_ref(opts->site);
     take_rules(rw, opts->site);
     rw->sub = hub_subscribe(opts->hub, on_event, rw);
     return rw;
@@ -348,8 +347,10 @@ void radar_watch_start(struct radar_watch *rw)
     read_history(rw);
 }
 
-void radar_watch_set_site(struct radar_watch *rw, const struct site *site)
+void radar_watch_set_site(struct radar_watch *rw, struct site *site)
 {
+    site_unref(&rw->opts.site);
+    rw->opts.site = site_ref(site);
     take_rules(rw, site);
     read_history(rw);
 }
@@ -367,6 +368,7 @@ void radar_watch_free(struct radar_watch **rwp)
         return;
     hub_unsubscribe(&rw->sub);
     forget_known(rw);
+    site_unref(&rw->opts.site);
     free_same(rw);
     radar_free(&rw->radar);
     free(rw->pending);

@@ -17,7 +17,7 @@ struct radar_watch_opts {
     struct ledger *ledger;
     struct hub *hub;
     struct incidents *incidents;
-    const struct site *site; /* read during the call alone */
+    struct site *site; /* referenced */
 };
 
 /** Listens from now on. */
@@ -25,7 +25,7 @@ struct radar_watch *radar_watch_new(const struct radar_watch_opts *opts);
 /** Reads the history, then looks at what came meanwhile. */
 void radar_watch_start(struct radar_watch *rw);
 /** Use another configuration. What tickets have in common may be read anew. */
-void radar_watch_set_site(struct radar_watch *rw, const struct site *site);
+void radar_watch_set_site(struct radar_watch *rw, struct site *site);
 /** Looks at nothing more. Before ledger_free(). */
 void radar_watch_stop(struct radar_watch *rw);
 /** After ledger_free(). */

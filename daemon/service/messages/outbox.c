@@ -31,7 +31,6 @@ void outbox_rules_free(struct outbox_rules **r)
         return;
     site_unref(&(*r)->site);
     template_set_free(&(*r)->templates);
-    zone_free(&(*r)->zone);
     free(*r);
     *r = NULL;
 }
@@ -41,14 +40,13 @@ struct outbox_rules *outbox_rules_new(struct site *site, struct errmsg *why)
     struct outbox_rules *r = xcalloc(1, sizeof(*r));
     r->site = site_ref(site);
     r->templates = template_set_load(site->messages.templates, why);
-    r->zone = r->templates ? zone_load(site->site.timezone, why) : NULL;
-    if (!r->zone) {
+    if (!r->templates) {
         outbox_rules_free(&r);
         return NULL;
     }
     r->quiet.from = (int)site->messages.quiet.from;
     r->quiet.to = (int)site->messages.quiet.to;
-    r->quiet.zone = r->zone;
+    r->quiet.zone = site->zone;
     number_rules_of(site, &r->numbers);
     return r;
 }

@@ -32,7 +32,6 @@
 struct outbox_rules {
     struct site *site;
     struct template_set *templates;
-    struct zone *zone;
     struct quiet_hours quiet;
     struct number_rules numbers;
 };

@@ -47,7 +47,8 @@ static void load_row(void *ctx, const struct ticket_facts *f)
         free(s->row[TICKET_FACT_CATEGORY]);
         s->row[TICKET_FACT_CATEGORY] = xstrdup(local_text_get(&c->title, s->lang));
     }
-    s->row[TICKET_FACT_OPENED] = xstrdup(zone_format(s->ob->rules->zone, f->opened_at, s->when));
+    s->row[TICKET_FACT_OPENED] =
+        xstrdup(zone_format(s->ob->rules->site->zone, f->opened_at, s->when));
 }
 
 static void load_ticket(struct scene *s)
@@ -61,7 +62,7 @@ static const char *param_value(struct scene *s, const struct outbox_param *p)
 {
     if (p->value)
         return p->value;
-    return p->time ? zone_format(s->ob->rules->zone, p->time, s->when) : "";
+    return p->time ? zone_format(s->ob->rules->site->zone, p->time, s->when) : "";
 }
 
 /* The parameter's value; NULL if the caller gave none of that name. */

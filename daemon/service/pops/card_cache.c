@@ -18,6 +18,7 @@
 #include "base/mem.h"
 #include "base/pool.h"
 #include "base/text.h"
+#include "domain/zone.h"
 #include "service/registry/registry.h"
 
 #define CACHE_ENTRIES     20000
@@ -211,7 +212,10 @@ static int read_run(struct db *db, void *arg)
     struct card_job *job = arg;
     struct registry_found found; /* 13 KiB that need not be cleared */
     struct buf words = BUF_INIT(ADVICE_MAX);
-    int rc = registry_cards(db, job->card->key, clock_now_ms(), &found);
+    struct registry *registry = job->sp->opts.registry;
+    int64_t now = clock_now_ms();
+    int32_t today = registry ? registry_today(registry, now) : zone_day(NULL, now);
+    int rc = registry_cards(db, job->card->key, today, &found);
     if (rc == E_OK) {
         card_fill(job->card, &found);
         job->unkept = found.unkept;
@@ -274,8 +278,8 @@ static void read_done(void *arg, int rc)
     struct screenpop *sp = job->sp;
     struct card *card = job->card;
     struct want *want;
-    if (rc >= 0 && job->unkept && sp->opts.unkept)
-        sp->opts.unkept(sp->opts.unkept_ctx, card->ids, (size_t)card->n);
+    if (rc >= 0 && job->unkept && sp->opts.registry)
+        registry_keep(sp->opts.registry, card->ids, (size_t)card->n);
     pool_give(job, sizeof(*job));
     HASH_FIND_STR(sp->wants, card->key, want);
     if (want && want->born == card->born && rc < 0) {

@@ -18,6 +18,7 @@
 #include "spine/ledger.h"
 
 struct screenpop;
+struct registry;
 
 enum pop_end {
     POP_ANSWERED_ELSEWHERE,
@@ -42,11 +43,9 @@ struct screenpop_opts {
     struct loop *loop;
     struct ledger *ledger;
     struct hub *hub;
-    size_t cache_entries; /* numbers kept; 0: 20,000 */
-    size_t cache_bytes;   /* 0: 64 MiB */
-    /** These persons' cards were read the long way (registry_keep()); NULL: nobody cares. */
-    void (*unkept)(void *ctx, const int64_t *ids, size_t n);
-    void *unkept_ctx;
+    size_t cache_entries;      /* numbers kept; 0: 20,000 */
+    size_t cache_bytes;        /* 0: 64 MiB */
+    struct registry *registry; /* whose day it is, and who keeps cards; NULL: UTC (tests) */
 };
 
 /** Starts nothing by itself. */

@@ -71,10 +71,9 @@ static int candidate_order(const void *a, const void *b)
     return x->id < y->id ? -1 : x->id > y->id;
 }
 
-static int candidates_find(struct db *db, const char *e164, int64_t now, struct candidates *all)
+static int candidates_find(struct db *db, const char *e164, int32_t today, struct candidates *all)
 {
     struct person_phone phones[CANDIDATES_MAX];
-    int32_t today = registry_today(now);
     int n = repo_phone_exact(db, e164, phones, CANDIDATES_MAX);
     int rc = n < 0 ? n : candidates_add(db, all, phones, n, true, today);
     if (rc == 0 && all->current == 0) {
@@ -94,10 +93,10 @@ static void candidates_free(struct candidates **all)
 }
 
 /* The card of a candidate takes over its tenures. */
-static int candidate_card(struct db *db, struct candidate *c, int64_t now,
+static int candidate_card(struct db *db, struct candidate *c, int32_t today,
                           struct registry_card *card)
 {
-    *card = (struct registry_card){.today = registry_today(now)};
+    *card = (struct registry_card){.today = today};
     text_copy(card->phone_label, sizeof(card->phone_label), c->label);
     card->tenures = c->tenures;
     c->tenures = (struct person_tenures){0};
@@ -153,12 +152,12 @@ static void note_homes(const struct person_tenures *all, struct registry_owner *
     }
 }
 
-static int found_add(struct db *db, struct candidate *c, int64_t now, struct registry_found *out,
+static int found_add(struct db *db, struct candidate *c, int32_t today, struct registry_found *out,
                      struct jw *w)
 {
     struct registry_card card;
     struct registry_owner *o = &out->owners[out->n];
-    int rc = candidate_card(db, c, now, &card);
+    int rc = candidate_card(db, c, today, &card);
     if (rc == 0) {
         *o = (struct registry_owner){.id = c->id, .certainty = c->certainty, .role = c->role};
         text_copy(o->name, sizeof(o->name), card.row.name);
@@ -182,13 +181,13 @@ static int found_add(struct db *db, struct candidate *c, int64_t now, struct reg
 }
 
 /* From the tables themselves. */
-static int read_cards(struct db *db, const char *e164, int64_t now, struct registry_found *out,
+static int read_cards(struct db *db, const char *e164, int32_t today, struct registry_found *out,
                       struct jw *w)
 {
     struct candidates *all = xcalloc(1, sizeof(*all));
-    int rc = candidates_find(db, e164, now, all);
+    int rc = candidates_find(db, e164, today, all);
     for (int i = 0; rc == 0 && i < all->n && i < REGISTRY_FOUND_MAX; i++)
-        rc = found_add(db, &all->items[i], now, out, w);
+        rc = found_add(db, &all->items[i], today, out, w);
     out->match = match_word(all->current);
     candidates_free(&all);
     return rc;
@@ -203,7 +202,7 @@ static void begin_list(struct registry_found *out, struct jw *w)
     jw_arr(w);
 }
 
-int registry_cards(struct db *db, const char *e164, int64_t now, struct registry_found *out)
+int registry_cards(struct db *db, const char *e164, int32_t today, struct registry_found *out)
 {
     struct jw w;
     int rc = 0;
@@ -212,10 +211,10 @@ int registry_cards(struct db *db, const char *e164, int64_t now, struct registry
     buf_init(&out->json, CARDS_MAX);
     begin_list(out, &w);
     if (e164 && e164[0]) {
-        rc = registry_kept_cards(db, e164, now, out, &w);
+        rc = registry_kept_cards(db, e164, today, out, &w);
         if (rc == REGISTRY_NOT_KEPT) {
             begin_list(out, &w);
-            rc = read_cards(db, e164, now, out, &w);
+            rc = read_cards(db, e164, today, out, &w);
         }
     }
     jw_end_arr(&w);
@@ -225,16 +224,16 @@ int registry_cards(struct db *db, const char *e164, int64_t now, struct registry
     return rc;
 }
 
-int registry_caller(struct db *db, const char *e164, int64_t now, struct registry_caller *out)
+int registry_caller(struct db *db, const char *e164, int32_t today, struct registry_caller *out)
 {
     *out = (struct registry_caller){.match = "none"};
     if (!e164 || !e164[0])
         return 0;
-    int rc = registry_kept_caller(db, e164, now, out);
+    int rc = registry_kept_caller(db, e164, today, out);
     if (rc != REGISTRY_NOT_KEPT)
         return rc;
     struct candidates *all = xcalloc(1, sizeof(*all));
-    rc = candidates_find(db, e164, now, all);
+    rc = candidates_find(db, e164, today, all);
     out->match = match_word(all->current);
     if (rc == 0 && all->n > 0 && text_eq(out->match, "one")) { /* current ones come first */
         out->person_id = all->items[0].id;
@@ -249,11 +248,11 @@ void registry_found_free(struct registry_found *f)
     buf_free(&f->json);
 }
 
-static int phone_item_json(struct db *db, struct candidate *c, int64_t now, struct jw *w)
+static int phone_item_json(struct db *db, struct candidate *c, int32_t today, struct jw *w)
 {
     struct registry_card card;
     char reason[256];
-    int rc = candidate_card(db, c, now, &card);
+    int rc = candidate_card(db, c, today, &card);
     if (rc == 0) {
         candidate_reason(c, &card, reason, sizeof(reason));
         jw_obj(w);
@@ -269,16 +268,16 @@ static int phone_item_json(struct db *db, struct candidate *c, int64_t now, stru
     return rc;
 }
 
-int registry_phone_json(struct db *db, const char *e164, int64_t now, struct jw *w)
+int registry_phone_json(struct db *db, const char *e164, int32_t today, struct jw *w)
 {
     struct candidates *all = xcalloc(1, sizeof(*all));
-    int rc = e164 && e164[0] ? candidates_find(db, e164, now, all) : 0;
+    int rc = e164 && e164[0] ? candidates_find(db, e164, today, all) : 0;
     jw_obj(w);
     jw_kstr(w, "match", match_word(all->current));
     jw_key(w, "items");
     jw_arr(w);
     for (int i = 0; rc == 0 && i < all->n && i < REGISTRY_FOUND_MAX; i++)
-        rc = phone_item_json(db, &all->items[i], now, w);
+        rc = phone_item_json(db, &all->items[i], today, w);
     jw_end_arr(w);
     jw_end_obj(w);
     candidates_free(&all);

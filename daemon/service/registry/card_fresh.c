@@ -172,24 +172,24 @@ int registry_card_fields(struct db *db, struct registry_card *c, struct jw *w)
     return rc;
 }
 
-int registry_card_load(struct db *db, int64_t id, int64_t now, struct registry_card *c)
+int registry_card_load(struct db *db, int64_t id, int32_t today, struct registry_card *c)
 {
-    *c = (struct registry_card){.today = registry_today(now)};
+    *c = (struct registry_card){.today = today};
     int rc = repo_person_get(db, id, &c->row);
     return rc < 0 ? rc : repo_person_tenures_get(db, id, c->today, &c->tenures);
 }
 
 /* The card that a person has without having called. */
-static int card_load(struct db *db, int64_t id, int64_t now, struct registry_card *c)
+static int card_load(struct db *db, int64_t id, int32_t today, struct registry_card *c)
 {
-    int rc = registry_card_load(db, id, now, c);
+    int rc = registry_card_load(db, id, today, c);
     return rc < 0 ? rc : repo_phone_first_label(db, id, c->phone_label, sizeof(c->phone_label));
 }
 
-int registry_card_json(struct db *db, int64_t person_id, int64_t now, struct jw *w)
+int registry_card_json(struct db *db, int64_t person_id, int32_t today, struct jw *w)
 {
     struct registry_card c;
-    int rc = card_load(db, person_id, now, &c);
+    int rc = card_load(db, person_id, today, &c);
     if (rc == 0) {
         jw_obj(w);
         rc = registry_card_fields(db, &c, w);
@@ -199,10 +199,10 @@ int registry_card_json(struct db *db, int64_t person_id, int64_t now, struct jw 
     return rc;
 }
 
-int registry_person_json(struct db *db, int64_t person_id, int64_t now, struct jw *w)
+int registry_person_json(struct db *db, int64_t person_id, int32_t today, struct jw *w)
 {
     struct registry_card c;
-    int rc = card_load(db, person_id, now, &c);
+    int rc = card_load(db, person_id, today, &c);
     if (rc == 0) {
         c.all_tenures = true;
         jw_obj(w);
@@ -223,9 +223,9 @@ int registry_person_json(struct db *db, int64_t person_id, int64_t now, struct j
 
 /* ---- small answers for other services ------------------------------------------------------ */
 
-int registry_household(struct db *db, int64_t person_id, int64_t now, int64_t *ids, int max)
+int registry_household(struct db *db, int64_t person_id, int32_t today, int64_t *ids, int max)
 {
-    return repo_person_household_ids(db, person_id, registry_today(now), ids, max);
+    return repo_person_household_ids(db, person_id, today, ids, max);
 }
 
 static int first_contacts(struct db *db, struct registry_person *out)

@@ -28,7 +28,7 @@ struct look {
 static int look_run(struct db *db, void *arg)
 {
     struct look *l = arg;
-    l->n = repo_card_missing(db, l->after, registry_today(clock_now_ms()), l->ids, LOOK_MAX);
+    l->n = repo_card_missing(db, l->after, registry_today(l->r, clock_now_ms()), l->ids, LOOK_MAX);
     return l->n < 0 ? l->n : 0;
 }
 
@@ -71,9 +71,10 @@ struct make {
 static int make_run(struct ledger_tx *tx, void *arg)
 {
     struct make *m = arg;
+    int32_t today = registry_today(m->r, ledger_now(tx));
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < m->n; i++)
-        rc = registry_kept_make(ledger_db(tx), m->ids[i], ledger_now(tx));
+        rc = registry_kept_make(ledger_db(tx), m->ids[i], today);
     return rc;
 }
 
@@ -127,9 +128,8 @@ void registry_keep_all(struct registry *r)
     keep_next(r);
 }
 
-void registry_keep(void *arg, const int64_t *ids, size_t n)
+void registry_keep(struct registry *r, const int64_t *ids, size_t n)
 {
-    struct registry *r = arg;
     if (!n)
         return;
     if (r->keep.n + n > IDS_MAX) {

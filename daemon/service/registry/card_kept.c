@@ -127,11 +127,11 @@ static bool may_be_like_others(const char *e164)
     return reversed[0] != 0;
 }
 
-int registry_kept_cards(struct db *db, const char *e164, int64_t now, struct registry_found *out,
+int registry_kept_cards(struct db *db, const char *e164, int32_t today, struct registry_found *out,
                         struct jw *w)
 {
     struct card_holder h;
-    struct db_q *q = repo_card_holders(db, e164, registry_today(now));
+    struct db_q *q = repo_card_holders(db, e164, today);
     int rc = 0, current = 0;
     bool usable = true;
     while (rc == 0 && usable && card_holder_next(q, &h)) {
@@ -150,12 +150,13 @@ int registry_kept_cards(struct db *db, const char *e164, int64_t now, struct reg
     return 0;
 }
 
-int registry_kept_caller(struct db *db, const char *e164, int64_t now, struct registry_caller *out)
+int registry_kept_caller(struct db *db, const char *e164, int32_t today,
+                         struct registry_caller *out)
 {
     int64_t id = 0;
     int current = 0;
     bool kept = false;
-    int rc = repo_card_caller(db, e164, registry_today(now), &id, &current, &kept);
+    int rc = repo_card_caller(db, e164, today, &id, &current, &kept);
     if (rc < 0 || !kept || (current == 0 && may_be_like_others(e164)))
         return rc < 0 ? rc : REGISTRY_NOT_KEPT;
     *out = (struct registry_caller){
@@ -230,9 +231,9 @@ static int make(struct db *db, const struct registry_card *c, struct buf *parts)
     return repo_card_put(db, &row);
 }
 
-int registry_kept_make(struct db *db, int64_t id, int64_t now)
+int registry_kept_make(struct db *db, int64_t id, int32_t today)
 {
-    struct registry_card c = {.today = registry_today(now)};
+    struct registry_card c = {.today = today};
     struct buf parts[PARTS];
     bool kept = false;
     int rc = repo_card_is_kept(db, id, c.today, &kept);
@@ -240,7 +241,7 @@ int registry_kept_make(struct db *db, int64_t id, int64_t now)
         return rc;
     for (int i = 0; i < PARTS; i++)
         buf_init(&parts[i], PART_MAX);
-    rc = registry_card_load(db, id, now, &c);
+    rc = registry_card_load(db, id, today, &c);
     if (rc == 0)
         rc = make(db, &c, parts);
     person_tenures_free(&c.tenures);

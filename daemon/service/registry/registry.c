@@ -1,11 +1,10 @@
 /*
- * registry.c - the registry's life: who is told of changes, today's date, and the search block
+ * registry.c - the registry's life: who is told of changes, the site's day, and the search block
  * that follows the changes.
  */
 #include "service/registry/registry.h"
 
 #include <assert.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,47 +12,8 @@
 #include "base/mem.h"
 #include "service/registry/registry_priv.h"
 
-#define DAY_MS        86400000
 #define REFRESH_MAX   2000 /* persons waiting to be read again; more: everybody is */
 #define HOUSEHOLD_MAX 200
-
-/* ---- the site's date ---------------------------------------------------------------------- */
-
-/* Zones that were ever set are kept: a reader may still be using the one before. */
-static struct kept_zone {
-    struct zone *zone;
-    struct kept_zone *next;
-} * zones;
-static struct zone *_Atomic current_zone;
-
-int registry_set_timezone(const char *name, struct errmsg *why)
-{
-    for (struct kept_zone *k = zones; k; k = k->next) {
-        if (strcmp(zone_name(k->zone), name) == 0) {
-            atomic_store(&current_zone, k->zone);
-            return 0;
-        }
-    }
-    struct zone *z = zone_load(name, why);
-    if (!z)
-        return E_INVALID;
-    struct kept_zone *k = xcalloc(1, sizeof(*k));
-    *k = (struct kept_zone){z, zones};
-    zones = k;
-    atomic_store(&current_zone, z);
-    return 0;
-}
-
-const struct zone *registry_zone(void)
-{
-    return atomic_load(&current_zone);
-}
-
-int32_t registry_today(int64_t now)
-{
-    const struct zone *z = registry_zone();
-    return (int32_t)((now + (z ? (int64_t)zone_offset(z, now) * 1000 : 0)) / DAY_MS);
-}
 
 /* ---- the search block follows ------------------------------------------------------------- */
 
@@ -144,7 +104,7 @@ static int all_ids(struct db *db, int64_t after_id, int64_t *ids, int max)
 }
 
 int registry_search_json(struct registry *r, struct db *db, const char *q, int64_t after_id,
-                         int limit, int64_t now, struct jw *w, int64_t *next)
+                         int limit, int32_t today, struct jw *w, int64_t *next)
 {
     int64_t ids[501];
     limit = limit < 1 ? 1 : limit > 500 ? 500 : limit;
@@ -153,7 +113,7 @@ int registry_search_json(struct registry *r, struct db *db, const char *q, int64
               : all_ids(db, after_id, ids, limit + 1);
     int rc = n < 0 ? n : 0;
     for (int i = 0; rc == 0 && i < n && i < limit; i++) {
-        rc = registry_person_json(db, ids[i], now, w);
+        rc = registry_person_json(db, ids[i], today, w);
         rc = rc == E_NOTFOUND ? 0 : rc; /* gone since */
     }
     if (n > limit)
@@ -214,7 +174,8 @@ void registry_changed(struct registry *r, struct ledger_tx *tx, const int64_t *i
 int registry_changed_household(struct registry *r, struct ledger_tx *tx, int64_t person_id)
 {
     int64_t ids[HOUSEHOLD_MAX];
-    int n = registry_household(ledger_db(tx), person_id, ledger_now(tx), ids, HOUSEHOLD_MAX);
+    int32_t today = registry_today(r, ledger_now(tx));
+    int n = registry_household(ledger_db(tx), person_id, today, ids, HOUSEHOLD_MAX);
     if (n > 0)
         registry_changed(r, tx, ids, (size_t)n);
     return n < 0 ? n : 0;
@@ -239,6 +200,7 @@ struct registry *registry_new(const struct registry_opts *opts)
     struct registry *r = xcalloc(1, sizeof(*r));
     r->ledger = opts->ledger;
     r->rules = *opts->rules;
+    r->site = opts->site ? site_ref(opts->site) : NULL;
     pthread_mutex_init(&r->mutex, NULL);
     r->search = search_new();
     registry_refresh(r, NULL, 0);
@@ -254,16 +216,37 @@ void registry_free(struct registry **rp)
         free(r->refresh.ids);
         free(r->keep.ids);
         pthread_mutex_destroy(&r->mutex);
+        site_unref(&r->site);
         free(r);
         *rp = NULL;
     }
 }
 
-void registry_set_rules(struct registry *r, const struct number_rules *rules)
+void registry_set_site(struct registry *r, struct site *site, const struct number_rules *rules)
 {
+    struct site *old;
     pthread_mutex_lock(&r->mutex);
+    old = r->site;
+    r->site = site_ref(site);
     r->rules = *rules;
     pthread_mutex_unlock(&r->mutex);
+    site_unref(&old);
+}
+
+struct site *registry_site(struct registry *r)
+{
+    pthread_mutex_lock(&r->mutex);
+    struct site *site = r->site ? site_ref(r->site) : NULL;
+    pthread_mutex_unlock(&r->mutex);
+    return site;
+}
+
+int32_t registry_today(struct registry *r, int64_t now)
+{
+    pthread_mutex_lock(&r->mutex);
+    int32_t today = r->site ? site_today(r->site, now) : zone_day(NULL, now);
+    pthread_mutex_unlock(&r->mutex);
+    return today;
 }
 
 void registry_rules(struct registry *r, struct number_rules *out)

@@ -17,11 +17,12 @@
 #include "spine/ledger.h"
 
 struct registry;
-struct zone;
+struct site;
 
 struct registry_opts {
     struct ledger *ledger;
     const struct number_rules *rules; /* copied */
+    struct site *site;                /* whose day it is; NULL: UTC (tests) */
 };
 
 /** Loop thread. Starts building the search block through a reader. */
@@ -31,15 +32,14 @@ void registry_quiet(struct registry *r);
 /** After ledger_free(). */
 void registry_free(struct registry **r);
 /** After a reload. Thread-safe. */
-void registry_set_rules(struct registry *r, const struct number_rules *rules);
+void registry_set_site(struct registry *r, struct site *site, const struct number_rules *rules);
+/** site_today() of the site as it was last set. Thread-safe. Whatever is asked below by `today`, a
+ * day since 1970-01-01, is asked by this one. */
+int32_t registry_today(struct registry *r, int64_t now);
+/** A reference to that site, NULL if none was given. Thread-safe. */
+struct site *registry_site(struct registry *r) MUST_CHECK;
 /** Thread-safe copy. */
 void registry_rules(struct registry *r, struct number_rules *out);
-/**
- * The site's time zone, for "today" in tenures and the times of the shift plan; UTC until then.
- * E_INVALID with why for an unknown one. Loop thread; readers may run meanwhile.
- */
-int registry_set_timezone(const char *name, struct errmsg *why) MUST_CHECK;
-
 /** Loop thread: these persons' cards changed (their own rows, or a home that they share).
  * ids NULL: everybody's may have (after an import). */
 typedef void registry_changed_cb(void *ctx, const int64_t *ids, size_t n);
@@ -77,17 +77,17 @@ struct registry_found {
 };
 
 /**
- * Candidates of a number (E.164 or "86:95588") at a moment, by the rules of domain/match.h.
+ * Candidates of a number (E.164 or "86:95588") on a day, by the rules of domain/match.h.
  * About 6 us from kept cards, else 30 us a candidate; the caller is inside a read transaction. Call
  * registry_found_free() after it, whatever it returned. NULL or "" finds none.
  */
-int registry_cards(struct db *db, const char *e164, int64_t now,
+int registry_cards(struct db *db, const char *e164, int32_t today,
                    struct registry_found *out) MUST_CHECK;
 void registry_found_free(struct registry_found *f);
 
-/** Loop thread: keep these persons' cards, so that the next pop reads one row instead of a dozen;
- * r is the struct registry. It is done behind other work, and may be left out. */
-void registry_keep(void *r, const int64_t *ids, size_t n);
+/** Loop thread: keep these persons' cards, so that the next pop reads one row instead of a dozen.
+ * It is done behind other work, and may be left out. */
+void registry_keep(struct registry *r, const int64_t *ids, size_t n);
 
 /** Who a number is, without anybody's card. */
 struct registry_caller {
@@ -96,22 +96,22 @@ struct registry_caller {
     bool certain;      /* that it is this person */
 };
 /** By the same rules as registry_cards(); on any connection, the ledger's too. */
-int registry_caller(struct db *db, const char *e164, int64_t now,
+int registry_caller(struct db *db, const char *e164, int32_t today,
                     struct registry_caller *out) MUST_CHECK;
 
 /** CARD of one person as a JSON value; E_NOTFOUND writes nothing. */
-int registry_card_json(struct db *db, int64_t person_id, int64_t now, struct jw *w) MUST_CHECK;
+int registry_card_json(struct db *db, int64_t person_id, int32_t today, struct jw *w) MUST_CHECK;
 /** CARD plus phones, emails, dated tenures (past ones too), key, version: GET /owners/{id}. */
-int registry_person_json(struct db *db, int64_t person_id, int64_t now, struct jw *w) MUST_CHECK;
+int registry_person_json(struct db *db, int64_t person_id, int32_t today, struct jw *w) MUST_CHECK;
 /** The answer of GET /owners?phone=: {"match":…,"items":[{"owner":CARD,"certainty":…,"reason":…}]}.
  */
-int registry_phone_json(struct db *db, const char *e164, int64_t now, struct jw *w) MUST_CHECK;
+int registry_phone_json(struct db *db, const char *e164, int32_t today, struct jw *w) MUST_CHECK;
 
 /**
  * Ids of the persons who hold a unit together with this one, the person first; at most max.
  * Returns how many, or an error.
  */
-int registry_household(struct db *db, int64_t person_id, int64_t now, int64_t *ids,
+int registry_household(struct db *db, int64_t person_id, int32_t today, int64_t *ids,
                        int max) MUST_CHECK;
 
 /** A person's row for messages: name, language, consent. E_NOTFOUND. */
@@ -137,7 +137,7 @@ struct registry_unit_filter {
 int registry_units_json(struct db *db, const struct registry_unit_filter *f, struct jw *w,
                         int64_t *next) MUST_CHECK;
 /** One unit, with the tenures on it; E_NOTFOUND. */
-int registry_unit_json(struct db *db, int64_t unit_id, int64_t now, struct jw *w) MUST_CHECK;
+int registry_unit_json(struct db *db, int64_t unit_id, int32_t today, struct jw *w) MUST_CHECK;
 /** Append {"id","name","buildings":[{"id","name","steward","units"}]} objects to the open array. */
 int registry_estates_json(struct db *db, int64_t after_id, int limit, struct jw *w,
                           int64_t *next) MUST_CHECK;
@@ -187,11 +187,8 @@ bool registry_is_email(const char *s);
  * registry_person_json to the open array of w; *next is the next cursor or 0. For a reader's job.
  */
 int registry_search_json(struct registry *r, struct db *db, const char *q, int64_t after_id,
-                         int limit, int64_t now, struct jw *w, int64_t *next) MUST_CHECK;
+                         int limit, int32_t today, struct jw *w, int64_t *next) MUST_CHECK;
 
 /** Everybody's card may have changed; search says to read everybody anew, too: after an import.
  * Loop thread. */
 void registry_tell_everybody(struct registry *r, bool search);
-
-/** The site's zone; NULL for UTC. It lives as long as the program. */
-const struct zone *registry_zone(void);

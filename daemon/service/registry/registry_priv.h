@@ -3,7 +3,7 @@
  */
 #pragma once
 #include <pthread.h>
-#include "domain/zone.h"
+#include "domain/site.h"
 #include "service/registry/registry.h"
 #include "service/registry/search.h"
 #include "store/repo_card.h"
@@ -13,8 +13,9 @@
 
 struct registry {
     struct ledger *ledger;
-    pthread_mutex_t mutex; /* of rules */
+    pthread_mutex_t mutex; /* of rules and site */
     struct number_rules rules;
+    struct site *site; /* referenced; NULL: none was given */
     struct search *search;
     struct {                 /* refreshing the search block; loop thread */
         bool running, again; /* a job is out; everything is to be read anew */
@@ -34,9 +35,6 @@ struct registry {
     } listeners[REGISTRY_LISTENERS_MAX];
     int listeners_n;
 };
-
-/** The date at a moment in that zone. */
-int32_t registry_today(int64_t now);
 
 /** Tell the listeners after the commit; ids are copied, n 0: everybody. */
 void registry_changed(struct registry *r, struct ledger_tx *tx, const int64_t *ids, size_t n);
@@ -66,7 +64,8 @@ struct registry_card {
     struct registry_news news;
 };
 /** All but the label. E_NOTFOUND. */
-int registry_card_load(struct db *db, int64_t id, int64_t now, struct registry_card *c) MUST_CHECK;
+int registry_card_load(struct db *db, int64_t id, int32_t today,
+                       struct registry_card *c) MUST_CHECK;
 /** The fields of a CARD into the open object, in the order of the contract; its parts, of which
  * phone_label stands behind the head and the steward behind the body. */
 int registry_card_fields(struct db *db, struct registry_card *c, struct jw *w) MUST_CHECK;
@@ -84,13 +83,13 @@ void registry_card_satisfaction(const struct registry_card *c, struct jw *w);
 
 /** The candidates of a number from kept cards, sorted, their objects into the open array of w:
  * 0; REGISTRY_NOT_KEPT (whatever was written is void) when the tables must be read; or an error. */
-int registry_kept_cards(struct db *db, const char *e164, int64_t now, struct registry_found *out,
+int registry_kept_cards(struct db *db, const char *e164, int32_t today, struct registry_found *out,
                         struct jw *w) MUST_CHECK;
 /** Who it is: 0, REGISTRY_NOT_KEPT, or an error. */
-int registry_kept_caller(struct db *db, const char *e164, int64_t now,
+int registry_kept_caller(struct db *db, const char *e164, int32_t today,
                          struct registry_caller *out) MUST_CHECK;
 /** Keeps the card of a person unless it is kept already; nothing happens if there is no person. */
-int registry_kept_make(struct db *db, int64_t id, int64_t now) MUST_CHECK;
+int registry_kept_make(struct db *db, int64_t id, int32_t today) MUST_CHECK;
 /** Certain before likely before former, then by role, then by id: the order of a pop's owners. */
 int registry_owner_order(const void *a, const void *b);
 /** Loop thread: keep the cards of everybody. */

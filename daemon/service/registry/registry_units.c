@@ -92,7 +92,7 @@ static int unit_tenures_json(struct db *db, int64_t unit_id, int32_t today, stru
     return db_end(q);
 }
 
-int registry_unit_json(struct db *db, int64_t unit_id, int64_t now, struct jw *w)
+int registry_unit_json(struct db *db, int64_t unit_id, int32_t today, struct jw *w)
 {
     struct db_q *q = db_query(db, "SELECT " UNIT_FIELDS "WHERE u.id = $1");
     db_bind_int(q, 1, unit_id);
@@ -104,7 +104,7 @@ int registry_unit_json(struct db *db, int64_t unit_id, int64_t now, struct jw *w
     int rc = db_end(q);
     if (rc < 0 || !there)
         return rc < 0 ? rc : E_NOTFOUND;
-    rc = unit_tenures_json(db, unit_id, registry_today(now), w);
+    rc = unit_tenures_json(db, unit_id, today, w);
     jw_end_obj(w);
     return rc;
 }

@@ -15,12 +15,10 @@
 #include "service/tell/tell.h"
 
 #define LOOK_MS  250
-#define DAY_MS   INT64_C(86400000)
 #define TEXT_MAX 16384
 
 struct digest_sender {
     struct digest_opts opts; /* site: a reference */
-    struct zone *zone;
     struct loop_timer *timer;
     int32_t done_day; /* the last day that was seen to */
     bool busy, started;
@@ -144,8 +142,8 @@ static void begin(struct digest_sender *ds, int32_t today)
     s->site = site_ref(ds->opts.site);
     s->today = today;
     s->about = (struct digest_day){.day = today - 1,
-                                   .from = zone_moment(ds->zone, today - 1, 0),
-                                   .to = zone_moment(ds->zone, today, 0)};
+                                   .from = zone_moment(ds->opts.site->zone, today - 1, 0),
+                                   .to = zone_moment(ds->opts.site->zone, today, 0)};
     buf_init(&s->text, TEXT_MAX);
     struct ledger_read read = {.name = "digest", .run = text_run, .done = text_done, .arg = s};
     ds->busy = true;
@@ -159,14 +157,13 @@ static void look(void *arg)
 {
     struct digest_sender *ds = arg;
     int64_t now = clock_now_ms();
-    int64_t local = now + (int64_t)zone_offset(ds->zone, now) * 1000;
-    int32_t today = (int32_t)(local / DAY_MS);
+    int32_t today = site_today(ds->opts.site, now);
     if (!ds->started)
         return;
     loop_timer_arm(ds->timer, LOOK_MS);
     if (ds->busy || ds->done_day == today || ds->opts.site->reports.digest_tell.n == 0)
         return;
-    if (now >= zone_moment(ds->zone, today, (int)ds->opts.site->reports.digest_at))
+    if (now >= zone_moment(ds->opts.site->zone, today, (int)ds->opts.site->reports.digest_at))
         begin(ds, today);
 }
 
@@ -175,13 +172,9 @@ static void look(void *arg)
 struct digest_sender *digest_new(const struct digest_opts *opts, struct errmsg *why)
 {
     struct digest_sender *ds;
-    struct zone *zone = zone_load(opts->site->site.timezone, why);
-    if (!zone)
-        return NULL;
     ds = xcalloc(1, sizeof(*ds));
     ds->opts = *opts;
     ds->opts.site = site_ref(opts->site);
-    ds->zone = zone;
     ds->timer = loop_timer_new(opts->loop, look, ds);
     return ds;
 }
@@ -194,14 +187,6 @@ void digest_start(struct digest_sender *ds)
 
 void digest_set_site(struct digest_sender *ds, struct site *site)
 {
-    struct errmsg why = {""};
-    struct zone *zone = zone_load(site->site.timezone, &why);
-    if (!zone) {
-        log_error(NULL, "digest: the old configuration stays: %s", why.text);
-        return;
-    }
-    zone_free(&ds->zone);
-    ds->zone = zone;
     site_unref(&ds->opts.site);
     ds->opts.site = site_ref(site);
 }
@@ -218,7 +203,6 @@ void digest_free(struct digest_sender **dsp)
     if (!ds)
         return;
     loop_timer_free(&ds->timer);
-    zone_free(&ds->zone);
     site_unref(&ds->opts.site);
     free(ds);
     *dsp = NULL;

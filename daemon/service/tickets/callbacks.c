@@ -16,8 +16,8 @@
 #include "service/messages/outbox.h"
 #include "service/tickets/surveys.h"
 #include "service/tickets/ticket_verb.h"
+#include "store/household.h"
 
-#define DAY_MS     INT64_C(86400000)
 #define CALLS_MAX  (64 * 1024)
 #define CALLS_KEPT 100 /* newest calls that a callback names */
 #define LIST_MAX   500
@@ -375,16 +375,14 @@ int callbacks_on_answered(struct tickets *t, struct ledger_tx *tx, int64_t perso
     struct db_q *q = db_query(
         ledger_db(tx),
         "SELECT id FROM callback WHERE ended_at IS NULL AND reason<>'sample' AND (number=$1 OR "
-        "(person_id IS NOT NULL "
-        "AND (person_id=$2 OR person_id IN (SELECT b.person_id FROM tenure a JOIN tenure b ON "
-        "b.unit_id=a.unit_id WHERE a.person_id=$2 AND (a.to_on IS NULL OR a.to_on>=$3) "
-        "AND (b.to_on IS NULL OR b.to_on>=$3) AND b.role NOT IN ('agent','emergency_contact')))))"
-        " LIMIT 32");
+        "(person_id IS NOT NULL AND (person_id=$2 OR "
+        "person_id IN (" HOUSEHOLD_MEMBERS("$2", "$3") "))))"
+                                                       " LIMIT 32");
     int64_t ids[ENDED_MAX];
     int n = 0, rc;
     db_bind_text(q, 1, number ? number : "");
     db_bind_int(q, 2, person_id);
-    db_bind_int(q, 3, at / DAY_MS);
+    db_bind_int(q, 3, tickets_today(t, at));
     while (n < ENDED_MAX && db_row(q))
         ids[n++] = db_int(q, 0);
     rc = db_end(q);
@@ -480,7 +478,7 @@ static int open_ticket(struct tickets *t, struct ledger_tx *tx, struct callback_
     k.row.call_id = last_call(r);
     k.row.calls_json = xstrdup(r->calls_json);
     if (r->person_id && !k.rc)
-        k.rc = ticket_only_unit(k.db, r->person_id, (int32_t)(k.now / DAY_MS), &k.row.unit_id);
+        k.rc = ticket_only_unit(k.db, r->person_id, tickets_today(t, k.now), &k.row.unit_id);
     if (ticket_choose_policy(&k) == 0)
         ticket_opened(&k, false);
     r->ticket_id = k.row.id;

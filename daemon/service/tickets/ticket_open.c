@@ -14,7 +14,6 @@
 #include "service/registry/registry.h"
 #include "service/tickets/ticket_verb.h"
 
-#define DAY_MS      INT64_C(86400000)
 #define SUBJECT_MAX 500
 #define CALLS_MAX   (64 * 1024)
 
@@ -121,7 +120,7 @@ static int join_call(struct tickets *t, struct ledger_tx *tx, const struct answe
 static int on_call(struct tickets *t, struct ledger_tx *tx, const struct answered_call *call,
                    int64_t *ticket_id, bool *joined)
 {
-    int32_t today = (int32_t)(call->at / DAY_MS);
+    int32_t today = tickets_today(t, call->at);
     int rc = repo_ticket_open_of(ledger_db(tx), call->person_id, call->number, today, ticket_id);
     if (rc < 0)
         return rc;
@@ -287,7 +286,7 @@ static int identify(struct creation *c)
 {
     struct ticket_row *row = &c->k->row;
     struct registry_found found = {0};
-    int rc = registry_cards(c->k->db, row->caller, c->k->now, &found);
+    int rc = registry_cards(c->k->db, row->caller, tickets_today(c->k->t, c->k->now), &found);
     if (rc == E_OK && text_eq(found.match, "one") && found.n &&
         found.owners[0].certainty == MATCH_CERTAIN)
         row->person_id = found.owners[0].id;
@@ -321,7 +320,7 @@ static int read_people(struct creation *c)
     if (rc == E_OK && !row->person_id && *row->caller)
         rc = identify(c);
     if (rc == E_OK && row->person_id && !row->unit_id)
-        rc = ticket_only_unit(c->k->db, row->person_id, (int32_t)(c->k->now / DAY_MS),
+        rc = ticket_only_unit(c->k->db, row->person_id, tickets_today(c->k->t, c->k->now),
                               &row->unit_id);
     return rc;
 }

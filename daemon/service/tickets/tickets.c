@@ -18,6 +18,11 @@ void tickets_set_site(struct tickets *t, const struct site *site)
     pthread_mutex_unlock(&t->lock);
 }
 
+int32_t tickets_today(const struct tickets *t, int64_t now)
+{
+    return site_today(t->site, now);
+}
+
 struct tickets *tickets_new(const struct tickets_opts *opts)
 {
     struct tickets *t = xcalloc(1, sizeof(*t));

@@ -38,6 +38,8 @@ void tickets_free(struct tickets **t);
 /** Use another configuration from now on. Inside a ledger command, so that none sees half of each.
  * Running tickets keep the policy frozen into them. */
 void tickets_set_site(struct tickets *t, const struct site *site);
+/** site_today() of that site. The ledger's thread. */
+int32_t tickets_today(const struct tickets *t, int64_t now);
 
 /** What is due at the command's moment, at most `limit` clocks of tickets and callbacks; *done is
  * how many were. A clock_due_fn: tickets is the service. */
