@@ -20,7 +20,7 @@ enum msg_state {
 const char *msg_state_name(enum msg_state s);
 /** MSG_STATES if the name is unknown or NULL. */
 enum msg_state msg_state_parse(const char *name);
-/** True if a message may move from one state to the other: the one table of it. */
+/** True if a message may move from one state to the other (states.h). */
 bool msg_may_move(enum msg_state from, enum msg_state to);
 
 /**

@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "domain/states.h"
 
 #define IN(s)  (1u << TICKET_##s)
 #define WORK   (IN(OPEN) | IN(DISPATCHED))
@@ -62,9 +63,6 @@ static const struct rule rules[] = {
 };
 /* clang-format on */
 
-static const char *const state_names[TICKET_STATES] = {
-    "new", "open", "dispatched", "resolved", "awaiting_confirmation", "closed", "cancelled"};
-
 static const char *const verb_names[VERBS] = {
     [VERB_CLAIM] = "claim",
     [VERB_DISPATCH] = "dispatch",
@@ -104,12 +102,12 @@ static size_t find_word(const char *const *words, size_t n, const char *word)
 
 const char *ticket_state_name(enum ticket_state s)
 {
-    return s < TICKET_STATES ? state_names[s] : "?";
+    return state_name(&ticket_states, s);
 }
 
 enum ticket_state ticket_state_parse(const char *name)
 {
-    return (enum ticket_state)find_word(state_names, TICKET_STATES, name);
+    return (enum ticket_state)state_parse(&ticket_states, name);
 }
 
 const char *ticket_verb_name(enum ticket_verb v)
@@ -204,13 +202,16 @@ void ticket_rule_print(struct buf *out)
                                         "within `tickets.reopen_within`",
                                         "a milestone not kept yet",
                                         "a dispatch not accepted yet that is not final"};
+    const char *states[TICKET_STATES];
+    for (int i = 0; i < TICKET_STATES; i++)
+        states[i] = ticket_state_name((enum ticket_state)i);
     buf_adds(out, "| verb | from | to | who | if there is | unless there is |\n"
                   "| --- | --- | --- | --- | --- | --- |\n");
     for (size_t i = 0; i < ARRAY_LEN(rules); i++) {
         const struct rule *r = &rules[i];
         buf_printf(out, "| `%s` | ", verb_names[r->verb]);
-        print_words(out, r->from, state_names, TICKET_STATES);
-        buf_printf(out, " | %s | ", r->to == SAME ? "" : state_names[r->to]);
+        print_words(out, r->from, states, TICKET_STATES);
+        buf_printf(out, " | %s | ", r->to == SAME ? "" : states[r->to]);
         print_words(out, r->who, who, ARRAY_LEN(who));
         buf_adds(out, " | ");
         print_words(out, r->needs, facts, ARRAY_LEN(facts));

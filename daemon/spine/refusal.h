@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include "base/err.h"
 
-#define TEXT_MAX 4000 /* bytes of a note */
+#define NOTE_TEXT_MAX 4000 /* bytes of a note */
 
 /** What a verb answers besides its code: filled as far as it applies, for problem+json. */
 struct verb_out {

@@ -373,3 +373,45 @@ int repo_device_rows(struct db *db, void (*fn)(void *ctx, const struct device_ro
     }
     return db_end(q);
 }
+
+/* ---- for tickets ---- */
+
+int repo_call_brief(struct db *db, int64_t id, struct call_brief *out)
+{
+    struct db_q *q = db_query(db, "SELECT answered_at,party,person_id FROM call WHERE id=$1");
+    db_bind_int(q, 1, id);
+    bool found = db_row(q);
+    *out = (struct call_brief){0};
+    if (found) {
+        out->answered = db_int(q, 0) != 0;
+        text_copy(out->party, sizeof(out->party), db_str(q, 1));
+        out->person_id = db_int(q, 2);
+    }
+    int rc = db_end(q);
+    return rc < 0 ? rc : found ? 0 : E_NOTFOUND;
+}
+
+int repo_call_reached(struct db *db, int64_t id, const char *number, int64_t person_id,
+                      int64_t since, bool *yes)
+{
+    struct db_q *q =
+        db_query(db, "SELECT 1 FROM call c WHERE c.id=$1 AND c.answered_at IS NOT NULL "
+                     "AND (c.ended_at IS NULL OR c.ended_at>=$2) AND (c.party=$3 OR "
+                     "EXISTS (SELECT 1 FROM phone p WHERE p.person_id=$4 AND "
+                     "p.e164=c.party))");
+    db_bind_int(q, 1, id);
+    db_bind_int(q, 2, since);
+    db_bind_text(q, 3, number);
+    db_bind_int(q, 4, person_id);
+    *yes = db_row(q);
+    return db_end(q);
+}
+
+int repo_call_live_of_ticket(struct db *db, int64_t ticket_id, bool *yes)
+{
+    struct db_q *q =
+        db_query(db, "SELECT 1 FROM call WHERE ticket_id=$1 AND live_json IS NOT NULL");
+    db_bind_int(q, 1, ticket_id);
+    *yes = db_row(q);
+    return db_end(q);
+}

@@ -34,6 +34,21 @@ int repo_call_row_write(struct db *db, const struct call_row *row, bool fresh, i
                         int64_t *ticket_id) MUST_CHECK;
 /** Set the ticket that a call opened or joined. */
 int repo_call_row_set_ticket(struct db *db, int64_t id, int64_t ticket_id) MUST_CHECK;
+/** What a ticket asks of a call: was it answered, whose was it. party is "" where it is not known.
+ */
+struct call_brief {
+    bool answered;
+    int64_t person_id;
+    char party[40];
+};
+/** E_NOTFOUND. */
+int repo_call_brief(struct db *db, int64_t id, struct call_brief *out) MUST_CHECK;
+/** *yes: that call was answered, ended at `since` or later or goes on, and was to or from the
+ * number or one of the person's (0: nobody). */
+int repo_call_reached(struct db *db, int64_t id, const char *number, int64_t person_id,
+                      int64_t since, bool *yes) MUST_CHECK;
+/** *yes: a call of the ticket is under way. */
+int repo_call_live_of_ticket(struct db *db, int64_t ticket_id, bool *yes) MUST_CHECK;
 /** Calls that were live when the store was last written, oldest first; fn's row lives during the
  * call. */
 int repo_call_rows_live(struct db *db, void (*fn)(void *ctx, const struct call_row *row),

@@ -16,7 +16,7 @@ const char *clock_state_name(enum clock_state s)
     return s < ARRAY_LEN(state_names) ? state_names[s] : "?";
 }
 
-static enum clock_state state_parse(const char *name)
+static enum clock_state clock_state_parse(const char *name)
 {
     for (size_t i = 0; i < ARRAY_LEN(state_names); i++)
         if (text_eq(state_names[i], name))
@@ -38,7 +38,7 @@ static void read_clock(struct db_q *q, struct clock_row *r)
     text_copy(r->name, sizeof(r->name), db_str(q, c++));
     r->dispatch = db_int(q, c++);
     r->cycle = (int)db_int(q, c++);
-    r->state = state_parse(db_str(q, c++));
+    r->state = clock_state_parse(db_str(q, c++));
     r->policy_id = db_int(q, c++);
     text_copy(r->calendar, sizeof(r->calendar), db_str(q, c++));
     text_copy(r->span, sizeof(r->span), db_str(q, c++));
@@ -236,4 +236,18 @@ int repo_clocks_wake(struct db *db, const char *name, int64_t at, bool *any)
     int rc = db_run(q);
     *any = rc == E_OK && db_changes(db) > 0;
     return rc;
+}
+
+int repo_clock_was_started(struct db *db, int64_t ticket_id, const char *name, int cycle,
+                           bool in_cycle, bool *was)
+{
+    struct db_q *q =
+        db_query(db, "SELECT 1 FROM clock WHERE ticket_id=$1 AND name=$2 AND "
+                     "CASE WHEN cycle=$3 THEN state<>'cancelled' ELSE $4=0 END LIMIT 1");
+    db_bind_int(q, 1, ticket_id);
+    db_bind_text(q, 2, name);
+    db_bind_int(q, 3, cycle);
+    db_bind_int(q, 4, in_cycle);
+    *was = db_row(q);
+    return db_end(q);
 }

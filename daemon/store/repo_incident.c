@@ -306,3 +306,11 @@ int repo_complaints_since(struct db *db, int64_t since, int32_t today, int max,
     }
     return db_end(q);
 }
+
+int repo_incident_is_live(struct db *db, int64_t id, bool *yes)
+{
+    struct db_q *q = db_query(db, "SELECT 1 FROM incident WHERE id=$1 AND closed_at IS NULL");
+    db_bind_int(q, 1, id);
+    *yes = db_row(q);
+    return db_end(q);
+}

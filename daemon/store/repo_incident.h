@@ -30,6 +30,8 @@ int repo_incident_load(struct db *db, int64_t id, struct incident_row *out) MUST
 /** Sets r->id; it stays 0 when a live incident has that key already. */
 int repo_incident_insert(struct db *db, struct incident_row *r) MUST_CHECK;
 int repo_incident_update(struct db *db, const struct incident_row *r) MUST_CHECK;
+/** *yes: it is there and has not ended. */
+int repo_incident_is_live(struct db *db, int64_t id, bool *yes) MUST_CHECK;
 /** The live incident of that key; 0 if there is none. */
 int repo_incident_of_key(struct db *db, const char *key, int64_t *id) MUST_CHECK;
 /** When the last incident of that key was resolved or closed; 0 if none was. */

@@ -3,9 +3,6 @@
  */
 #include "store/repo_message.h"
 
-#include <inttypes.h>
-
-#include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
 
@@ -245,8 +242,7 @@ int repo_message_move(struct db *db, int64_t id, const struct message_move *m)
     int rc = db_run(q);
     if (rc < 0 || db_changes(db) == 0)
         return rc < 0 ? rc : E_CONFLICT;
-    log_debug(NULL, "message %" PRId64 ": %s -> %s (%s)", id, msg_state_name(m->from),
-              msg_state_name(m->to), m->cause);
+    state_log(&message_states, id, m->from, m->to, m->cause);
     return 0;
 }
 

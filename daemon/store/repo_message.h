@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include "base/err.h"
 #include "domain/retry.h"
+#include "domain/states.h"
 #include "store/db.h"
 
 /** One row. Texts are views: of a new row the caller's, of one that is read they live during the

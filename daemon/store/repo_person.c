@@ -202,6 +202,24 @@ int repo_person_household_ids(struct db *db, int64_t person_id, int32_t today, i
     return rc < 0 ? rc : n;
 }
 
+int repo_person_exists(struct db *db, int64_t id, bool *yes)
+{
+    struct db_q *q = db_query(db, "SELECT 1 FROM person WHERE id=$1");
+    db_bind_int(q, 1, id);
+    *yes = db_row(q);
+    return db_end(q);
+}
+
+int repo_tenure_only_unit(struct db *db, int64_t person_id, int32_t today, int64_t *unit_id)
+{
+    struct db_q *q = db_query(db, "SELECT min(unit_id),max(unit_id) FROM tenure WHERE person_id=$1 "
+                                  "AND (to_on IS NULL OR to_on>=$2)");
+    db_bind_int(q, 1, person_id);
+    db_bind_int(q, 2, today);
+    *unit_id = db_row(q) && db_int(q, 0) == db_int(q, 1) ? db_int(q, 0) : 0;
+    return db_end(q);
+}
+
 /* ---- by number or address ---- */
 
 int repo_person_with_address(struct db *db, const char *address, int64_t *ids, int max, int *n)
@@ -238,6 +256,14 @@ int repo_phone_each(struct db *db, int64_t person_id, void (*fn)(void *ctx, cons
     db_bind_int(q, 1, person_id);
     while (db_row(q))
         fn(ctx, db_str(q, 0));
+    return db_end(q);
+}
+
+int repo_phone_first(struct db *db, int64_t person_id, char *out, size_t cap)
+{
+    struct db_q *q = db_query(db, "SELECT e164 FROM phone WHERE person_id=$1 ORDER BY pos LIMIT 1");
+    db_bind_int(q, 1, person_id);
+    text_copy(out, cap, db_row(q) ? db_str(q, 0) : "");
     return db_end(q);
 }
 

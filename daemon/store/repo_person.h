@@ -98,6 +98,11 @@ int repo_person_emails_json(struct db *db, int64_t person_id, struct jw *w) MUST
 int repo_person_household_ids(struct db *db, int64_t person_id, int32_t today, int64_t *ids,
                               int max) MUST_CHECK;
 
+/** *yes: there is a person of that id. */
+int repo_person_exists(struct db *db, int64_t id, bool *yes) MUST_CHECK;
+/** The one unit that the person holds on that day; 0 if there are several or none. */
+int repo_tenure_only_unit(struct db *db, int64_t person_id, int32_t today,
+                          int64_t *unit_id) MUST_CHECK;
 /** Persons who have that number (E.164) or, where it has an @, that e-mail address; *n at most max.
  */
 int repo_person_with_address(struct db *db, const char *address, int64_t *ids, int max,
@@ -109,11 +114,15 @@ int repo_person_strictest(struct db *db, const char *address, int64_t *id) MUST_
 /** Numbers of a person, mobiles first. */
 int repo_phone_each(struct db *db, int64_t person_id, void (*fn)(void *ctx, const char *e164),
                     void *ctx) MUST_CHECK;
+/** The first of them as entered, "" if there is none. */
+int repo_phone_first(struct db *db, int64_t person_id, char *out, size_t cap) MUST_CHECK;
 /** The first e-mail address, "" if there is none. */
 int repo_email_first(struct db *db, int64_t person_id, char *out, size_t cap) MUST_CHECK;
 
 /* ---- writing (inside a transaction) ---- */
 
+/** How satisfied they were last: 1 to 5. */
+int repo_person_set_score(struct db *db, int64_t id, int64_t score, int64_t now) MUST_CHECK;
 /** The person gave or took back a consent. */
 int repo_person_set_consent(struct db *db, int64_t id, enum person_consent what, bool given,
                             int64_t now) MUST_CHECK;

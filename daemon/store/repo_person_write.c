@@ -385,3 +385,12 @@ int repo_person_set_consent(struct db *db, int64_t id, enum person_consent what,
     db_bind_int(q, 3, now);
     return db_run(q);
 }
+
+int repo_person_set_score(struct db *db, int64_t id, int64_t score, int64_t now)
+{
+    struct db_q *q = db_query(db, "UPDATE person SET score=$2,score_at=$3 WHERE id=$1");
+    db_bind_int(q, 1, id);
+    db_bind_int(q, 2, score);
+    db_bind_int(q, 3, now);
+    return db_run(q);
+}

@@ -257,7 +257,7 @@ static void read_dispatch(struct db_q *q, struct dispatch_row *r)
     text_copy(r->assignee, sizeof(r->assignee), db_str(q, 4));
     r->visit_from = db_int(q, 5);
     r->visit_to = db_int(q, 6);
-    text_copy(r->state, sizeof(r->state), db_str(q, 7));
+    r->state = (enum dispatch_state)state_parse(&dispatch_states, db_str(q, 7));
     text_copy(r->accepted_by, sizeof(r->accepted_by), db_str(q, 8));
     r->final = db_int(q, 9) != 0;
     r->note = xstrdup(db_text(q, 10));
@@ -298,7 +298,7 @@ static int insert_dispatch(struct db *db, struct dispatch_row *r)
     bind_opt_text(q, 4, r->assignee);
     db_bind_opt(q, 5, r->visit_from);
     db_bind_opt(q, 6, r->visit_to);
-    db_bind_text(q, 7, r->state);
+    db_bind_text(q, 7, state_name(&dispatch_states, r->state));
     db_bind_int(q, 8, r->final);
     db_bind_text(q, 9, r->note);
     db_bind_int(q, 10, r->sent_at);
@@ -311,7 +311,7 @@ int repo_dispatch_save(struct db *db, struct dispatch_row *r)
         return insert_dispatch(db, r);
     struct db_q *q = db_query(db, "UPDATE dispatch SET state=$1,accepted_by=$2,report=$3,"
                                   "ended_at=$4,visit_from=$5,visit_to=$6 WHERE id=$7");
-    db_bind_text(q, 1, r->state);
+    db_bind_text(q, 1, state_name(&dispatch_states, r->state));
     bind_opt_text(q, 2, r->accepted_by);
     db_bind_text(q, 3, r->report);
     db_bind_opt(q, 4, r->ended_at);

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "domain/history.h"
+#include "domain/states.h"
 #include "domain/ticket_rule.h"
 #include "store/db.h"
 
@@ -18,7 +19,7 @@
 
 struct ticket_row {
     int64_t id, version;
-    enum ticket_state state;
+    enum ticket_state state; /* written by ticket_set_state() alone (service/tickets) */
     char kind[16], channel[16], close_kind[16], caller[32];
     char category[NAME_MAX_TEXT], responder[NAME_MAX_TEXT], about[NAME_MAX_TEXT];
     char *subject, *close_reason, *handover_json, *calls_json; /* owned */
@@ -42,6 +43,35 @@ int repo_ticket_last_id(struct db *db, int64_t *id) MUST_CHECK;
  * shares a unit with person_id; *id is 0 if there is none. number may be NULL, person_id 0. */
 int repo_ticket_open_of(struct db *db, int64_t person_id, const char *number, int32_t today,
                         int64_t *id) MUST_CHECK;
+
+/** Ids in an array of their own, which the caller frees. */
+struct ticket_ids {
+    int64_t *items;
+    size_t n;
+};
+/** Tickets of a person, in order. */
+int repo_ticket_of_person(struct db *db, int64_t person_id, struct ticket_ids *out) MUST_CHECK;
+/** Live tickets whose responder the account is, and those with a handover under way, in order. */
+int repo_ticket_handed_by(struct db *db, const char *account, struct ticket_ids *out) MUST_CHECK;
+int repo_ticket_exists(struct db *db, int64_t id, bool *yes) MUST_CHECK;
+/** "" if there is none; out has NAME_MAX_TEXT bytes. */
+int repo_ticket_responder(struct db *db, int64_t id, char *out) MUST_CHECK;
+/** The newest live ticket of the person (0: nobody) or number; first the one of `first`. asking: of
+ * those whose owner was asked; else also the one of `first` itself, whoever's it is. 0: none. */
+int repo_ticket_live_of(struct db *db, int64_t person_id, const char *number, int64_t first,
+                        bool asking, int64_t *id) MUST_CHECK;
+
+/** What a list of tickets shows; NULL and 0: any. Newest first, ids below `before`. */
+struct ticket_query {
+    const char *state; /* NULL: any */
+    bool live;         /* neither closed nor cancelled */
+    const char *responder, *department;
+    int64_t person_id, unit_id, before;
+    int limit;
+};
+/** Their ids, *n at most query->limit. */
+int repo_ticket_list(struct db *db, const struct ticket_query *query, int64_t *ids,
+                     int *n) MUST_CHECK;
 
 /** What a message may say of a ticket, its owner and its home. */
 enum ticket_fact {
@@ -80,12 +110,22 @@ struct event_row {
 /** E_CONSTRAINT when that place in the history is taken. */
 int repo_event_insert(struct db *db, const struct event_row *e) MUST_CHECK;
 
+typedef void event_row_fn(void *ctx, const struct event_row *row);
+/** The history after seq, in order, at most limit rows (no salts). */
+int repo_event_list(struct db *db, int64_t ticket_id, int64_t after, int limit, event_row_fn *fn,
+                    void *ctx) MUST_CHECK;
+/** `clock_started` and `escalated` since that moment, in order: kind and data alone. */
+int repo_event_of_clocks(struct db *db, int64_t ticket_id, int64_t since, event_row_fn *fn,
+                         void *ctx) MUST_CHECK;
+/** What the history and the dispatches hold of somebody in words is forgotten; digests stay. */
+int repo_ticket_forget(struct db *db, int64_t ticket_id) MUST_CHECK;
+
 /* ---- dispatches ---- */
 
 struct dispatch_row {
     int64_t id, ticket_id, n;
     char department[NAME_MAX_TEXT], assignee[NAME_MAX_TEXT], accepted_by[NAME_MAX_TEXT];
-    char state[16]; /* sent, accepted, done, refused, withdrawn */
+    enum dispatch_state state; /* written by dispatch_move() alone (service/tickets) */
     int64_t visit_from, visit_to, sent_at, ended_at;
     bool final;
     char *note, *report; /* owned */
@@ -131,6 +171,10 @@ int repo_clock_save(struct db *db, struct clock_row *r) MUST_CHECK;
 int repo_clocks_due(struct db *db, int64_t now, int64_t *ids, int max, int *n) MUST_CHECK;
 /** The nearest next_at, 0 if none. */
 int repo_clocks_nearest(struct db *db, int64_t *at) MUST_CHECK;
+/** *was: a clock of that name was started for the ticket: in the cycle given one that another
+ * policy has not cancelled, or (unless in_cycle) any in another cycle. */
+int repo_clock_was_started(struct db *db, int64_t ticket_id, const char *name, int cycle,
+                           bool in_cycle, bool *was) MUST_CHECK;
 /** Every live clock of that name is looked at at `at`; *any: there is one. */
 int repo_clocks_wake(struct db *db, const char *name, int64_t at, bool *any) MUST_CHECK;
 /** Nothing more is to happen to this clock (it could not be carried out). */

@@ -3,6 +3,8 @@
  */
 #include "store/repo_unit.h"
 
+#include "base/text.h"
+
 #include <string.h>
 
 int repo_unit_find(struct db *db, const char *estate, const char *building, const char *unit,
@@ -121,4 +123,27 @@ int repo_building_put(struct db *db, const char *estate, const char *building, c
     rc = db_run(q);
     *what = !there ? PUT_NEW : db_changes(db) > 0 ? PUT_CHANGED : PUT_SAME;
     return rc;
+}
+
+int repo_unit_place(struct db *db, int64_t id, struct unit_place *out)
+{
+    struct db_q *q = db_query(db, "SELECT e.name,b.name,u.name FROM unit u JOIN building b ON "
+                                  "b.id=u.building_id JOIN estate e ON e.id=b.estate_id WHERE "
+                                  "u.id=$1");
+    db_bind_int(q, 1, id);
+    memset(out, 0, sizeof(*out));
+    if (db_row(q)) {
+        text_copy(out->estate, sizeof(out->estate), db_str(q, 0));
+        text_copy(out->building, sizeof(out->building), db_str(q, 1));
+        text_copy(out->unit, sizeof(out->unit), db_str(q, 2));
+    }
+    return db_end(q);
+}
+
+int repo_unit_exists(struct db *db, int64_t id, bool *yes)
+{
+    struct db_q *q = db_query(db, "SELECT 1 FROM unit WHERE id=$1");
+    db_bind_int(q, 1, id);
+    *yes = db_row(q);
+    return db_end(q);
 }

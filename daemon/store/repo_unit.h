@@ -13,6 +13,12 @@
 /** The unit's id by its names; 0 if there is none. */
 int repo_unit_find(struct db *db, const char *estate, const char *building, const char *unit,
                    int64_t *id) MUST_CHECK;
+/** Where a unit is, by names; all "" if there is none of that id. */
+struct unit_place {
+    char estate[PLACE_NAME_MAX], building[PLACE_NAME_MAX], unit[PLACE_NAME_MAX];
+};
+int repo_unit_place(struct db *db, int64_t id, struct unit_place *out) MUST_CHECK;
+int repo_unit_exists(struct db *db, int64_t id, bool *yes) MUST_CHECK;
 /** Make or change; the estate and the building are made when they are new. area_cm2, delivered_on:
  * 0 unknown. */
 int repo_unit_put(struct db *db, const char *estate, const char *building, const char *unit,

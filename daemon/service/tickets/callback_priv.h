@@ -1,20 +1,10 @@
 /*
- * callback_priv.h - the row of a callback, for callbacks.c and its steps.
+ * callback_priv.h - what the tickets' files ask of callbacks.
  */
 #pragma once
 #include "service/tickets/ticket_priv.h"
+#include "store/repo_callback.h"
 
-struct callback_row {
-    int64_t id;
-    char number[32], reason[16], state[16], claimed_by[NAME_MAX_TEXT];
-    int64_t person_id, due_at, ticket_id, created_at, ended_at;
-    int attempts;
-    char *calls_json, *outcome, *note; /* owned */
-};
-/** Frees what the row owns. */
-void callback_row_clear(struct callback_row *r);
-/** E_NOTFOUND; *out is to be cleared either way. */
-int callback_load(struct db *db, int64_t id, struct callback_row *out) MUST_CHECK;
 /** After the commit every desk sees it. */
 int callback_publish(struct tickets *t, struct ledger_tx *tx,
                      const struct callback_row *r) MUST_CHECK;

@@ -8,35 +8,15 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "service/tickets/callback_priv.h"
-#include "service/messages/outbox.h"
+#include "store/repo_audit.h"
 
 #define ACTIONS_MAX 32
 
 static int note(struct ledger_tx *tx, const char *what, int64_t id, const char *data)
 {
-    struct db_q *q = db_query(ledger_db(tx), "INSERT INTO audit (at,by,what,object,data_json) "
-                                             "VALUES ($1,$2,$3,$4,$5)");
     char object[40];
     snprintf(object, sizeof(object), "callback:%" PRId64, id);
-    db_bind_int(q, 1, ledger_now(tx));
-    db_bind_text(q, 2, SYSTEM_NAME);
-    db_bind_text(q, 3, what);
-    db_bind_text(q, 4, object);
-    db_bind_text(q, 5, data);
-    return db_run(q);
-}
-
-/* Whose ticket it is about; "" if it has none yet. */
-static int responder_of(struct ledger_tx *tx, int64_t ticket_id, char out[NAME_MAX_TEXT])
-{
-    struct db_q *q;
-    if (!ticket_id)
-        return 0;
-    q = db_query(ledger_db(tx), "SELECT responder FROM ticket WHERE id=$1");
-    db_bind_int(q, 1, ticket_id);
-    if (db_row(q))
-        text_copy(out, NAME_MAX_TEXT, db_str(q, 0));
-    return db_end(q);
+    return repo_audit_add(ledger_db(tx), ledger_now(tx), SYSTEM_NAME, what, object, data);
 }
 
 /* What the template says of it: why he is to be rung. */
@@ -55,7 +35,7 @@ static int find_told(struct tickets *t, struct ledger_tx *tx, const struct callb
 {
     struct tell_scope scope = {.tell = t->tell, .tx = tx};
     char text[160], responder[NAME_MAX_TEXT] = "";
-    int rc = responder_of(tx, r->ticket_id, responder);
+    int rc = r->ticket_id ? repo_ticket_responder(ledger_db(tx), r->ticket_id, responder) : 0;
     scope.responder = responder;
     if (rc == E_OK)
         rc = tell_resolve(&scope, &l->steps[step].tell, told);
@@ -124,7 +104,7 @@ int callback_clock_run(struct tickets *t, struct ledger_tx *tx, struct clock_row
     const struct policy_ladder *l = p ? policy_ladder_of(p, c->name) : NULL;
     struct clock_promise cp;
     struct callback_row r;
-    int rc = callback_load(ledger_db(tx), c->callback_id, &r);
+    int rc = repo_callback_load(ledger_db(tx), c->callback_id, &r);
     if (rc == E_OK)
         rc = p ? clock_promise_of(ledger_db(tx), clocks_in_force(t->clocks), c, &cp) : E_FATAL;
     for (int i = 0; rc == E_OK && i < ACTIONS_MAX; i++) {

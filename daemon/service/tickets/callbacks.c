@@ -16,104 +16,35 @@
 #include "service/messages/outbox.h"
 #include "service/tickets/surveys.h"
 #include "service/tickets/ticket_verb.h"
-#include "store/household.h"
+#include "store/repo_person.h"
 
 #define CALLS_MAX  (64 * 1024)
 #define CALLS_KEPT 100 /* newest calls that a callback names */
 #define LIST_MAX   500
 
-/* ---- rows ---- */
+/* ---- the state ---- */
 
-#define COLUMNS                                                                                    \
-    "id,number,person_id,reason,state,attempts,calls_json,due_at,ticket_id,claimed_by,outcome,"    \
-    "note,created_at,ended_at"
-
-static void read_row(struct db_q *q, struct callback_row *r)
+/* The only place that changes it. */
+static int move(struct callback_row *r, enum callback_state to, const char *cause)
 {
-    memset(r, 0, sizeof(*r));
-    r->id = db_int(q, 0);
-    text_copy(r->number, sizeof(r->number), db_str(q, 1));
-    r->person_id = db_int(q, 2);
-    text_copy(r->reason, sizeof(r->reason), db_str(q, 3));
-    text_copy(r->state, sizeof(r->state), db_str(q, 4));
-    r->attempts = (int)db_int(q, 5);
-    r->calls_json = xstrdup(db_str(q, 6));
-    r->due_at = db_int(q, 7);
-    r->ticket_id = db_int(q, 8);
-    text_copy(r->claimed_by, sizeof(r->claimed_by), db_str(q, 9));
-    r->outcome = xstrdup(db_text(q, 10));
-    r->note = xstrdup(db_text(q, 11));
-    r->created_at = db_int(q, 12);
-    r->ended_at = db_int(q, 13);
+    if (!state_may_move(&callback_states, r->state, to))
+        return E_CONFLICT;
+    state_log(&callback_states, r->id, r->state, to, cause);
+    r->state = to;
+    return 0;
 }
 
-void callback_row_clear(struct callback_row *r)
+/* Over, whichever way. outcome may be NULL. */
+static int end(struct callback_row *r, int64_t now, enum callback_state to, const char *outcome,
+               const char *cause)
 {
-    free(r->calls_json);
+    int rc = move(r, to, cause);
+    if (rc < 0)
+        return rc;
+    r->ended_at = now;
     free(r->outcome);
-    free(r->note);
-    r->calls_json = r->outcome = r->note = NULL;
-}
-
-static int load_one(struct db_q *q, struct callback_row *out)
-{
-    bool found = db_row(q);
-    memset(out, 0, sizeof(*out));
-    if (found)
-        read_row(q, out);
-    int rc = db_end(q);
-    return rc < 0 ? rc : found ? 0 : E_NOTFOUND;
-}
-
-int callback_load(struct db *db, int64_t id, struct callback_row *out)
-{
-    struct db_q *q = db_query(db, "SELECT " COLUMNS " FROM callback WHERE id=$1");
-    db_bind_int(q, 1, id);
-    return load_one(q, out);
-}
-
-static int load_open(struct db *db, const char *number, struct callback_row *out)
-{
-    struct db_q *q =
-        db_query(db, "SELECT " COLUMNS " FROM callback WHERE number=$1 AND ended_at IS NULL "
-                     "AND reason<>'sample' ORDER BY id DESC LIMIT 1");
-    db_bind_text(q, 1, number);
-    return load_one(q, out);
-}
-
-static int save(struct db *db, struct callback_row *r)
-{
-    struct db_q *q;
-    int rc;
-    if (!r->id) {
-        q = db_query(db,
-                     "INSERT INTO callback (number,person_id,reason,state,calls_json,created_at,"
-                     "ticket_id) VALUES ($1,$2,$3,$4,$5,$6,$7)");
-        db_bind_text(q, 1, r->number);
-        db_bind_opt(q, 2, r->person_id);
-        db_bind_text(q, 3, r->reason);
-        db_bind_text(q, 4, r->state);
-        db_bind_text(q, 5, r->calls_json);
-        db_bind_int(q, 6, r->created_at);
-        db_bind_opt(q, 7, r->ticket_id);
-        return db_insert(q, &r->id);
-    }
-    q = db_query(db,
-                 "UPDATE callback SET state=$1,attempts=$2,calls_json=$3,due_at=$4,ticket_id=$5,"
-                 "claimed_by=$6,outcome=$7,note=$8,ended_at=$9,person_id=$10 WHERE id=$11");
-    db_bind_text(q, 1, r->state);
-    db_bind_int(q, 2, r->attempts);
-    db_bind_text(q, 3, r->calls_json);
-    db_bind_opt(q, 4, r->due_at);
-    db_bind_opt(q, 5, r->ticket_id);
-    db_bind_text(q, 6, *r->claimed_by ? r->claimed_by : NULL);
-    db_bind_text(q, 7, r->outcome);
-    db_bind_text(q, 8, r->note);
-    db_bind_opt(q, 9, r->ended_at);
-    db_bind_opt(q, 10, r->person_id);
-    db_bind_int(q, 11, r->id);
-    rc = db_run(q);
-    return rc;
+    r->outcome = xstrdup(outcome);
+    return 0;
 }
 
 /* ---- JSON ---- */
@@ -129,7 +60,7 @@ static void render(const struct callback_row *r, struct buf *out)
     jw_kstr(&w, "number", r->number);
     jw_kid(&w, "person_id", r->person_id);
     jw_kstr(&w, "reason", r->reason);
-    jw_kstr(&w, "state", r->state);
+    jw_kstr(&w, "state", state_name(&callback_states, r->state));
     jw_kint(&w, "attempts", r->attempts);
     jw_ktime(&w, "due_at", r->due_at);
     jw_kstr(&w, "ticket", r->ticket_id ? ticket_id_format(r->ticket_id, ticket) : NULL);
@@ -144,47 +75,46 @@ static void render(const struct callback_row *r, struct buf *out)
 int callback_json(struct db *db, int64_t id, struct buf *out)
 {
     struct callback_row r;
-    int rc = callback_load(db, id, &r);
+    int rc = repo_callback_load(db, id, &r);
     if (rc == E_OK)
         render(&r, out);
     callback_row_clear(&r);
     return rc < 0 ? rc : out->overflow ? E_TOOBIG : 0;
 }
 
+/* A page being written, one row more than it shows. */
+struct page {
+    struct buf *out;
+    int limit, n;
+    int64_t last;
+};
+
+static void page_row(void *ctx, const struct callback_row *row)
+{
+    struct page *p = ctx;
+    if (p->n++ >= p->limit)
+        return;
+    if (p->n > 1)
+        buf_addc(p->out, ',');
+    p->last = row->id;
+    render(row, p->out);
+}
+
 int callbacks_list_json(struct db *db, const char *state, const char *number, int limit,
                         const char *cursor, struct buf *out)
 {
-    struct db_q *q = db_query(db, "SELECT " COLUMNS " FROM callback WHERE id<$1 AND "
-                                  "($2 IS NULL OR state=$2) AND ($3 IS NULL OR number=$3) "
-                                  "ORDER BY id DESC LIMIT $4");
-    int64_t before = INT64_MAX, last = 0;
-    bool more = false, bad = cursor && *cursor && text_int(cursor, 1, INT64_MAX, &before);
-    struct callback_row r;
-    int n = 0;
-    limit = limit < 1 ? 50 : limit > LIST_MAX ? LIST_MAX : limit;
-    db_bind_int(q, 1, before);
-    db_bind_text(q, 2, state);
-    db_bind_text(q, 3, number);
-    db_bind_int(q, 4, limit + 1);
+    struct page p = {.out = out, .limit = limit < 1 ? 50 : limit > LIST_MAX ? LIST_MAX : limit};
+    struct callback_query query = {
+        .state = state, .number = number, .before = INT64_MAX, .limit = p.limit + 1};
+    if (cursor && *cursor && text_int(cursor, 1, INT64_MAX, &query.before))
+        return E_INVALID;
     buf_adds(out, "{\"items\":[");
-    while (!more && db_row(q)) {
-        if (n == limit) {
-            more = true;
-            break;
-        }
-        if (n++)
-            buf_addc(out, ',');
-        read_row(q, &r);
-        last = r.id;
-        render(&r, out);
-        callback_row_clear(&r);
-    }
-    int rc = db_end(q);
-    if (more)
-        buf_printf(out, "],\"next\":\"%" PRId64 "\"}", last);
+    int rc = repo_callback_list(db, &query, page_row, &p);
+    if (p.n > p.limit)
+        buf_printf(out, "],\"next\":\"%" PRId64 "\"}", p.last);
     else
         buf_adds(out, "],\"next\":null}");
-    return bad ? E_INVALID : rc ? rc : out->overflow ? E_TOOBIG : 0;
+    return rc < 0 ? rc : out->overflow ? E_TOOBIG : 0;
 }
 
 int callback_publish(struct tickets *t, struct ledger_tx *tx, const struct callback_row *r)
@@ -203,7 +133,7 @@ int callback_publish(struct tickets *t, struct ledger_tx *tx, const struct callb
 static int finish(struct tickets *t, struct ledger_tx *tx, struct callback_row *r, int rc)
 {
     if (rc == E_OK)
-        rc = save(ledger_db(tx), r);
+        rc = repo_callback_save(ledger_db(tx), r);
     if (rc == E_OK)
         rc = callback_publish(t, tx, r);
     callback_row_clear(r);
@@ -253,16 +183,6 @@ static int end_clock(struct ledger_tx *tx, int64_t callback_id, enum clock_state
 
 /* ---- what the loop asks for ---- */
 
-static int find_asking(struct db *db, int64_t ticket_id, const char *reason, int64_t *id)
-{
-    struct db_q *q = db_query(db, "SELECT id FROM callback WHERE ticket_id=$1 AND ended_at IS NULL "
-                                  "AND reason=$2 LIMIT 1");
-    db_bind_int(q, 1, ticket_id);
-    db_bind_text(q, 2, reason);
-    *id = db_row(q) ? db_int(q, 0) : 0;
-    return db_end(q);
-}
-
 int callback_leave(struct tickets *t, struct ledger_tx *tx, const struct callback_order *o,
                    int64_t *id)
 {
@@ -271,14 +191,13 @@ int callback_leave(struct tickets *t, struct ledger_tx *tx, const struct callbac
     int rc = 0;
     *id = 0;
     if (!text_eq(o->reason, "sample"))
-        rc = find_asking(ledger_db(tx), o->ticket_id, o->reason, id);
+        rc = repo_callback_asking(ledger_db(tx), o->ticket_id, o->reason, id);
     if (rc < 0 || *id)
         return rc;
     text_copy(r.number, sizeof(r.number), o->number);
     text_copy(r.reason, sizeof(r.reason), o->reason);
-    text_copy(r.state, sizeof(r.state), "waiting");
     r.calls_json = xstrdup("[]");
-    rc = save(ledger_db(tx), &r);
+    rc = repo_callback_save(ledger_db(tx), &r);
     if (rc == E_OK)
         rc = start_clock(t, tx, &r);
     *id = r.id;
@@ -317,15 +236,14 @@ int callbacks_on_unanswered(struct tickets *t, struct ledger_tx *tx,
     *id = 0;
     if (!call->number || !*call->number)
         return 0;
-    rc = load_open(ledger_db(tx), call->number, &r);
+    rc = repo_callback_open_of(ledger_db(tx), call->number, &r);
     if (rc == E_NOTFOUND) {
         text_copy(r.number, sizeof(r.number), call->number);
         text_copy(r.reason, sizeof(r.reason), call->reason);
-        text_copy(r.state, sizeof(r.state), "waiting");
         r.created_at = ledger_now(tx);
         add_call(&r, call->call_id);
         r.person_id = call->person_id;
-        rc = save(ledger_db(tx), &r);
+        rc = repo_callback_save(ledger_db(tx), &r);
         if (rc == E_OK)
             rc = start_clock(t, tx, &r);
     } else if (rc == E_OK) {
@@ -337,18 +255,15 @@ int callbacks_on_unanswered(struct tickets *t, struct ledger_tx *tx,
     return finish(t, tx, &r, rc);
 }
 
-static int end_one(struct tickets *t, struct ledger_tx *tx, int64_t id, const char *state,
-                   const char *outcome)
+static int supersede(struct tickets *t, struct ledger_tx *tx, int64_t id, const char *outcome)
 {
     struct callback_row r;
-    int rc = callback_load(ledger_db(tx), id, &r);
+    int rc = repo_callback_load(ledger_db(tx), id, &r);
     if (rc < 0)
         return rc;
-    text_copy(r.state, sizeof(r.state), state);
-    r.ended_at = ledger_now(tx);
-    free(r.outcome);
-    r.outcome = xstrdup(outcome);
-    rc = end_clock(tx, id, CLOCK_CANCELLED);
+    rc = end(&r, ledger_now(tx), CALLBACK_SUPERSEDED, outcome, "answered meanwhile");
+    if (rc == E_OK)
+        rc = end_clock(tx, id, CLOCK_CANCELLED);
     return finish(t, tx, &r, rc);
 }
 
@@ -356,38 +271,26 @@ int callbacks_end_asking(struct tickets *t, struct ledger_tx *tx, int64_t ticket
                          const char *reason)
 {
     int64_t id;
-    int rc = find_asking(ledger_db(tx), ticket_id, reason, &id);
-    return rc < 0 || !id ? rc : end_one(t, tx, id, "superseded", "answered");
+    int rc = repo_callback_asking(ledger_db(tx), ticket_id, reason, &id);
+    return rc < 0 || !id ? rc : supersede(t, tx, id, "answered");
 }
 
 #define ENDED_MAX 32
 
 int callbacks_any(struct db *db, bool *any)
 {
-    struct db_q *q = db_query(db, "SELECT 1 FROM callback WHERE ended_at IS NULL LIMIT 1");
-    *any = db_row(q);
-    return db_end(q);
+    return repo_callback_any(db, any);
 }
 
 int callbacks_on_answered(struct tickets *t, struct ledger_tx *tx, int64_t person_id,
                           const char *number, int64_t at)
 {
-    struct db_q *q = db_query(
-        ledger_db(tx),
-        "SELECT id FROM callback WHERE ended_at IS NULL AND reason<>'sample' AND (number=$1 OR "
-        "(person_id IS NOT NULL AND (person_id=$2 OR "
-        "person_id IN (" HOUSEHOLD_MEMBERS("$2", "$3") "))))"
-                                                       " LIMIT 32");
     int64_t ids[ENDED_MAX];
-    int n = 0, rc;
-    db_bind_text(q, 1, number ? number : "");
-    db_bind_int(q, 2, person_id);
-    db_bind_int(q, 3, tickets_today(t, at));
-    while (n < ENDED_MAX && db_row(q))
-        ids[n++] = db_int(q, 0);
-    rc = db_end(q);
+    int n = 0;
+    int rc = repo_callback_of_household(ledger_db(tx), person_id, number ? number : "",
+                                        tickets_today(t, at), ids, ENDED_MAX, &n);
     for (int i = 0; rc == E_OK && i < n; i++)
-        rc = end_one(t, tx, ids[i], "superseded", NULL);
+        rc = supersede(t, tx, ids[i], NULL);
     return rc;
 }
 
@@ -426,7 +329,7 @@ static int note_attempt(struct tickets *t, struct ledger_tx *tx, const struct ca
 int callbacks_on_outbound(struct tickets *t, struct ledger_tx *tx, const struct outbound_call *call)
 {
     struct callback_row r;
-    int rc = call->number ? load_open(ledger_db(tx), call->number, &r) : E_NOTFOUND;
+    int rc = call->number ? repo_callback_open_of(ledger_db(tx), call->number, &r) : E_NOTFOUND;
     if (rc == E_NOTFOUND)
         return 0;
     if (rc < 0)
@@ -443,11 +346,10 @@ int callbacks_on_outbound(struct tickets *t, struct ledger_tx *tx, const struct 
     bool closed = false;
     rc = note_attempt(t, tx, &r, call, over, &closed);
     if (rc == E_OK && (call->answered || over || closed)) {
-        text_copy(r.state, sizeof(r.state), "done");
-        r.ended_at = ledger_now(tx);
-        free(r.outcome);
-        r.outcome = xstrdup(call->answered ? "answered" : "no_answer");
-        rc = end_clock(tx, r.id, call->answered ? CLOCK_KEPT : CLOCK_CANCELLED);
+        rc = end(&r, ledger_now(tx), CALLBACK_DONE, call->answered ? "answered" : "no_answer",
+                 "rung back");
+        if (rc == E_OK)
+            rc = end_clock(tx, r.id, call->answered ? CLOCK_KEPT : CLOCK_CANCELLED);
     }
     return finish(t, tx, &r, rc);
 }
@@ -478,7 +380,7 @@ static int open_ticket(struct tickets *t, struct ledger_tx *tx, struct callback_
     k.row.call_id = last_call(r);
     k.row.calls_json = xstrdup(r->calls_json);
     if (r->person_id && !k.rc)
-        k.rc = ticket_only_unit(k.db, r->person_id, tickets_today(t, k.now), &k.row.unit_id);
+        k.rc = repo_tenure_only_unit(k.db, r->person_id, tickets_today(t, k.now), &k.row.unit_id);
     if (ticket_choose_policy(&k) == 0)
         ticket_opened(&k, false);
     r->ticket_id = k.row.id;
@@ -488,10 +390,10 @@ static int open_ticket(struct tickets *t, struct ledger_tx *tx, struct callback_
 /* 409: what it is, and what may still be done with it. */
 static int conflict(const struct callback_row *r, struct verb_out *out)
 {
-    text_copy(out->state, sizeof(out->state), r->state);
+    text_copy(out->state, sizeof(out->state), state_name(&callback_states, r->state));
     text_copy(out->responder, sizeof(out->responder), r->claimed_by);
     text_copy(out->allowed, sizeof(out->allowed), r->ended_at ? "[]" : "[\"done\"]");
-    return verb_refuse(out, E_CONFLICT, NULL, "the callback is %s", r->state);
+    return verb_refuse(out, E_CONFLICT, NULL, "the callback is %s", out->state);
 }
 
 static int claim(struct tickets *t, struct ledger_tx *tx, struct callback_row *r,
@@ -499,16 +401,17 @@ static int claim(struct tickets *t, struct ledger_tx *tx, struct callback_row *r
 {
     struct staff_account a;
     int rc;
-    if (!text_eq(r->state, "waiting"))
+    if (r->state != CALLBACK_WAITING)
         return conflict(r, out);
     if (actor->kind != STAFF_PERSON || actor->role == ROLE_AUDITOR ||
         staff_row_by_name(ledger_db(tx), actor->name, &a))
         return verb_refuse(out, E_DENIED, NULL, "%s cannot be responsible", actor->name);
     if (text_eq(r->reason, "sample") && !actor_is_supervisor(actor))
         return verb_refuse(out, E_DENIED, NULL, "a drawn confirmation is a supervisor's to ring");
-    text_copy(r->state, sizeof(r->state), "claimed");
+    rc = move(r, CALLBACK_CLAIMED, actor->name);
     text_copy(r->claimed_by, sizeof(r->claimed_by), actor->name);
-    rc = r->ticket_id ? 0 : open_ticket(t, tx, r, actor);
+    if (rc == E_OK && !r->ticket_id)
+        rc = open_ticket(t, tx, r, actor);
     return rc < 0 ? rc : end_clock(tx, r->id, CLOCK_KEPT);
 }
 
@@ -527,18 +430,15 @@ static int done(struct tickets *t, struct ledger_tx *tx, struct callback_row *r,
         return verb_refuse(out, E_DENIED, NULL, "a drawn confirmation is a supervisor's to ring");
     rc = verb_text(body, "outcome", 200, &outcome, out);
     if (rc == E_OK)
-        rc = verb_text(body, "note", TEXT_MAX, &note, out);
+        rc = verb_text(body, "note", NOTE_TEXT_MAX, &note, out);
     if (rc == E_OK && sample)
         rc = survey_sampled(t, tx, r, body, actor, out);
     if (rc < 0)
         return rc;
-    text_copy(r->state, sizeof(r->state), "done");
-    r->ended_at = ledger_now(tx);
-    free(r->outcome);
+    rc = end(r, ledger_now(tx), CALLBACK_DONE, outcome, actor->name);
     free(r->note);
-    r->outcome = xstrdup(outcome);
     r->note = xstrdup(note);
-    return end_clock(tx, r->id, CLOCK_CANCELLED);
+    return rc < 0 ? rc : end_clock(tx, r->id, CLOCK_CANCELLED);
 }
 
 int callbacks_verb(struct tickets *t, struct ledger_tx *tx, int64_t id, const char *verb,
@@ -550,9 +450,9 @@ int callbacks_verb(struct tickets *t, struct ledger_tx *tx, int64_t id, const ch
     memset(out, 0, sizeof(*out));
     if (!claims && !text_eq(verb, "done"))
         return verb_refuse(out, E_NOTFOUND, NULL, "a callback has no verb '%.64s'", verb);
-    rc = callback_load(ledger_db(tx), id, &r);
+    rc = repo_callback_load(ledger_db(tx), id, &r);
     if (rc < 0)
-        return verb_refuse(out, rc, NULL, "no such callback");
+        return verb_refuse(out, rc, NULL, "there is no such callback");
     rc = claims ? claim(t, tx, &r, actor, out) : done(t, tx, &r, body, actor, out);
     out->ticket_id = r.ticket_id;
     return finish(t, tx, &r, rc);

@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "domain/consent.h"
 #include "service/tickets/tickets.h"
+#include "store/repo_ticket.h"
 
 #define SUBJECT_BYTES 120
 
@@ -19,40 +20,6 @@ static const struct actor owner = {.name = "owner", .kind = STAFF_INTEGRATION};
 static bool is_email(const struct outbox_inbound *in)
 {
     return strchr(in->from, '@') != NULL;
-}
-
-static int first_id(struct db_q *q, int64_t *id)
-{
-    *id = db_row(q) ? db_int(q, 0) : 0;
-    return db_end(q);
-}
-
-/* The ticket that the answered message was about, if it asked; else the sender's newest that did.
- */
-static int find_asking(struct db *db, const struct outbox_inbound *in, int64_t *id)
-{
-    static const char sql[] = "SELECT id FROM ticket WHERE closed_at IS NULL AND state IN "
-                              "('resolved', 'awaiting_confirmation') AND "
-                              "(person_id = $1 OR caller = $2) ORDER BY CASE WHEN id = $3 THEN 0 "
-                              "ELSE 1 END, id DESC LIMIT 1";
-    struct db_q *q = db_query(db, sql);
-    db_bind_opt(q, 1, in->person_id);
-    db_bind_text(q, 2, in->from);
-    db_bind_int(q, 3, in->ticket_id);
-    return first_id(q, id);
-}
-
-static int find_open(struct db *db, const struct outbox_inbound *in, int64_t *id)
-{
-    static const char sql[] =
-        "SELECT id FROM ticket WHERE closed_at IS NULL AND state NOT IN ('closed', 'cancelled') "
-        "AND (person_id = $1 OR caller = $2 OR id = $3) "
-        "ORDER BY CASE WHEN id = $3 THEN 0 ELSE 1 END, id DESC LIMIT 1";
-    struct db_q *q = db_query(db, sql);
-    db_bind_opt(q, 1, in->person_id);
-    db_bind_text(q, 2, in->from);
-    db_bind_int(q, 3, in->ticket_id);
-    return first_id(q, id);
 }
 
 /* What the rules refuse does not undo the storing of the text. */
@@ -119,10 +86,10 @@ int replies_take(struct tickets *t, struct ledger_tx *tx, const struct outbox_in
     if (in->opted_out)
         return 0;
     if (word != ANSWER_NONE)
-        rc = find_asking(ledger_db(tx), in, &id);
+        rc = repo_ticket_live_of(ledger_db(tx), in->person_id, in->from, in->ticket_id, true, &id);
     if (rc < 0 || id)
         return rc < 0 ? rc : confirm(t, tx, id, word == ANSWER_YES, in);
-    rc = find_open(ledger_db(tx), in, &id);
+    rc = repo_ticket_live_of(ledger_db(tx), in->person_id, in->from, in->ticket_id, false, &id);
     if (rc < 0)
         return rc;
     if (id)

@@ -12,6 +12,8 @@
 #include "base/text.h"
 #include "service/tickets/callback_priv.h"
 #include "service/tickets/ticket_verb.h"
+#include "store/repo_person.h"
+#include "store/repo_survey.h"
 
 #define DRAW_OF 10000 /* a percent is a hundred of these */
 
@@ -24,26 +26,17 @@ struct asking {
 
 static void put(struct ticket *k, const struct asking *a)
 {
-    static const char sql[] =
-        "INSERT INTO survey (ticket_id,cycle,purpose,person_id,channel,message_id,callback_id,"
-        "state,asked_at) VALUES ($1,$2,$3,$4,coalesce((SELECT channel FROM message WHERE id=$6),"
-        "$5),$6,$7,'asked',$8) ON CONFLICT (ticket_id,cycle,purpose) DO UPDATE SET "
-        "channel=excluded.channel,asks=survey.asks+1,state='asked',"
-        "message_id=coalesce(excluded.message_id,survey.message_id),"
-        "callback_id=coalesce(excluded.callback_id,survey.callback_id)";
-    struct db_q *q;
     if (k->rc || ticket_flush(k)) /* the row refers to the ticket's */
         return;
-    q = db_query(k->db, sql);
-    db_bind_int(q, 1, k->row.id);
-    db_bind_int(q, 2, k->row.cycle);
-    db_bind_text(q, 3, a->purpose);
-    db_bind_opt(q, 4, k->row.person_id);
-    db_bind_text(q, 5, a->channel);
-    db_bind_opt(q, 6, a->message);
-    db_bind_opt(q, 7, a->callback);
-    db_bind_int(q, 8, k->now);
-    k->rc = db_run(q);
+    struct survey_row row = {.ticket_id = k->row.id,
+                             .cycle = k->row.cycle,
+                             .purpose = a->purpose,
+                             .person_id = k->row.person_id,
+                             .channel = a->channel,
+                             .message_id = a->message,
+                             .callback_id = a->callback,
+                             .asked_at = k->now};
+    k->rc = repo_survey_ask(k->db, &row);
 }
 
 void survey_asked(struct ticket *k, const char *channel, int64_t message)
@@ -58,12 +51,7 @@ static bool number_of(struct ticket *k, char out[NAME_MAX_TEXT])
     text_copy(out, NAME_MAX_TEXT, k->row.caller);
     if (k->rc || *out || !k->row.person_id)
         return !k->rc && *out;
-    struct db_q *q =
-        db_query(k->db, "SELECT e164 FROM phone WHERE person_id=$1 ORDER BY pos LIMIT 1");
-    db_bind_int(q, 1, k->row.person_id);
-    if (db_row(q))
-        text_copy(out, NAME_MAX_TEXT, db_str(q, 0));
-    k->rc = db_end(q);
+    k->rc = repo_phone_first(k->db, k->row.person_id, out, NAME_MAX_TEXT);
     return !k->rc && *out;
 }
 
@@ -99,43 +87,29 @@ void survey_draw(struct ticket *k)
 
 /* ---- answers ---- */
 
+/* r NULL: nobody answered. */
 static int settle(struct db *db, int64_t id, const struct survey_reply *r, int64_t now,
                   const char *by)
 {
-    struct db_q *q =
-        db_query(db, "UPDATE survey SET state=$1,answered_at=$2,satisfied=$3,score=$4,via=$5,"
-                     "note=$6,by=$7 WHERE id=$8");
-    db_bind_text(q, 1, r ? "answered" : "unanswered");
-    db_bind_opt(q, 2, r ? now : 0);
-    r ? db_bind_int(q, 3, r->satisfied) : db_bind_null(q, 3);
-    db_bind_opt(q, 4, r ? r->score : 0);
-    db_bind_text(q, 5, r ? r->via : NULL);
-    db_bind_text(q, 6, r ? r->note : NULL);
-    db_bind_text(q, 7, r ? by : NULL);
-    db_bind_int(q, 8, id);
-    return db_run(q);
-}
-
-/* The row of the ticket's present cycle that still waits; 0 if there is none. */
-static int64_t waiting(struct ticket *k)
-{
-    struct db_q *q = db_query(k->db, "SELECT id FROM survey WHERE ticket_id=$1 AND cycle=$2 AND "
-                                     "purpose='confirm' AND state='asked'");
-    int64_t id = 0;
-    db_bind_int(q, 1, k->row.id);
-    db_bind_int(q, 2, k->row.cycle);
-    if (db_row(q))
-        id = db_int(q, 0);
-    k->rc = db_end(q);
-    return id;
+    struct survey_row row = {.id = id, .state = SURVEY_UNANSWERED};
+    if (r)
+        row = (struct survey_row){.id = id,
+                                  .state = SURVEY_ANSWERED,
+                                  .answered_at = now,
+                                  .satisfied = r->satisfied,
+                                  .score = r->score,
+                                  .via = r->via,
+                                  .note = r->note,
+                                  .by = by};
+    return repo_survey_move(db, &row, by);
 }
 
 static void end_asking(struct ticket *k, const struct survey_reply *reply)
 {
-    int64_t id;
+    int64_t id = 0;
     if (k->rc || k->is_new || !k->row.awaiting_at)
         return;
-    id = waiting(k);
+    k->rc = repo_survey_waiting(k->db, k->row.id, k->row.cycle, "confirm", &id);
     if (!k->rc && id)
         k->rc = settle(k->db, id, reply, k->now, k->by);
     if (!k->rc)
@@ -152,29 +126,34 @@ void survey_unanswered(struct ticket *k)
     end_asking(k, NULL);
 }
 
+/* What an answer from outside is to find. */
+struct asked {
+    int64_t ticket;
+    bool open;
+};
+
+static void take_asked(void *ctx, const struct survey_row *row)
+{
+    struct asked *a = ctx;
+    a->ticket = row->ticket_id;
+    a->open = row->state == SURVEY_ASKED && text_eq(row->purpose, "confirm");
+}
+
 int survey_answer(struct tickets *t, struct ledger_tx *tx, int64_t id, const json_t *body,
                   const struct actor *actor, struct verb_out *out)
 {
-    struct db_q *q = db_query(ledger_db(tx), "SELECT ticket_id,state,purpose FROM survey "
-                                             "WHERE id=$1");
-    int64_t ticket = 0;
-    bool open = false;
+    struct asked asked = {0};
     memset(out, 0, sizeof(*out));
-    db_bind_int(q, 1, id);
-    if (db_row(q)) {
-        ticket = db_int(q, 0);
-        open = text_eq(db_str(q, 1), "asked") && text_eq(db_str(q, 2), "confirm");
-    }
-    int rc = db_end(q);
+    int rc = repo_survey_get(ledger_db(tx), id, take_asked, &asked);
+    if (rc == E_NOTFOUND)
+        return verb_refuse(out, rc, NULL, "there is no such survey");
     if (rc < 0)
         return rc;
-    if (!ticket)
-        return verb_refuse(out, E_NOTFOUND, NULL, "no such survey");
-    if (!open)
+    if (!asked.open)
         return verb_refuse(out, E_CONFLICT, NULL, "the survey does not wait for an answer");
     json_t *copy = json_copy((json_t *)body);
     json_object_set_new(copy, "via", json_string("survey"));
-    rc = tickets_verb(t, tx, ticket, "confirm", copy, actor, 0, out);
+    rc = tickets_verb(t, tx, asked.ticket, "confirm", copy, actor, 0, out);
     json_decref(copy);
     return rc;
 }
@@ -192,7 +171,7 @@ static int read_heard(const json_t *body, struct survey_reply *r, struct verb_ou
     rc = verb_int(body, "score", 1, 5, &r->score, out);
     if (rc < 0)
         return rc;
-    return verb_text(body, "note", TEXT_MAX, &r->note, out);
+    return verb_text(body, "note", NOTE_TEXT_MAX, &r->note, out);
 }
 
 /* Into the history; an owner who is not satisfied after all has his ticket again. */
@@ -226,88 +205,74 @@ int survey_sampled(struct tickets *t, struct ledger_tx *tx, const struct callbac
     int64_t id = 0;
     if (rc < 0)
         return rc;
-    struct db_q *q = db_query(ledger_db(tx), "SELECT id FROM survey WHERE callback_id=$1 AND "
-                                             "callback_id IS NOT NULL AND purpose='sample'");
-    db_bind_int(q, 1, r->id);
-    if (db_row(q))
-        id = db_int(q, 0);
-    rc = db_end(q);
-    if (rc == E_OK)
+    rc = repo_survey_of_callback(ledger_db(tx), r->id, &id);
+    if (rc == E_OK && id)
         rc = settle(ledger_db(tx), id, silent ? NULL : &heard, ledger_now(tx), actor->name);
     return rc < 0 || silent ? rc : tell_ticket(t, tx, r->ticket_id, &heard, actor);
 }
 
 /* ---- JSON ---- */
 
-#define COLUMNS                                                                                    \
-    "id,ticket_id,cycle,purpose,person_id,channel,asks,message_id,callback_id,state,asked_at,"     \
-    "answered_at,satisfied,score,via,by,note"
-
-static void put_id(struct jw *w, const char *key, struct db_q *q, int column)
-{
-    jw_kid(w, key, db_int(q, column));
-}
-
-static void put_row(struct jw *w, struct db_q *q)
+static void put_row(struct jw *w, const struct survey_row *r)
 {
     char ticket[TICKET_ID_TEXT];
     jw_obj(w);
-    jw_kint(w, "id", db_int(q, 0));
-    jw_kstr(w, "ticket", ticket_id_format(db_int(q, 1), ticket));
-    jw_kint(w, "cycle", db_int(q, 2));
-    jw_kstr(w, "purpose", db_str(q, 3));
-    put_id(w, "person_id", q, 4);
-    jw_kstr(w, "channel", db_str(q, 5));
-    jw_kint(w, "asks", db_int(q, 6));
-    put_id(w, "message", q, 7);
-    put_id(w, "callback", q, 8);
-    jw_kstr(w, "state", db_str(q, 9));
-    jw_ktime(w, "asked_at", db_int(q, 10));
-    jw_ktime(w, "answered_at", db_int(q, 11));
-    if (db_is_null(q, 12))
-        jw_knull(w, "satisfied");
+    jw_kint(w, "id", r->id);
+    jw_kstr(w, "ticket", ticket_id_format(r->ticket_id, ticket));
+    jw_kint(w, "cycle", r->cycle);
+    jw_kstr(w, "purpose", r->purpose);
+    jw_kid(w, "person_id", r->person_id);
+    jw_kstr(w, "channel", r->channel);
+    jw_kint(w, "asks", r->asks);
+    jw_kid(w, "message", r->message_id);
+    jw_kid(w, "callback", r->callback_id);
+    jw_kstr(w, "state", state_name(&survey_states, r->state));
+    jw_ktime(w, "asked_at", r->asked_at);
+    jw_ktime(w, "answered_at", r->answered_at);
+    if (r->answered)
+        jw_kbool(w, "satisfied", r->satisfied);
     else
-        jw_kbool(w, "satisfied", db_int(q, 12) != 0);
-    put_id(w, "score", q, 13);
-    jw_kstr(w, "via", db_text(q, 14));
-    jw_kstr(w, "by", db_text(q, 15));
-    jw_kstr(w, "note", db_text(q, 16));
+        jw_knull(w, "satisfied");
+    jw_kid(w, "score", r->score);
+    jw_kstr(w, "via", r->via);
+    jw_kstr(w, "by", r->by);
+    jw_kstr(w, "note", r->note);
     jw_end_obj(w);
+}
+
+/* A page being written, one row more than it shows. */
+struct page {
+    struct jw *w;
+    int limit, n;
+    int64_t last, next;
+};
+
+static void page_row(void *ctx, const struct survey_row *row)
+{
+    struct page *p = ctx;
+    if (p->n++ == p->limit) {
+        p->next = p->last;
+        return;
+    }
+    p->last = row->id;
+    put_row(p->w, row);
 }
 
 int surveys_list_json(struct db *db, const struct survey_filter *f, struct jw *w, int64_t *next)
 {
-    struct db_q *q =
-        db_query(db, "SELECT " COLUMNS " FROM survey WHERE id<$1 AND ($2 IS NULL OR state=$2) AND "
-                     "($3 IS NULL OR purpose=$3) AND ($4=0 OR ticket_id=$4) "
-                     "ORDER BY id DESC LIMIT $5");
-    int64_t last = 0;
-    int n = 0;
-    *next = 0;
-    db_bind_int(q, 1, f->before ? f->before : INT64_MAX);
-    db_bind_text(q, 2, f->state);
-    db_bind_text(q, 3, f->purpose);
-    db_bind_int(q, 4, f->ticket_id);
-    db_bind_int(q, 5, f->limit + 1);
-    while (db_row(q)) {
-        if (n++ == f->limit) {
-            *next = last;
-            break;
-        }
-        last = db_int(q, 0);
-        put_row(w, q);
-    }
-    return db_end(q);
+    struct page p = {.w = w, .limit = f->limit};
+    struct survey_query query = {.state = f->state,
+                                 .purpose = f->purpose,
+                                 .ticket_id = f->ticket_id,
+                                 .before = f->before,
+                                 .limit = f->limit + 1};
+    int rc = repo_survey_list(db, &query, page_row, &p);
+    *next = p.next;
+    return rc;
 }
 
 int survey_json(struct db *db, int64_t id, struct jw *w)
 {
-    struct db_q *q = db_query(db, "SELECT " COLUMNS " FROM survey WHERE id=$1");
-    bool found;
-    db_bind_int(q, 1, id);
-    found = db_row(q);
-    if (found)
-        put_row(w, q);
-    int rc = db_end(q);
-    return rc < 0 ? rc : found ? 0 : E_NOTFOUND;
+    struct page p = {.w = w, .limit = 1};
+    return repo_survey_get(db, id, page_row, &p);
 }

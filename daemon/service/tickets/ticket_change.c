@@ -4,9 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "service/tickets/ticket_priv.h"
+#include "store/repo_person.h"
+#include "store/repo_unit.h"
 
 static void init(struct ticket *k, struct tickets *t, struct ledger_tx *tx, const char *by)
 {
@@ -37,7 +40,6 @@ void ticket_begin(struct ticket *k, struct tickets *t, struct ledger_tx *tx, con
     k->row.version = 1;
     k->row.cycle = 1;
     k->row.priority = 3;
-    k->row.state = TICKET_NEW;
     k->row.opened_at = k->now;
     text_copy(k->row.kind, sizeof(k->row.kind), "enquiry");
     text_copy(k->row.channel, sizeof(k->row.channel), "web");
@@ -231,12 +233,12 @@ struct chosen_by {
 
 static int read_person_facts(struct db *db, int64_t person_id, struct chosen_by *c)
 {
-    struct db_q *q = db_query(db, "SELECT segment,flags FROM person WHERE id=$1");
+    struct person_row row;
     size_t n = 0;
-    db_bind_int(q, 1, person_id);
-    if (db_row(q)) {
-        text_copy(c->segment, sizeof(c->segment), db_str(q, 0));
-        text_copy(c->flags, sizeof(c->flags), db_str(q, 1));
+    int rc = repo_person_get(db, person_id, &row);
+    if (rc == E_OK) {
+        text_copy(c->segment, sizeof(c->segment), row.segment);
+        text_copy(c->flags, sizeof(c->flags), row.flags);
     }
     for (char *p = c->flags; *p && n + 1 < ARRAY_LEN(c->words);) {
         c->words[n++] = p;
@@ -245,17 +247,15 @@ static int read_person_facts(struct db *db, int64_t person_id, struct chosen_by 
             *p++ = 0;
     }
     c->words[n] = NULL;
-    return db_end(q);
+    return rc == E_NOTFOUND ? 0 : rc;
 }
 
 static int read_estate(struct db *db, int64_t unit_id, struct chosen_by *c)
 {
-    struct db_q *q = db_query(db, "SELECT e.name FROM unit u JOIN building b ON b.id=u.building_id "
-                                  "JOIN estate e ON e.id=b.estate_id WHERE u.id=$1");
-    db_bind_int(q, 1, unit_id);
-    if (db_row(q))
-        text_copy(c->estate, sizeof(c->estate), db_str(q, 0));
-    return db_end(q);
+    struct unit_place place;
+    int rc = repo_unit_place(db, unit_id, &place);
+    text_copy(c->estate, sizeof(c->estate), place.estate);
+    return rc;
 }
 
 /* "" as NULL. */
@@ -305,10 +305,24 @@ bool ticket_may_own(struct ticket *k, const char *account)
            a.role != ROLE_AUDITOR && a.role != ROLE_NONE;
 }
 
+void ticket_set_state(struct ticket *k, enum ticket_state to, const char *cause)
+{
+    if (k->row.state == to)
+        return;
+    if (!state_may_move(&ticket_states, k->row.state, to)) {
+        log_error(NULL, "ticket %lld cannot go from %s to %s (%s)", (long long)k->row.id,
+                  ticket_state_name(k->row.state), ticket_state_name(to), cause);
+        k->rc = k->rc ? k->rc : E_CONFLICT;
+        return;
+    }
+    state_log(&ticket_states, k->row.id, k->row.state, to, cause);
+    k->row.state = to;
+}
+
 void ticket_take(struct ticket *k, const char *account)
 {
     text_copy(k->row.responder, sizeof(k->row.responder), account);
-    k->row.state = TICKET_OPEN;
+    ticket_set_state(k, TICKET_OPEN, "taken");
 }
 
 /* ---- the rule table's view ---- */
@@ -383,9 +397,9 @@ static unsigned dispatch_facts(const struct dispatch_row *d, size_t n, const str
     for (size_t i = 0; i < n; i++) {
         if (own && !dispatch_is_for(&d[i], a))
             continue;
-        if (text_eq(d[i].state, "sent"))
+        if (d[i].state == DISPATCH_SENT)
             facts |= FACT_DISPATCH_SENT | (d[i].final ? 0 : FACT_DISPATCH_REFUSABLE);
-        else if (text_eq(d[i].state, "accepted"))
+        else if (d[i].state == DISPATCH_ACCEPTED)
             facts |= FACT_DISPATCH_ACCEPTED;
     }
     return facts;

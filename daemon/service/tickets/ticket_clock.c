@@ -197,9 +197,19 @@ static bool is_of_clock(const struct clock_row *c, const json_t *o)
 
 /* Notes one `escalated` of the clock in the marks of the ladder's rungs at the same place. A
  * `clock_started` of its name begins anew: a former one may have ended in the same millisecond. */
-static void carry_mark(const struct clock_row *c, const struct policy_ladder *ladder,
-                       const char *kind, const char *data, struct ladder_mark *mark)
+struct carrying {
+    const struct clock_row *c;
+    const struct policy_ladder *ladder;
+    struct ladder_mark mark;
+};
+
+static void carry_mark(void *ctx, const struct event_row *event)
 {
+    struct carrying *carry = ctx;
+    const struct clock_row *c = carry->c;
+    const struct policy_ladder *ladder = carry->ladder;
+    struct ladder_mark *mark = &carry->mark;
+    const char *data = event->data;
     json_t *o = data ? json_parse(data, strlen(data), NULL) : NULL;
     int turn = (int)json_integer_value(json_object_get(o, "turn"));
     char at[SPAN_TEXT_MAX + 2];
@@ -207,7 +217,7 @@ static void carry_mark(const struct clock_row *c, const struct policy_ladder *la
         json_decref(o);
         return;
     }
-    if (text_eq(kind, "clock_started"))
+    if (text_eq(event->kind, "clock_started"))
         memset(mark, 0, sizeof(*mark));
     for (size_t i = 0; i < ladder->steps_n && i < LADDER_STEPS_MAX; i++)
         if (text_eq(ladder_at_text(&ladder->steps[i], at),
@@ -221,18 +231,11 @@ static void carry_mark(const struct clock_row *c, const struct policy_ladder *la
  * says which, also those that the ladder between did not have. */
 static void carry_marks(struct ticket *k, struct clock_row *c, const struct policy_ladder *ladder)
 {
-    struct ladder_mark mark = {0};
-    struct db_q *q;
+    struct carrying carry = {.c = c, .ladder = ladder};
     if (ticket_flush(k))
         return;
-    q = db_query(k->db, "SELECT kind,data FROM ticket_event WHERE ticket_id=$1 AND kind IN "
-                        "('escalated','clock_started') AND at>=$2 ORDER BY seq");
-    db_bind_int(q, 1, k->row.id);
-    db_bind_int(q, 2, c->started_at);
-    while (db_row(q))
-        carry_mark(c, ladder, db_str(q, 0), db_text(q, 1), &mark);
-    k->rc = db_end(q);
-    ladder_mark_format(&mark, ladder, c->fired);
+    k->rc = repo_event_of_clocks(k->db, k->row.id, c->started_at, carry_mark, &carry);
+    ladder_mark_format(&carry.mark, ladder, c->fired);
 }
 
 /* Whether the clock would end later as the new policy has it. What is paused ends nowhere yet. */
@@ -328,20 +331,10 @@ void ticket_clocks_rebase(struct ticket *k, const char *why, bool never_later)
  * that another policy ended meanwhile does not count. */
 static bool was_started(struct ticket *k, const char *name, bool in_cycle)
 {
-    struct db_q *q;
-    bool found;
-    if (ticket_clock(k, name, 0))
+    bool found = true;
+    if (ticket_clock(k, name, 0) || ticket_flush(k)) /* it may have ended in this very command */
         return true;
-    if (ticket_flush(k)) /* it may have ended in this very command */
-        return true;
-    q = db_query(k->db, "SELECT 1 FROM clock WHERE ticket_id=$1 AND name=$2 AND "
-                        "CASE WHEN cycle=$3 THEN state<>'cancelled' ELSE $4=0 END LIMIT 1");
-    db_bind_int(q, 1, k->row.id);
-    db_bind_text(q, 2, name);
-    db_bind_int(q, 3, k->row.cycle);
-    db_bind_int(q, 4, in_cycle);
-    found = db_row(q);
-    k->rc = db_end(q);
+    k->rc = repo_clock_was_started(k->db, k->row.id, name, k->row.cycle, in_cycle, &found);
     return found;
 }
 

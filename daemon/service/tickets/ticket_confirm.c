@@ -11,6 +11,8 @@
 #include "service/messages/outbox.h"
 #include "service/tickets/surveys.h"
 #include "service/tickets/ticket_verb.h"
+#include "store/repo_call.h"
+#include "store/repo_person.h"
 
 /* ---- ends ---- */
 
@@ -23,7 +25,7 @@ void ticket_end(struct ticket *k, enum ticket_state state, const char *kind, con
     survey_unanswered(k);
     free(k->row.handover_json);
     k->row.handover_json = NULL;
-    k->row.state = state;
+    ticket_set_state(k, state, *kind ? kind : reason);
     k->row.closed_at = k->now;
     text_copy(k->row.close_kind, sizeof(k->row.close_kind), kind);
     free(k->row.close_reason);
@@ -52,7 +54,7 @@ int verb_cancel(struct verb_req *r)
 int verb_close(struct verb_req *r)
 {
     const char *reason;
-    int rc = verb_text_needed(r->body, "reason", TEXT_MAX, &reason, r->out);
+    int rc = verb_text_needed(r->body, "reason", NOTE_TEXT_MAX, &reason, r->out);
     if (rc == E_OK)
         ticket_end(r->k, TICKET_CLOSED, "supervisor", reason);
     return rc;
@@ -71,7 +73,7 @@ void ticket_next_cycle(struct ticket *k, const char *note)
     k->row.close_kind[0] = 0;
     free(k->row.close_reason);
     k->row.close_reason = NULL;
-    k->row.state = *k->row.responder ? TICKET_OPEN : TICKET_NEW;
+    ticket_set_state(k, *k->row.responder ? TICKET_OPEN : TICKET_NEW, "the next cycle");
     snprintf(cycle, sizeof(cycle), "%d", k->row.cycle);
     struct outbox_param params[] = {{"cycle", cycle, 0}, {"note", note ? note : "", 0}};
     struct tell_message m = {.template_name = "unsatisfied", .params = params, .n_params = 2};
@@ -90,7 +92,7 @@ void ticket_next_cycle(struct ticket *k, const char *note)
 int verb_reopen(struct verb_req *r)
 {
     const char *note;
-    int rc = verb_text(r->body, "note", TEXT_MAX, &note, r->out);
+    int rc = verb_text(r->body, "note", NOTE_TEXT_MAX, &note, r->out);
     if (rc < 0)
         return rc;
     /* Closed before anybody took it: who takes it up again is its first responder. */
@@ -114,7 +116,7 @@ static void begin_asking(struct ticket *k)
 {
     if (k->row.state == TICKET_AWAITING)
         return;
-    k->row.state = TICKET_AWAITING;
+    ticket_set_state(k, TICKET_AWAITING, "asked");
     k->row.awaiting_at = k->now;
     k->row.attempts = 0;
     (void)ticket_clock_start(k, "confirm", 0);
@@ -128,7 +130,7 @@ int verb_reply(struct verb_req *r)
     const char *note, *channel;
     int64_t message = 0;
     struct jw *w;
-    int rc = verb_text(r->body, "note", TEXT_MAX, &note, r->out);
+    int rc = verb_text(r->body, "note", NOTE_TEXT_MAX, &note, r->out);
     if (rc == E_OK)
         rc = verb_text(r->body, "channel", 16, &channel, r->out);
     if (rc < 0)
@@ -193,11 +195,7 @@ static void keep_score(struct ticket *k, int64_t score)
 {
     if (k->rc || !score || !k->row.person_id)
         return;
-    struct db_q *q = db_query(k->db, "UPDATE person SET score=$1,score_at=$2 WHERE id=$3");
-    db_bind_int(q, 1, score);
-    db_bind_int(q, 2, k->now);
-    db_bind_int(q, 3, k->row.person_id);
-    k->rc = db_run(q);
+    k->rc = repo_person_set_score(k->db, k->row.person_id, score, k->now);
 }
 
 /* How an answer came and what it was. */
@@ -233,22 +231,6 @@ static void take_answer(struct ticket *k, const struct answer *a)
         ticket_next_cycle(k, a->note);
 }
 
-/* A call to or from the owner's number since the ticket was resolved. */
-static int is_call_of_owner(struct ticket *k, int64_t call_id, bool *yes)
-{
-    struct db_q *q =
-        db_query(k->db, "SELECT 1 FROM call c WHERE c.id=$1 AND c.answered_at IS NOT NULL "
-                        "AND coalesce(c.ended_at,$2)>=$3 AND (c.party=$4 OR EXISTS "
-                        "(SELECT 1 FROM phone p WHERE p.person_id=$5 AND p.e164=c.party))");
-    db_bind_int(q, 1, call_id);
-    db_bind_int(q, 2, k->now);
-    db_bind_int(q, 3, k->row.resolved_at);
-    db_bind_text(q, 4, k->row.caller);
-    db_bind_int(q, 5, k->row.person_id);
-    *yes = db_row(q);
-    return db_end(q);
-}
-
 /* Staff cannot speak for the owner: what they type is `staff`, but for a call that took place. */
 static int find_via(struct verb_req *r, const char *asked, int64_t call_id, const char **via)
 {
@@ -258,7 +240,8 @@ static int find_via(struct verb_req *r, const char *asked, int64_t call_id, cons
         return verb_refuse(r->out, E_INVALID, "via",
                            "via is none of survey, sms, link, call, staff");
     if (call_id)
-        rc = is_call_of_owner(r->k, call_id, &call);
+        rc = repo_call_reached(r->k->db, call_id, r->k->row.caller, r->k->row.person_id,
+                               r->k->row.resolved_at, &call);
     if (call)
         *via = "call";
     else if (asked && !text_eq(asked, "call") && r->actor->kind != STAFF_PERSON)
@@ -280,7 +263,7 @@ int verb_confirm(struct verb_req *r)
     if (rc == E_OK)
         rc = verb_int(r->body, "call_id", 1, INT64_MAX, &a.call_id, r->out);
     if (rc == E_OK)
-        rc = verb_text(r->body, "note", TEXT_MAX, &a.note, r->out);
+        rc = verb_text(r->body, "note", NOTE_TEXT_MAX, &a.note, r->out);
     if (rc == E_OK)
         rc = verb_text(r->body, "via", 16, &via, r->out);
     if (rc == E_OK)
@@ -293,16 +276,6 @@ int verb_confirm(struct verb_req *r)
 
 /* ---- resolved ---- */
 
-/* Whether the ticket's own call is under way: what is said in it, the owner heard. */
-static int is_within_call(struct ticket *k, bool *yes)
-{
-    struct db_q *q = db_query(k->db, "SELECT 1 FROM call WHERE ticket_id=$1 AND "
-                                     "live_json IS NOT NULL");
-    db_bind_int(q, 1, k->row.id);
-    *yes = db_row(q);
-    return db_end(q);
-}
-
 /* Told within the call (or at the desk): no feedback is owed, and his answer may be in already. */
 static int resolve_told(struct verb_req *r, bool satisfied, int64_t score)
 {
@@ -310,7 +283,8 @@ static int resolve_told(struct verb_req *r, bool satisfied, int64_t score)
     struct answer a = {.satisfied = true, .score = score};
     bool within = false;
     struct jw *w;
-    int rc = is_within_call(k, &within);
+    /* While the ticket's own call is under way, the owner hears what is said. */
+    int rc = repo_call_live_of_ticket(k->db, k->row.id, &within);
     if (rc < 0)
         return rc;
     w = ticket_say(k);
@@ -338,7 +312,7 @@ int verb_resolve(struct verb_req *r)
     int64_t score = 0;
     const char *note;
     int rc;
-    rc = verb_text(r->body, "note", TEXT_MAX, &note, r->out);
+    rc = verb_text(r->body, "note", NOTE_TEXT_MAX, &note, r->out);
     if (rc == E_OK)
         rc = verb_bool(r->body, "told", &told, r->out);
     if (rc == E_OK)
@@ -349,7 +323,7 @@ int verb_resolve(struct verb_req *r)
         return rc;
     ticket_reached(k);
     ticket_withdraw_all(k);
-    k->row.state = TICKET_RESOLVED;
+    ticket_set_state(k, TICKET_RESOLVED, "resolve");
     k->row.resolved_at = k->now;
     jw_kstr(ticket_say(k), "note", note);
     ticket_said(k, "resolved");

@@ -68,7 +68,7 @@ static int read_order(struct verb_req *r, struct order *o)
     if (rc == E_OK)
         rc = verb_text(r->body, "assignee", 64, &o->assignee, r->out);
     if (rc == E_OK)
-        rc = verb_text(r->body, "note", TEXT_MAX, &o->note, r->out);
+        rc = verb_text(r->body, "note", NOTE_TEXT_MAX, &o->note, r->out);
     if (rc == E_OK)
         rc = verb_bool(r->body, "final", &o->final, r->out);
     if (rc == E_OK)
@@ -83,6 +83,18 @@ static int read_order(struct verb_req *r, struct order *o)
     if (r->k->dispatches_n >= DISPATCHES_MAX)
         return verb_refuse(r->out, E_CONFLICT, NULL, "the ticket was dispatched too often");
     return 0;
+}
+
+/* The only place that changes a dispatch's state; a new one is `sent`. */
+static void dispatch_move(struct ticket *k, struct dispatch_row *d, enum dispatch_state to)
+{
+    if (!state_may_move(&dispatch_states, d->state, to)) {
+        k->rc = k->rc ? k->rc : E_CONFLICT;
+        return;
+    }
+    state_log(&dispatch_states, d->id, d->state, to, k->by);
+    d->state = to;
+    d->dirty = true;
 }
 
 static struct dispatch_row *add_order(struct ticket *k, const struct order *o)
@@ -100,7 +112,6 @@ static struct dispatch_row *add_order(struct ticket *k, const struct order *o)
                                .dirty = true};
     text_copy(d->department, sizeof(d->department), o->department);
     text_copy(d->assignee, sizeof(d->assignee), o->assignee ? o->assignee : "");
-    text_copy(d->state, sizeof(d->state), "sent");
     d->note = xstrdup(o->note);
     return d;
 }
@@ -159,7 +170,7 @@ int verb_dispatch(struct verb_req *r)
         return rc;
     ticket_reached(k);
     d = add_order(k, &o);
-    k->row.state = TICKET_DISPATCHED;
+    ticket_set_state(k, TICKET_DISPATCHED, "dispatch");
     w = ticket_say(k);
     jw_kint(w, "n", d->n);
     jw_kstr(w, "department", d->department);
@@ -202,17 +213,19 @@ int ticket_dispatch_check(struct verb_req *r)
     return 0;
 }
 
-/* The dispatch that the request names, in the state that the verb needs (NULL: any open one). */
-static int named(struct verb_req *r, const char *state, struct dispatch_row **d, const char **note)
+/* The dispatch that the request names, in the state that the verb needs (DISPATCH_STATES: any open
+ * one). */
+static int named(struct verb_req *r, enum dispatch_state state, struct dispatch_row **d,
+                 const char **note)
 {
     int rc = ticket_dispatch_check(r);
     if (rc < 0)
         return rc;
     *d = find(r->k, r->n);
-    if ((*d)->ended_at || (state && !text_eq((*d)->state, state)))
+    if ((*d)->ended_at || (state != DISPATCH_STATES && (*d)->state != state))
         return verb_refuse(r->out, E_CONFLICT, NULL, "dispatch %lld is %s", (long long)r->n,
-                           (*d)->state);
-    rc = verb_text(r->body, "note", TEXT_MAX, note, r->out);
+                           state_name(&dispatch_states, (*d)->state));
+    rc = verb_text(r->body, "note", NOTE_TEXT_MAX, note, r->out);
     return rc;
 }
 
@@ -230,12 +243,11 @@ int verb_accept(struct verb_req *r)
 {
     struct dispatch_row *d;
     const char *note;
-    int rc = named(r, "sent", &d, &note);
+    int rc = named(r, DISPATCH_SENT, &d, &note);
     if (rc < 0)
         return rc;
-    text_copy(d->state, sizeof(d->state), "accepted");
+    dispatch_move(r->k, d, DISPATCH_ACCEPTED);
     text_copy(d->accepted_by, sizeof(d->accepted_by), r->actor->name);
-    d->dirty = true;
     say_report(r->k, d, note, "accepted");
     ticket_clock_keep(r->k, "accept", d->n);
     (void)ticket_clock_start(r->k, "progress", d->n);
@@ -246,7 +258,7 @@ int verb_progress(struct verb_req *r)
 {
     struct dispatch_row *d;
     const char *note;
-    int rc = named(r, "accepted", &d, &note);
+    int rc = named(r, DISPATCH_ACCEPTED, &d, &note);
     if (rc < 0)
         return rc;
     say_report(r->k, d, note, "progress");
@@ -255,21 +267,20 @@ int verb_progress(struct verb_req *r)
     return 0;
 }
 
-static void end_dispatch(struct ticket *k, struct dispatch_row *d, const char *state,
+static void end_dispatch(struct ticket *k, struct dispatch_row *d, enum dispatch_state state,
                          const char *report)
 {
-    text_copy(d->state, sizeof(d->state), state);
+    dispatch_move(k, d, state);
     free(d->report);
     d->report = xstrdup(report);
     d->ended_at = k->now;
-    d->dirty = true;
 }
 
 /* The responder hears of it and owes the owner word once the last department has reported. */
 static void tell_responder(struct ticket *k, const struct dispatch_row *d, const char *template)
 {
     char *words[] = {(char *)"responder", (char *)"supervisor"};
-    bool also_supervisor = text_eq(d->state, "refused") && k->row.refusals >= 2;
+    bool also_supervisor = d->state == DISPATCH_REFUSED && k->row.refusals >= 2;
     struct conf_texts tell = {.items = words, .n = also_supervisor ? 2 : 1};
     struct clock_row *feedback = ticket_clock(k, "feedback", 0);
     struct outbox_param params[] = {{"note", d->report ? d->report : "", 0},
@@ -285,7 +296,7 @@ static void tell_responder(struct ticket *k, const struct dispatch_row *d, const
 static void after_end(struct ticket *k, const struct dispatch_row *d, const char *template)
 {
     int open = ticket_open_dispatches(k->dispatches, k->dispatches_n);
-    k->row.state = ticket_rule_after_dispatches(k->row.state, open);
+    ticket_set_state(k, ticket_rule_after_dispatches(k->row.state, open), template);
     if (open == 0 && !ticket_clock(k, "feedback", 0))
         (void)ticket_clock_start(k, "feedback", 0);
     tell_responder(k, d, template);
@@ -295,10 +306,10 @@ int verb_done(struct verb_req *r)
 {
     struct dispatch_row *d;
     const char *note;
-    int rc = named(r, "accepted", &d, &note);
+    int rc = named(r, DISPATCH_ACCEPTED, &d, &note);
     if (rc < 0)
         return rc;
-    end_dispatch(r->k, d, "done", note);
+    end_dispatch(r->k, d, DISPATCH_DONE, note);
     say_report(r->k, d, note, "done");
     ticket_clock_keep(r->k, "progress", d->n);
     after_end(r->k, d, "done");
@@ -309,7 +320,7 @@ int verb_refuse_it(struct verb_req *r)
 {
     struct dispatch_row *d;
     const char *note;
-    int rc = named(r, "sent", &d, &note);
+    int rc = named(r, DISPATCH_SENT, &d, &note);
     if (rc < 0)
         return rc;
     if (d->final)
@@ -317,7 +328,7 @@ int verb_refuse_it(struct verb_req *r)
     if (!note || !*note)
         return verb_refuse(r->out, E_INVALID, "note", "a refusal needs its reason in note");
     r->k->row.refusals++;
-    end_dispatch(r->k, d, "refused", note);
+    end_dispatch(r->k, d, DISPATCH_REFUSED, note);
     say_report(r->k, d, note, "refused");
     ticket_clock_keep(r->k, "accept", d->n);
     after_end(r->k, d, "refused");
@@ -326,7 +337,7 @@ int verb_refuse_it(struct verb_req *r)
 
 static void withdraw(struct ticket *k, struct dispatch_row *d, const char *note)
 {
-    end_dispatch(k, d, "withdrawn", note);
+    end_dispatch(k, d, DISPATCH_WITHDRAWN, note);
     say_report(k, d, note, "withdrawn");
     ticket_clock_cancel(k, ticket_clock(k, "accept", d->n));
     ticket_clock_cancel(k, ticket_clock(k, "progress", d->n));
@@ -337,12 +348,14 @@ int verb_withdraw(struct verb_req *r)
     struct ticket *k = r->k;
     struct dispatch_row *d;
     const char *note;
-    int rc = named(r, NULL, &d, &note);
+    int rc = named(r, DISPATCH_STATES, &d, &note);
     if (rc < 0)
         return rc;
     withdraw(k, d, note);
-    k->row.state = ticket_rule_after_dispatches(
-        k->row.state, ticket_open_dispatches(k->dispatches, k->dispatches_n));
+    ticket_set_state(k,
+                     ticket_rule_after_dispatches(
+                         k->row.state, ticket_open_dispatches(k->dispatches, k->dispatches_n)),
+                     "withdraw");
     return 0;
 }
 

@@ -164,7 +164,7 @@ int verb_handover(struct verb_req *r)
     if (rc == E_OK)
         rc = verb_text_needed(r->body, "ground", 64, &ground, r->out);
     if (rc == E_OK)
-        rc = verb_text(r->body, "note", TEXT_MAX, &note, r->out);
+        rc = verb_text(r->body, "note", NOTE_TEXT_MAX, &note, r->out);
     if (rc < 0)
         return rc;
     if (!ticket_is_ground(ground))
@@ -293,23 +293,10 @@ static int hand_over_one(struct tickets *t, struct ledger_tx *tx, int64_t id, co
 int tickets_on_account_disabled(struct tickets *t, struct ledger_tx *tx, const char *account,
                                 const struct actor *by)
 {
-    struct db_q *q =
-        db_query(ledger_db(tx), "SELECT id FROM ticket WHERE responder=$1 AND closed_at IS NULL "
-                                "UNION SELECT id FROM ticket WHERE handover_json IS NOT NULL "
-                                "AND closed_at IS NULL ORDER BY 1");
-    int64_t *ids = NULL;
-    size_t n = 0, cap = 0;
-    db_bind_text(q, 1, account);
-    while (db_row(q)) {
-        if (n == cap) {
-            cap = cap ? cap * 2 : 16;
-            ids = xrealloc(ids, cap * sizeof(*ids));
-        }
-        ids[n++] = db_int(q, 0);
-    }
-    int rc = db_end(q);
-    for (size_t i = 0; rc == E_OK && i < n; i++)
-        rc = hand_over_one(t, tx, ids[i], account, by);
-    free(ids);
+    struct ticket_ids ids;
+    int rc = repo_ticket_handed_by(ledger_db(tx), account, &ids);
+    for (size_t i = 0; rc == E_OK && i < ids.n; i++)
+        rc = hand_over_one(t, tx, ids.items[i], account, by);
+    free(ids.items);
     return rc;
 }

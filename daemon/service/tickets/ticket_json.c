@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "service/tickets/ticket_priv.h"
+#include "store/repo_unit.h"
 
 #define LIST_MAX 500
 
@@ -19,23 +20,11 @@ static const char *or_null(const char *s)
 /* "estate", "building", "unit": the names of the unit. */
 static int say_place(struct db *db, int64_t unit_id, struct jw *w)
 {
-    struct db_q *q;
-    int rc = 0;
-    if (!unit_id) {
-        jw_knull(w, "estate");
-        jw_knull(w, "building");
-        jw_knull(w, "unit");
-        return 0;
-    }
-    q = db_query(db,
-                 "SELECT e.name,b.name,u.name FROM unit u JOIN building b ON b.id=u.building_id "
-                 "JOIN estate e ON e.id=b.estate_id WHERE u.id=$1");
-    db_bind_int(q, 1, unit_id);
-    bool found = db_row(q);
-    jw_kstr(w, "estate", found ? db_text(q, 0) : NULL);
-    jw_kstr(w, "building", found ? db_text(q, 1) : NULL);
-    jw_kstr(w, "unit", found ? db_text(q, 2) : NULL);
-    rc = db_end(q);
+    struct unit_place p = {{0}, {0}, {0}};
+    int rc = unit_id ? repo_unit_place(db, unit_id, &p) : 0;
+    jw_kstr(w, "estate", *p.estate ? p.estate : NULL);
+    jw_kstr(w, "building", *p.building ? p.building : NULL);
+    jw_kstr(w, "unit", *p.unit ? p.unit : NULL);
     return rc;
 }
 
@@ -102,7 +91,7 @@ static void say_dispatches(const struct ticket_shown *s, struct jw *w)
         jw_kstr(w, "department", d->department);
         jw_kstr(w, "assignee", or_null(d->assignee));
         say_visit(w, d);
-        jw_kstr(w, "state", d->state);
+        jw_kstr(w, "state", state_name(&dispatch_states, d->state));
         jw_kstr(w, "accepted_by", or_null(d->accepted_by));
         jw_ktime(w, "sent_at", d->sent_at);
         jw_ktime(w, "due_at", dispatch_due(s, d->n));
@@ -206,76 +195,9 @@ int ticket_json(struct db *db, struct tickets *t, int64_t ticket_id, const struc
 
 /* ---- lists ---- */
 
-/* Every base begins with its own index and ends with the same conditions. $1 the cursor, $2 the
- * limit, $3 the base's own value, $4 the state or NULL, $5 1: open ones only, $6 the department. */
-#define LIST_TAIL                                                                                  \
-    " AND t.id<$1 AND ($4 IS NULL OR t.state=$4) AND ($5=0 OR t.closed_at IS NULL)"                \
-    " AND ($6 IS NULL OR EXISTS (SELECT 1 FROM dispatch d WHERE d.ticket_id=t.id"                  \
-    " AND d.department=$6)) ORDER BY t.id DESC LIMIT $2"
-
-/* These indexes have one part for each 1,024 tickets, of which only the last one is written to:
- * where a unit stands in all of them would be a page of its own for every ticket that opens. */
-#define IN_PARTS                                                                                   \
-    "WITH RECURSIVE part (n) AS (SELECT max(id)/1024 FROM ticket WHERE id<$1 UNION ALL "           \
-    "SELECT n-1 FROM part WHERE n>0) SELECT t.id FROM part CROSS JOIN ticket t "                   \
-    "WHERE t.id/1024=part.n AND "
-
-enum list_base { BY_PERSON, BY_UNIT, BY_RESPONDER, BY_LIVE, BY_NOTHING };
-
-static const char *const list_sql[] = {
-    [BY_PERSON] = "SELECT t.id FROM ticket t WHERE t.person_id=$3" LIST_TAIL,
-    [BY_UNIT] = IN_PARTS "t.unit_id=$3" LIST_TAIL,
-    [BY_RESPONDER] = IN_PARTS "t.responder=$3" LIST_TAIL,
-    [BY_LIVE] = "SELECT t.id FROM ticket t WHERE t.closed_at IS NULL AND $3 IS NULL" LIST_TAIL,
-    [BY_NOTHING] = "SELECT t.id FROM ticket t WHERE $3 IS NULL" LIST_TAIL,
-};
-
 static bool is_final(const char *state)
 {
     return text_eq(state, "closed") || text_eq(state, "cancelled");
-}
-
-static enum list_base base_of(const struct ticket_filter *f)
-{
-    if (f->person_id)
-        return BY_PERSON;
-    if (f->unit_id)
-        return BY_UNIT;
-    if (f->responder)
-        return BY_RESPONDER;
-    return f->state && !is_final(f->state) ? BY_LIVE : BY_NOTHING;
-}
-
-static struct db_q *list_query(struct db *db, const struct ticket_filter *f, int64_t before,
-                               int limit)
-{
-    enum list_base base = base_of(f);
-    bool live = f->state && !is_final(f->state);
-    struct db_q *q = db_query(db, list_sql[base]);
-    db_bind_int(q, 1, before);
-    db_bind_int(q, 2, limit + 1);
-    if (base == BY_PERSON || base == BY_UNIT)
-        db_bind_int(q, 3, base == BY_PERSON ? f->person_id : f->unit_id);
-    else
-        db_bind_text(q, 3, base == BY_RESPONDER ? f->responder : NULL);
-    db_bind_text(q, 4, text_eq(f->state, "open_all") ? NULL : f->state);
-    db_bind_int(q, 5, live);
-    db_bind_text(q, 6, f->department);
-    return q;
-}
-
-/* Filters beside the base's own that the base did not use. */
-static bool matches(struct db *db, const struct ticket_filter *f, int64_t id)
-{
-    struct db_q *q;
-    bool ok;
-    if (!f->person_id && !(f->unit_id && f->responder))
-        return true;
-    q = db_query(db, "SELECT responder,unit_id FROM ticket WHERE id=$1");
-    db_bind_int(q, 1, id);
-    ok = db_row(q) && (!f->responder || text_eq(db_text(q, 0), f->responder)) &&
-         (!f->unit_id || db_int(q, 1) == f->unit_id);
-    return db_end(q) == 0 && ok;
 }
 
 int tickets_list_json(struct db *db, struct tickets *t, const struct ticket_filter *f,
@@ -287,22 +209,25 @@ int tickets_list_json(struct db *db, struct tickets *t, const struct ticket_filt
     char next[32] = "";
     if (f->cursor && *f->cursor && text_int(f->cursor, 1, INT64_MAX, &before))
         return E_INVALID;
-    struct db_q *q = list_query(db, f, before, limit);
-    while (n <= limit && db_row(q))
-        ids[n++] = db_int(q, 0);
-    rc = db_end(q);
+    struct ticket_query query = {
+        .state = text_eq(f->state, "open_all") ? NULL : f->state,
+        .live = f->state && !is_final(f->state),
+        .responder = f->responder,
+        .department = f->department,
+        .person_id = f->person_id,
+        .unit_id = f->unit_id,
+        .before = before,
+        .limit = limit + 1,
+    };
+    rc = repo_ticket_list(db, &query, ids, &n);
     if (n > limit) {
         n = limit;
         snprintf(next, sizeof(next), "%" PRId64, ids[n - 1]);
     }
     buf_adds(out, "{\"items\":[");
-    bool any = false;
     for (int i = 0; rc == E_OK && i < n; i++) {
-        if (!matches(db, f, ids[i]))
-            continue;
-        if (any)
+        if (i)
             buf_addc(out, ',');
-        any = true;
         rc = ticket_json(db, t, ids[i], actor, now, out);
     }
     buf_printf(out, *next ? "],\"next\":\"%s\"}" : "],\"next\":null}", next);
@@ -311,62 +236,52 @@ int tickets_list_json(struct db *db, struct tickets *t, const struct ticket_filt
 
 /* ---- history ---- */
 
-static int exists(struct db *db, int64_t ticket_id)
-{
-    struct db_q *q = db_query(db, "SELECT 1 FROM ticket WHERE id=$1");
-    bool found;
-    db_bind_int(q, 1, ticket_id);
-    found = db_row(q);
-    int rc = db_end(q);
-    return rc < 0 ? rc : found ? 0 : E_NOTFOUND;
-}
+/* A page being written, one row more than it shows. */
+struct history_page {
+    struct jw *w;
+    int limit, n;
+    int64_t last;
+};
 
-static void say_event(struct db_q *q, struct jw *w)
+static void say_event(void *ctx, const struct event_row *e)
 {
+    struct history_page *p = ctx;
+    struct jw *w = p->w;
+    if (p->n++ >= p->limit)
+        return;
+    p->last = e->seq;
     jw_obj(w);
-    jw_kint(w, "seq", db_int(q, 0));
-    jw_ktime(w, "at", db_int(q, 1));
-    jw_kstr(w, "by", db_text(q, 2));
-    jw_kstr(w, "kind", db_text(q, 3));
-    jw_kraw(w, "data", db_text(q, 4));
-    jw_kstr(w, "hash", db_text(q, 5));
+    jw_kint(w, "seq", e->seq);
+    jw_ktime(w, "at", e->at);
+    jw_kstr(w, "by", e->by);
+    jw_kstr(w, "kind", e->kind);
+    jw_kraw(w, "data", e->data);
+    jw_kstr(w, "hash", e->hash);
     jw_end_obj(w);
 }
 
 int ticket_timeline_json(struct db *db, int64_t ticket_id, int limit, const char *cursor,
                          struct buf *out)
 {
-    int64_t after = 0, last = 0;
-    int n = 0, rc = exists(db, ticket_id);
-    bool more = false;
+    int64_t after = 0;
+    bool known = false;
     char next[32];
     struct jw w;
-    if (rc == E_OK && cursor && *cursor)
-        rc = text_int(cursor, 1, INT64_MAX, &after);
-    if (rc < 0)
-        return rc;
-    limit = limit < 1 ? LIST_MAX : limit > LIST_MAX ? LIST_MAX : limit;
-    struct db_q *q = db_query(db, "SELECT seq,at,by,kind,data,hash FROM ticket_event "
-                                  "WHERE ticket_id=$1 AND seq>$2 ORDER BY seq LIMIT $3");
-    db_bind_int(q, 1, ticket_id);
-    db_bind_int(q, 2, after);
-    db_bind_int(q, 3, limit + 1);
+    struct history_page page = {.w = &w};
+    int rc = repo_ticket_exists(db, ticket_id, &known);
+    if (rc < 0 || !known)
+        return rc < 0 ? rc : E_NOTFOUND;
+    if (cursor && *cursor && text_int(cursor, 1, INT64_MAX, &after))
+        return E_INVALID;
+    page.limit = limit < 1 || limit > LIST_MAX ? LIST_MAX : limit;
     jw_init(&w, out);
     jw_obj(&w);
     jw_key(&w, "items");
     jw_arr(&w);
-    while (!more && db_row(q)) {
-        if (n++ == limit) {
-            more = true;
-            break;
-        }
-        last = db_int(q, 0);
-        say_event(q, &w);
-    }
+    rc = repo_event_list(db, ticket_id, after, page.limit + 1, say_event, &page);
     jw_end_arr(&w);
-    rc = db_end(q);
-    snprintf(next, sizeof(next), "%" PRId64, last);
-    jw_kstr(&w, "next", more ? next : NULL);
+    snprintf(next, sizeof(next), "%" PRId64, page.last);
+    jw_kstr(&w, "next", page.n > page.limit ? next : NULL);
     jw_end_obj(&w);
     return rc < 0 ? rc : out->overflow ? E_TOOBIG : 0;
 }

@@ -13,6 +13,9 @@
 #include "service/tickets/callbacks.h"
 #include "service/registry/registry.h"
 #include "service/tickets/ticket_verb.h"
+#include "store/repo_call.h"
+#include "store/repo_person.h"
+#include "store/repo_unit.h"
 
 #define SUBJECT_MAX 500
 #define CALLS_MAX   (64 * 1024)
@@ -40,19 +43,6 @@ void ticket_opened(struct ticket *k, bool by_answered_call)
 
 /* ---- calls ---- */
 
-/* The one unit that the person holds now; 0 if there are several or none. */
-int ticket_only_unit(struct db *db, int64_t person_id, int32_t today, int64_t *unit_id)
-{
-    struct db_q *q = db_query(db, "SELECT min(unit_id),max(unit_id) FROM tenure WHERE person_id=$1 "
-                                  "AND (to_on IS NULL OR to_on>=$2)");
-    *unit_id = 0;
-    db_bind_int(q, 1, person_id);
-    db_bind_int(q, 2, today);
-    if (db_row(q) && db_int(q, 0) == db_int(q, 1))
-        *unit_id = db_int(q, 0);
-    return db_end(q);
-}
-
 static char *call_subject(const struct site *site, const char *number)
 {
     const char *words = site->site.lang == LANG_EN ? "Call" : "来电";
@@ -73,7 +63,7 @@ static int open_for_call(struct tickets *t, struct ledger_tx *tx, const struct a
     k.row.call_id = call->call_id;
     k.row.calls_json = xasprintf("[%" PRId64 "]", call->call_id);
     if (call->person_id && !k.rc)
-        k.rc = ticket_only_unit(k.db, call->person_id, today, &k.row.unit_id);
+        k.rc = repo_tenure_only_unit(k.db, call->person_id, today, &k.row.unit_id);
     if (ticket_choose_policy(&k) == 0)
         ticket_opened(&k, true);
     *ticket_id = k.row.id;
@@ -223,20 +213,27 @@ static int read_category(struct creation *c)
     return 0;
 }
 
-static int read_id(struct creation *c, const char *key, const char *sql, int64_t *id)
+typedef int exists_fn(struct db *db, int64_t id, bool *yes);
+
+/* An id in the body, of something that is there. */
+static int read_id(struct creation *c, const char *key, exists_fn *exists, int64_t *id)
 {
-    struct db_q *q;
-    bool found;
+    bool yes = false;
     int rc = verb_int(c->body, key, 1, INT64_MAX, id, c->out);
     if (rc < 0 || !*id)
         return rc;
-    q = db_query(c->k->db, sql);
-    db_bind_int(q, 1, *id);
-    found = db_row(q);
-    rc = db_end(q);
-    if (rc < 0 || found)
+    rc = exists(c->k->db, *id, &yes);
+    if (rc < 0 || yes)
         return rc;
     return verb_refuse(c->out, E_INVALID, key, "%s: there is no %" PRId64, key, *id);
+}
+
+static int call_exists(struct db *db, int64_t id, bool *yes)
+{
+    struct call_brief brief;
+    int rc = repo_call_brief(db, id, &brief);
+    *yes = rc == E_OK;
+    return rc == E_NOTFOUND ? 0 : rc;
 }
 
 static int read_caller(struct creation *c)
@@ -260,25 +257,17 @@ static int read_caller(struct creation *c)
 static int read_call(struct creation *c)
 {
     struct ticket_row *row = &c->k->row;
-    struct db_q *q = db_query(c->k->db, "SELECT answered_at,party,person_id FROM call WHERE id=$1");
-    db_bind_int(q, 1, row->call_id);
-    if (db_row(q)) {
-        c->answered = db_int(q, 0) != 0;
-        if (!*row->caller)
-            text_copy(row->caller, sizeof(row->caller), db_str(q, 1));
-        if (!row->person_id)
-            row->person_id = db_int(q, 2);
-    }
-    int rc = db_end(q);
+    struct call_brief call;
+    int rc = repo_call_brief(c->k->db, row->call_id, &call);
+    c->answered = call.answered;
+    if (!*row->caller)
+        text_copy(row->caller, sizeof(row->caller), call.party);
+    if (!row->person_id)
+        row->person_id = call.person_id;
     row->calls_json = xasprintf("[%" PRId64 "]", row->call_id);
     if (!verb_has(c->body, "channel"))
         text_copy(row->channel, sizeof(row->channel), "call");
-    if (rc < 0)
-        return rc;
-    q = db_query(c->k->db, "UPDATE call SET ticket_id=$1 WHERE id=$2");
-    db_bind_int(q, 1, row->id);
-    db_bind_int(q, 2, row->call_id);
-    return db_run(q);
+    return rc < 0 ? rc : repo_call_row_set_ticket(c->k->db, row->call_id, row->id);
 }
 
 /* Nobody was named: whose number it certainly is, as with a call. */
@@ -302,11 +291,11 @@ static int read_people(struct creation *c)
     int rc;
     rc = read_caller(c);
     if (rc == E_OK)
-        rc = read_id(c, "person_id", "SELECT 1 FROM person WHERE id=$1", &row->person_id);
+        rc = read_id(c, "person_id", repo_person_exists, &row->person_id);
     if (rc == E_OK)
-        rc = read_id(c, "unit_id", "SELECT 1 FROM unit WHERE id=$1", &row->unit_id);
+        rc = read_id(c, "unit_id", repo_unit_exists, &row->unit_id);
     if (rc == E_OK)
-        rc = read_id(c, "call_id", "SELECT 1 FROM call WHERE id=$1", &row->call_id);
+        rc = read_id(c, "call_id", call_exists, &row->call_id);
     if (rc == E_OK)
         rc = verb_text(c->body, "about", 64, &about, c->out);
     if (rc < 0)
@@ -320,8 +309,8 @@ static int read_people(struct creation *c)
     if (rc == E_OK && !row->person_id && *row->caller)
         rc = identify(c);
     if (rc == E_OK && row->person_id && !row->unit_id)
-        rc = ticket_only_unit(c->k->db, row->person_id, tickets_today(c->k->t, c->k->now),
-                              &row->unit_id);
+        rc = repo_tenure_only_unit(c->k->db, row->person_id, tickets_today(c->k->t, c->k->now),
+                                   &row->unit_id);
     return rc;
 }
 
@@ -340,7 +329,7 @@ static int create(struct creation *c)
     if (rc == E_OK)
         rc = verb_bool(c->body, "take", &c->take, c->out);
     if (rc == E_OK)
-        rc = verb_text(c->body, "note", TEXT_MAX, &note, c->out);
+        rc = verb_text(c->body, "note", NOTE_TEXT_MAX, &note, c->out);
     if (rc < 0)
         return rc;
     if (c->take && c->actor->kind == STAFF_PERSON && ticket_may_own(k, c->actor->name))

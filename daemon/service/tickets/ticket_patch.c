@@ -8,6 +8,8 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "service/tickets/ticket_verb.h"
+#include "store/repo_person.h"
+#include "store/repo_unit.h"
 
 #define SUBJECT_MAX 500
 
@@ -120,24 +122,17 @@ static int patch_priority(struct patch *p)
     return 0;
 }
 
-static int exists(struct patch *p, const char *sql, const char *key, int64_t id)
-{
-    struct db_q *q = db_query(p->r->k->db, sql);
-    bool found;
-    db_bind_int(q, 1, id);
-    found = db_row(q);
-    int rc = db_end(q);
-    if (rc < 0 || found)
-        return rc;
-    return verb_refuse(p->r->out, E_INVALID, key, "%s: there is no %lld", key, (long long)id);
-}
-
-static int patch_id(struct patch *p, const char *key, const char *sql, int64_t *slot, unsigned bit)
+static int patch_id(struct patch *p, const char *key,
+                    int (*exists)(struct db *db, int64_t id, bool *yes), int64_t *slot,
+                    unsigned bit)
 {
     int64_t v = 0;
+    bool yes = false;
     int rc = verb_int(p->r->body, key, 1, INT64_MAX, &v, p->r->out);
     if (rc == E_OK)
-        rc = exists(p, sql, key, v);
+        rc = exists(p->r->k->db, v, &yes);
+    if (rc == E_OK && !yes)
+        rc = verb_refuse(p->r->out, E_INVALID, key, "%s: there is no %lld", key, (long long)v);
     if (rc < 0 || v == *slot)
         return rc;
     say_id(p, key, *slot, v);
@@ -148,14 +143,12 @@ static int patch_id(struct patch *p, const char *key, const char *sql, int64_t *
 
 static int patch_unit(struct patch *p)
 {
-    return patch_id(p, "unit_id", "SELECT 1 FROM unit WHERE id=$1", &p->r->k->row.unit_id,
-                    SET_UNIT);
+    return patch_id(p, "unit_id", repo_unit_exists, &p->r->k->row.unit_id, SET_UNIT);
 }
 
 static int patch_person(struct patch *p)
 {
-    return patch_id(p, "person_id", "SELECT 1 FROM person WHERE id=$1", &p->r->k->row.person_id,
-                    SET_PERSON);
+    return patch_id(p, "person_id", repo_person_exists, &p->r->k->row.person_id, SET_PERSON);
 }
 
 /* The employee whom a complaint is about; it cannot stay with them. */

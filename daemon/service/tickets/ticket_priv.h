@@ -122,7 +122,10 @@ bool dispatch_is_for(const struct dispatch_row *d, const struct actor *a);
 int ticket_open_dispatches(const struct dispatch_row *dispatches, size_t n);
 /** True for an account that may be responsible: an enabled person, not an auditor. */
 bool ticket_may_own(struct ticket *k, const char *account);
-/** Sets the responder (who must may) and what follows from it. */
+/** The only writer of a ticket's state: refuses (E_CONFLICT in k->rc, logged) what domain/states.h
+ * knows no way for; cause is for the log. */
+void ticket_set_state(struct ticket *k, enum ticket_state to, const char *cause);
+/** Sets the responder, who must be allowed to be (ticket_may_own()), and what follows from it. */
 void ticket_take(struct ticket *k, const char *account);
 
 /* ---- clocks (ticket_clock.c) ---- */

@@ -9,8 +9,14 @@
 #include "spine/hub.h"
 #include "service/messages/outbox.h"
 #include "service/tickets/ticket_priv.h"
+#include "store/repo_account.h"
 
 #define TICKET_JSON_MAX (1024 * 1024)
+
+static void concern(void *ctx, const char *name)
+{
+    ticket_concerns(ctx, name);
+}
 
 /* People of the open dispatches' departments; the first department travels as such. */
 static const char *concern_departments(struct ticket *k)
@@ -26,12 +32,7 @@ static const char *concern_departments(struct ticket *k)
             first = d->department;
             continue;
         }
-        struct db_q *q = db_query(k->db, "SELECT name FROM account WHERE department=$1 AND "
-                                         "disabled=0");
-        db_bind_text(q, 1, d->department);
-        while (db_row(q))
-            ticket_concerns(k, db_text(q, 0));
-        k->rc = db_end(q);
+        k->rc = repo_account_in_department(k->db, d->department, concern, k);
     }
     return first;
 }

@@ -74,7 +74,7 @@ int verb_extend(struct verb_req *r)
     if (rc == E_OK)
         rc = verb_text_needed(r->body, "by", SPAN_TEXT_MAX - 1, &by, r->out);
     if (rc == E_OK)
-        rc = verb_text_needed(r->body, "reason", TEXT_MAX, &reason, r->out);
+        rc = verb_text_needed(r->body, "reason", NOTE_TEXT_MAX, &reason, r->out);
     if (rc < 0)
         return rc;
     if (span_parse(by, &span) || span.n <= 0)

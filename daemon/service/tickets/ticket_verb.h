@@ -44,9 +44,6 @@ int ticket_dispatch_check(struct verb_req *r);
 void ticket_milestones_start(struct ticket *k, const char *from);
 /** Start the clocks of a ticket just opened, keeping what is kept at once, and say `opened`. */
 void ticket_opened(struct ticket *k, bool by_answered_call);
-/** The one unit that the person holds now; 0 if there are several or none. today: days since 1970.
- */
-int ticket_only_unit(struct db *db, int64_t person_id, int32_t today, int64_t *unit_id) MUST_CHECK;
 /** The calls back that the site allows reached nobody: the no-answer protocol of an open ticket. */
 void ticket_unreached(struct ticket *k);
 /** The owner was reached, or something is done for him: that protocol ends. Leaves the one beside

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "service/messages/outbox.h"
 #include "service/tickets/ticket_verb.h"
+#include "store/repo_incident.h"
 
 /* ---- small verbs ---- */
 
@@ -28,7 +29,7 @@ int verb_claim(struct verb_req *r)
 int verb_note(struct verb_req *r)
 {
     const char *text;
-    int rc = verb_text_needed(r->body, "text", TEXT_MAX, &text, r->out);
+    int rc = verb_text_needed(r->body, "text", NOTE_TEXT_MAX, &text, r->out);
     if (rc < 0)
         return rc;
     if (r->actor->kind == STAFF_INTEGRATION) /* the owner wrote */
@@ -75,7 +76,7 @@ int verb_urge(struct verb_req *r)
     char count[16];
     const char *note;
     struct jw *w;
-    int rc = verb_text(r->body, "note", TEXT_MAX, &note, r->out);
+    int rc = verb_text(r->body, "note", NOTE_TEXT_MAX, &note, r->out);
     if (rc < 0)
         return rc;
     k->row.urges++;
@@ -103,10 +104,8 @@ int verb_incident(struct verb_req *r)
     int rc = verb_int(r->body, "id", 1, INT64_MAX, &id, r->out);
     if (rc < 0)
         return rc;
-    struct db_q *q = db_query(k->db, "SELECT 1 FROM incident WHERE id=$1 AND closed_at IS NULL");
-    db_bind_int(q, 1, id);
-    bool found = db_row(q);
-    rc = db_end(q);
+    bool found = false;
+    rc = repo_incident_is_live(k->db, id, &found);
     if (rc < 0)
         return rc;
     if (!found)
@@ -130,7 +129,7 @@ int verb_milestone(struct verb_req *r)
     struct ticket *k = r->k;
     const char *note;
     struct jw *w;
-    int rc = verb_text(r->body, "note", TEXT_MAX, &note, r->out);
+    int rc = verb_text(r->body, "note", NOTE_TEXT_MAX, &note, r->out);
     if (rc < 0)
         return rc;
     if (clock_is_standard(r->name) || !ticket_clock(k, r->name, 0))
