@@ -38,6 +38,18 @@ int repo_person_get(struct db *db, int64_t id, struct person_row *out)
     return rc < 0 ? rc : there ? 0 : E_NOTFOUND;
 }
 
+int repo_person_ids(struct db *db, int64_t after, int64_t *ids, int max)
+{
+    struct db_q *q = db_query(db, "SELECT id FROM person WHERE id > $1 ORDER BY id LIMIT $2");
+    int n = 0;
+    db_bind_int(q, 1, after);
+    db_bind_int(q, 2, max);
+    while (n < max && db_row(q))
+        ids[n++] = db_int(q, 0);
+    int rc = db_end(q);
+    return rc < 0 ? rc : n;
+}
+
 int repo_person_by_key(struct db *db, const char *key, int64_t *id)
 {
     struct db_q *q = db_query(db, "SELECT id FROM person WHERE key = $1");
@@ -262,6 +274,16 @@ int repo_phone_each(struct db *db, int64_t person_id, void (*fn)(void *ctx, cons
 int repo_phone_first(struct db *db, int64_t person_id, char *out, size_t cap)
 {
     struct db_q *q = db_query(db, "SELECT e164 FROM phone WHERE person_id=$1 ORDER BY pos LIMIT 1");
+    db_bind_int(q, 1, person_id);
+    text_copy(out, cap, db_row(q) ? db_str(q, 0) : "");
+    return db_end(q);
+}
+
+int repo_phone_told(struct db *db, int64_t person_id, char *out, size_t cap)
+{
+    struct db_q *q =
+        db_query(db, "SELECT e164 FROM phone WHERE person_id = $1 AND e164 LIKE '+%' "
+                     "ORDER BY CASE WHEN label = 'mobile' THEN 0 ELSE 1 END, pos LIMIT 1");
     db_bind_int(q, 1, person_id);
     text_copy(out, cap, db_row(q) ? db_str(q, 0) : "");
     return db_end(q);

@@ -1,13 +1,12 @@
 /*
  * repo_person.h - rows of persons and what hangs on them: phones, e-mails, tenures, vehicles; and
- * the parts of a CARD, each by one small query, written straight as JSON.
+ * the lists that a CARD shows, each by one small query.
  */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include "base/err.h"
-#include "base/json.h"
 #include "domain/match.h"
 #include "domain/number.h"
 #include "store/db.h"
@@ -40,6 +39,8 @@ extern const char *const person_consent_names[4];
 
 /** E_NOTFOUND. */
 int repo_person_get(struct db *db, int64_t id, struct person_row *out) MUST_CHECK;
+/** Ids above `after`, ascending; returns how many, at most max. */
+int repo_person_ids(struct db *db, int64_t after, int64_t *ids, int max) MUST_CHECK;
 /** The id of an import key, 0 if there is none. */
 int repo_person_by_key(struct db *db, const char *key, int64_t *id) MUST_CHECK;
 
@@ -78,21 +79,47 @@ int repo_phone_weak(struct db *db, const char *e164, struct person_phone *out, i
 /** The label of a person's first phone; "" if none. */
 int repo_phone_first_label(struct db *db, int64_t person_id, char *out, size_t cap) MUST_CHECK;
 
-/* Parts of a CARD: each writes one JSON value. */
-int repo_person_household_json(struct db *db, int64_t person_id, int32_t today,
-                               struct jw *w) MUST_CHECK;
-int repo_person_vehicles_json(struct db *db, int64_t person_id, struct jw *w) MUST_CHECK;
-int repo_person_open_tickets_json(struct db *db, int64_t person_id, struct jw *w) MUST_CHECK;
+/* What a card lists: fn once for each row; its texts live during the call. */
+
+typedef void household_fn(void *ctx, int64_t id, const char *name, const char *role);
+/** Those of the person's household (store/household.h) but for the person: each once, by id, with
+ * the role that was entered first. */
+int repo_person_household(struct db *db, int64_t person_id, int32_t today, household_fn *fn,
+                          void *ctx) MUST_CHECK;
+typedef void vehicle_fn(void *ctx, const char *plate, const char *space);
+/** space NULL: none is known. */
+int repo_vehicle_each(struct db *db, int64_t person_id, vehicle_fn *fn, void *ctx) MUST_CHECK;
+typedef void phone_fn(void *ctx, const char *e164, const char *label);
+/** In the order they were given. */
+int repo_phone_list(struct db *db, int64_t person_id, phone_fn *fn, void *ctx) MUST_CHECK;
+typedef void email_fn(void *ctx, const char *address);
+int repo_email_list(struct db *db, int64_t person_id, email_fn *fn, void *ctx) MUST_CHECK;
+
+/** A ticket as a card names it; due_at 0: no clock runs. */
+struct person_ticket {
+    int64_t id, due_at, cycle;
+    const char *subject, *state, *responder; /* responder NULL: nobody */
+};
+typedef void person_ticket_fn(void *ctx, const struct person_ticket *row);
+/** The person's open tickets, the newest first. */
+int repo_person_open_tickets(struct db *db, int64_t person_id, person_ticket_fn *fn,
+                             void *ctx) MUST_CHECK;
+
 /** What is known to be there; what is left out is not looked for. */
 enum person_recent { PERSON_CALLS = 1, PERSON_TICKETS = 2, PERSON_MESSAGES = 4 };
-/** The latest five of these, latest first. */
-int repo_person_recent_json(struct db *db, int64_t person_id, unsigned which,
-                            struct jw *w) MUST_CHECK;
-/** Lists of texts. */
-int repo_person_phones_json(struct db *db, int64_t person_id, struct jw *w) MUST_CHECK;
-/** {"+86…":"mobile",…} */
-int repo_person_phone_labels_json(struct db *db, int64_t person_id, struct jw *w) MUST_CHECK;
-int repo_person_emails_json(struct db *db, int64_t person_id, struct jw *w) MUST_CHECK;
+/** Something that happened: of a call its direction, its outcome and who took it; of a ticket its
+ * subject and state, with its id; of a message its channel, template and state. Texts "" where
+ * there is none. */
+struct person_news {
+    enum person_recent kind;
+    int64_t at, id;
+    const char *words[3];
+};
+typedef void person_news_fn(void *ctx, const struct person_news *row);
+/** The latest five of one kind, latest first. One statement a kind: all in one cost three times as
+ * much, and most persons have but one kind. */
+int repo_person_recent(struct db *db, int64_t person_id, enum person_recent kind,
+                       person_news_fn *fn, void *ctx) MUST_CHECK;
 
 /** The person and all who hold a current unit with them; returns how many, at most max. */
 int repo_person_household_ids(struct db *db, int64_t person_id, int32_t today, int64_t *ids,
@@ -116,6 +143,8 @@ int repo_phone_each(struct db *db, int64_t person_id, void (*fn)(void *ctx, cons
                     void *ctx) MUST_CHECK;
 /** The first of them as entered, "" if there is none. */
 int repo_phone_first(struct db *db, int64_t person_id, char *out, size_t cap) MUST_CHECK;
+/** The first number that can be told things (international form), mobiles before others; "". */
+int repo_phone_told(struct db *db, int64_t person_id, char *out, size_t cap) MUST_CHECK;
 /** The first e-mail address, "" if there is none. */
 int repo_email_first(struct db *db, int64_t person_id, char *out, size_t cap) MUST_CHECK;
 

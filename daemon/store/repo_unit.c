@@ -147,3 +147,101 @@ int repo_unit_exists(struct db *db, int64_t id, bool *yes)
     *yes = db_row(q);
     return db_end(q);
 }
+
+/* ---- lists ---- */
+
+#define UNIT_FIELDS                                                                                \
+    "u.id, e.name, b.name, u.name, u.area_cm2, u.delivered_on, b.steward, b.id, e.id FROM unit u " \
+    "JOIN building b ON b.id = u.building_id JOIN estate e ON e.id = b.estate_id "
+
+static void unit_read(struct db_q *q, struct unit_row *row)
+{
+    *row = (struct unit_row){.id = db_int(q, 0),
+                             .estate = db_str(q, 1),
+                             .building = db_str(q, 2),
+                             .unit = db_str(q, 3),
+                             .area_cm2 = db_int(q, 4),
+                             .delivered_on = db_int(q, 5),
+                             .steward = db_text(q, 6),
+                             .building_id = db_int(q, 7),
+                             .estate_id = db_int(q, 8)};
+}
+
+int repo_unit_get(struct db *db, int64_t id, unit_row_fn *fn, void *ctx)
+{
+    struct db_q *q = db_query(db, "SELECT " UNIT_FIELDS "WHERE u.id = $1");
+    struct unit_row row;
+    db_bind_int(q, 1, id);
+    bool there = db_row(q);
+    if (there) {
+        unit_read(q, &row);
+        fn(ctx, &row);
+    }
+    int rc = db_end(q);
+    return rc < 0 ? rc : there ? E_OK : E_NOTFOUND;
+}
+
+int repo_unit_list(struct db *db, const struct unit_filter *f, unit_row_fn *fn, void *ctx)
+{
+    struct db_q *q = db_query(
+        db, "SELECT " UNIT_FIELDS
+            "WHERE u.id > $1 AND ($2 IS NULL OR e.name = $2) AND ($3 IS NULL OR b.name = $3) AND "
+            "($4 IS NULL OR u.name = $4) ORDER BY u.id LIMIT $5");
+    db_bind_int(q, 1, f->after);
+    db_bind_text(q, 2, f->estate);
+    db_bind_text(q, 3, f->building);
+    db_bind_text(q, 4, f->unit);
+    db_bind_int(q, 5, f->limit);
+    while (db_row(q)) {
+        struct unit_row row;
+        unit_read(q, &row);
+        fn(ctx, &row);
+    }
+    return db_end(q);
+}
+
+int repo_unit_tenures(struct db *db, int64_t unit_id,
+                      void (*fn)(void *ctx, const struct unit_tenure_row *row), void *ctx)
+{
+    struct db_q *q =
+        db_query(db, "SELECT t.person_id, p.name, t.role, t.from_on, t.to_on FROM tenure t JOIN "
+                     "person p ON p.id = t.person_id WHERE t.unit_id = $1 ORDER BY t.id LIMIT 200");
+    db_bind_int(q, 1, unit_id);
+    while (db_row(q)) {
+        struct unit_tenure_row row = {.person_id = db_int(q, 0),
+                                      .name = db_str(q, 1),
+                                      .role = db_str(q, 2),
+                                      .from_on = db_int(q, 3),
+                                      .to_on = db_int(q, 4)};
+        fn(ctx, &row);
+    }
+    return db_end(q);
+}
+
+int repo_estate_list(struct db *db, int64_t after, int limit,
+                     void (*fn)(void *ctx, int64_t id, const char *name), void *ctx)
+{
+    struct db_q *q = db_query(db, "SELECT id, name FROM estate WHERE id > $1 ORDER BY id LIMIT $2");
+    db_bind_int(q, 1, after);
+    db_bind_int(q, 2, limit);
+    while (db_row(q))
+        fn(ctx, db_int(q, 0), db_str(q, 1));
+    return db_end(q);
+}
+
+int repo_building_list(struct db *db, int64_t estate_id,
+                       void (*fn)(void *ctx, const struct building_row *row), void *ctx)
+{
+    struct db_q *q = db_query(
+        db, "SELECT b.id, b.name, b.steward, (SELECT count(*) FROM unit u WHERE u.building_id = "
+            "b.id) FROM building b WHERE b.estate_id = $1 ORDER BY b.id LIMIT 1000");
+    db_bind_int(q, 1, estate_id);
+    while (db_row(q)) {
+        struct building_row row = {.id = db_int(q, 0),
+                                   .name = db_str(q, 1),
+                                   .steward = db_text(q, 2),
+                                   .units = db_int(q, 3)};
+        fn(ctx, &row);
+    }
+    return db_end(q);
+}

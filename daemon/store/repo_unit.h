@@ -26,3 +26,42 @@ int repo_unit_put(struct db *db, const char *estate, const char *building, const
 /** steward: account name, "" for none. */
 int repo_building_put(struct db *db, const char *estate, const char *building, const char *steward,
                       enum put *what) MUST_CHECK;
+
+/* ---- lists; rows and their texts live during the call ---- */
+
+/** A unit with where it is. area_cm2, delivered_on (days): 0 unknown; steward NULL: none. */
+struct unit_row {
+    int64_t id, building_id, estate_id, area_cm2, delivered_on;
+    const char *estate, *building, *unit, *steward;
+};
+typedef void unit_row_fn(void *ctx, const struct unit_row *row);
+/** fn once; E_NOTFOUND. */
+int repo_unit_get(struct db *db, int64_t id, unit_row_fn *fn, void *ctx) MUST_CHECK;
+/** Those with an id above `after`, by id, at most limit; names NULL: any. */
+struct unit_filter {
+    const char *estate, *building, *unit;
+    int64_t after;
+    int limit;
+};
+int repo_unit_list(struct db *db, const struct unit_filter *f, unit_row_fn *fn,
+                   void *ctx) MUST_CHECK;
+
+/** Who holds or held a unit; days, 0: open. */
+struct unit_tenure_row {
+    int64_t person_id, from_on, to_on;
+    const char *name, *role;
+};
+/** In the order they were entered. */
+int repo_unit_tenures(struct db *db, int64_t unit_id,
+                      void (*fn)(void *ctx, const struct unit_tenure_row *row),
+                      void *ctx) MUST_CHECK;
+
+/** Ids and names above `after`, by id, at most limit. */
+int repo_estate_list(struct db *db, int64_t after, int limit,
+                     void (*fn)(void *ctx, int64_t id, const char *name), void *ctx) MUST_CHECK;
+struct building_row {
+    int64_t id, units; /* units: how many */
+    const char *name, *steward;
+};
+int repo_building_list(struct db *db, int64_t estate_id,
+                       void (*fn)(void *ctx, const struct building_row *row), void *ctx) MUST_CHECK;

@@ -21,6 +21,7 @@
 #include "service/import/import_priv.h"
 #include "service/registry/registry.h"
 #include "service/staff/staff.h"
+#include "store/repo_audit.h"
 
 #define JOBS_MAX      8
 #define REPORT_MAX    500
@@ -134,13 +135,7 @@ struct audit {
 static int audit_run(struct ledger_tx *tx, void *arg)
 {
     struct audit *a = arg;
-    struct db_q *q = db_query(ledger_db(tx),
-                              "INSERT INTO audit (at, by, what, object, data_json) VALUES ($1, $2, "
-                              "'import', NULL, $3)");
-    db_bind_int(q, 1, ledger_now(tx));
-    db_bind_text(q, 2, a->by);
-    db_bind_text(q, 3, a->data);
-    return db_run(q);
+    return repo_audit_add(ledger_db(tx), ledger_now(tx), a->by, "import", NULL, a->data);
 }
 
 static void audit_done(void *arg, int rc, const struct errmsg *why)

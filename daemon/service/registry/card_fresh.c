@@ -125,10 +125,10 @@ int registry_card_body(struct db *db, const struct registry_card *c, struct jw *
 {
     tenures_json(c, w);
     jw_key(w, "household");
-    int rc = repo_person_household_json(db, c->row.id, c->today, w);
+    int rc = registry_household_json(db, c->row.id, c->today, w);
     if (rc == 0) {
         jw_key(w, "vehicles");
-        rc = repo_person_vehicles_json(db, c->row.id, w);
+        rc = registry_vehicles_json(db, c->row.id, w);
     }
     membership_json(c, w);
     jw_kstr(w, "segment", or_null(c->row.segment));
@@ -143,7 +143,7 @@ int registry_card_news(struct db *db, int64_t id, struct registry_news *news, st
     jw_key(w, "open_tickets");
     size_t from = w->out->len;
     if (news->recent & PERSON_TICKETS)
-        rc = repo_person_open_tickets_json(db, id, w);
+        rc = registry_open_tickets_json(db, id, w);
     else
         jw_raw(w, none, sizeof(none) - 1);
     news->open = w->out->len > from + sizeof(none) - 1;
@@ -152,7 +152,7 @@ int registry_card_news(struct db *db, int64_t id, struct registry_news *news, st
         return rc;
     jw_key(w, "recent");
     if (news->recent)
-        rc = repo_person_recent_json(db, id, news->recent, w);
+        rc = registry_recent_json(db, id, news->recent, w);
     else
         jw_raw(w, none, sizeof(none) - 1);
     news->recent_to = w->out->len;
@@ -208,11 +208,11 @@ int registry_person_json(struct db *db, int64_t person_id, int32_t today, struct
         jw_obj(w);
         rc = registry_card_fields(db, &c, w);
         jw_key(w, "phones");
-        rc = rc < 0 ? rc : repo_person_phones_json(db, person_id, w);
+        rc = rc < 0 ? rc : registry_phones_json(db, person_id, w);
         jw_key(w, "phone_labels");
-        rc = rc < 0 ? rc : repo_person_phone_labels_json(db, person_id, w);
+        rc = rc < 0 ? rc : registry_phone_labels_json(db, person_id, w);
         jw_key(w, "emails");
-        rc = rc < 0 ? rc : repo_person_emails_json(db, person_id, w);
+        rc = rc < 0 ? rc : registry_emails_json(db, person_id, w);
         jw_kstr(w, "key", or_null(c.row.key));
         jw_kint(w, "version", c.row.version);
         jw_end_obj(w);
@@ -230,18 +230,8 @@ int registry_household(struct db *db, int64_t person_id, int32_t today, int64_t 
 
 static int first_contacts(struct db *db, struct registry_person *out)
 {
-    struct db_q *q =
-        db_query(db, "SELECT e164 FROM phone WHERE person_id = $1 AND e164 LIKE '+%' "
-                     "ORDER BY CASE WHEN label = 'mobile' THEN 0 ELSE 1 END, pos LIMIT 1");
-    db_bind_int(q, 1, out->id);
-    text_copy(out->phone, sizeof(out->phone), db_row(q) ? db_str(q, 0) : "");
-    int rc = db_end(q);
-    if (rc < 0)
-        return rc;
-    q = db_query(db, "SELECT address FROM email WHERE person_id = $1 ORDER BY pos LIMIT 1");
-    db_bind_int(q, 1, out->id);
-    text_copy(out->email, sizeof(out->email), db_row(q) ? db_str(q, 0) : "");
-    return db_end(q);
+    int rc = repo_phone_told(db, out->id, out->phone, sizeof(out->phone));
+    return rc < 0 ? rc : repo_email_first(db, out->id, out->email, sizeof(out->email));
 }
 
 int registry_person_get(struct db *db, int64_t person_id, struct registry_person *out)

@@ -90,19 +90,6 @@ int registry_search(struct registry *r, const char *q, int64_t after_id, int64_t
     return search_find(r->search, q, after_id, ids, max);
 }
 
-/* Everybody, in order of id. */
-static int all_ids(struct db *db, int64_t after_id, int64_t *ids, int max)
-{
-    struct db_q *q = db_query(db, "SELECT id FROM person WHERE id > $1 ORDER BY id LIMIT $2");
-    int n = 0;
-    db_bind_int(q, 1, after_id);
-    db_bind_int(q, 2, max);
-    while (db_row(q))
-        ids[n++] = db_int(q, 0);
-    int rc = db_end(q);
-    return rc < 0 ? rc : n;
-}
-
 int registry_search_json(struct registry *r, struct db *db, const char *q, int64_t after_id,
                          int limit, int32_t today, struct jw *w, int64_t *next)
 {
@@ -110,7 +97,7 @@ int registry_search_json(struct registry *r, struct db *db, const char *q, int64
     limit = limit < 1 ? 1 : limit > 500 ? 500 : limit;
     *next = 0;
     int n = q ? search_find(r->search, q, after_id, ids, limit + 1)
-              : all_ids(db, after_id, ids, limit + 1);
+              : repo_person_ids(db, after_id, ids, limit + 1);
     int rc = n < 0 ? n : 0;
     for (int i = 0; rc == 0 && i < n && i < limit; i++) {
         rc = registry_person_json(db, ids[i], today, w);

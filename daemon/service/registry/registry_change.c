@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "domain/lang.h"
 #include "service/registry/registry_priv.h"
+#include "store/repo_audit.h"
 #include "store/repo_unit.h"
 
 #define LIST_MAX 100 /* items of a list in a body */
@@ -339,9 +340,6 @@ static int put_lists(struct change *c, int64_t id)
 
 static int audit(struct change *c, const char *what, int64_t id, const char *by)
 {
-    struct db_q *q = db_query(
-        ledger_db(c->tx), "INSERT INTO audit (at, by, what, object, data_json) VALUES ($1, $2, $3, "
-                          "$4, $5)");
     char object[32];
     struct buf data = BUF_INIT(4096);
     struct jw w;
@@ -355,13 +353,9 @@ static int audit(struct change *c, const char *what, int64_t id, const char *by)
     }
     jw_end_arr(&w);
     snprintf(object, sizeof(object), "person:%lld", (long long)id);
-    db_bind_int(q, 1, ledger_now(c->tx));
-    db_bind_text(q, 2, by);
-    db_bind_text(q, 3, what);
-    db_bind_text(q, 4, object);
-    db_bind_text(q, 5, buf_str(&data));
+    int rc = repo_audit_add(ledger_db(c->tx), ledger_now(c->tx), by, what, object, buf_str(&data));
     buf_free(&data);
-    return db_run(q);
+    return rc;
 }
 
 static struct change *change_new(struct registry *r, struct ledger_tx *tx, const json_t *body)

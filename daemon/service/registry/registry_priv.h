@@ -77,6 +77,18 @@ int registry_card_news(struct db *db, int64_t id, struct registry_news *news,
                        struct jw *w) MUST_CHECK;
 void registry_card_satisfaction(const struct registry_card *c, struct jw *w);
 
+/* Lists of a card (card_lists.c): each writes one JSON value. */
+int registry_household_json(struct db *db, int64_t person_id, int32_t today,
+                            struct jw *w) MUST_CHECK;
+int registry_vehicles_json(struct db *db, int64_t person_id, struct jw *w) MUST_CHECK;
+int registry_open_tickets_json(struct db *db, int64_t person_id, struct jw *w) MUST_CHECK;
+/** The latest five of the kinds in `which` (enum person_recent), latest first. */
+int registry_recent_json(struct db *db, int64_t person_id, unsigned which, struct jw *w) MUST_CHECK;
+int registry_phones_json(struct db *db, int64_t person_id, struct jw *w) MUST_CHECK;
+/** {"+86…":"mobile",…} */
+int registry_phone_labels_json(struct db *db, int64_t person_id, struct jw *w) MUST_CHECK;
+int registry_emails_json(struct db *db, int64_t person_id, struct jw *w) MUST_CHECK;
+
 /* ---- kept cards ---- */
 
 #define REGISTRY_NOT_KEPT 1

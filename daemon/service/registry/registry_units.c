@@ -6,62 +6,30 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "service/registry/registry_priv.h"
+#include "store/repo_unit.h"
 
-#define UNIT_FIELDS                                                                                \
-    "u.id, e.name, b.name, u.name, u.area_cm2, u.delivered_on, b.steward, b.id, e.id FROM unit u " \
-    "JOIN building b ON b.id = u.building_id JOIN estate e ON e.id = b.estate_id "
+/* A page under way: one row more than asked for says that there is a next one. */
+struct page {
+    struct db *db;
+    struct jw *w;
+    int limit, n, rc;
+    int64_t last, next;
+};
 
-/* The fields of the row of UNIT_FIELDS into the open object. */
-static void unit_fields(struct db_q *q, struct jw *w)
+static struct page page_begin(struct db *db, struct jw *w, int limit)
 {
-    char name[256], date[16];
-    snprintf(name, sizeof(name), "%s %s-%s", db_str(q, 1), db_str(q, 2), db_str(q, 3));
-    jw_kint(w, "id", db_int(q, 0));
-    jw_kstr(w, "estate", db_str(q, 1));
-    jw_kstr(w, "building", db_str(q, 2));
-    jw_kstr(w, "unit", db_str(q, 3));
-    jw_kstr(w, "name", name);
-    jw_key(w, "area_m2");
-    if (db_is_null(q, 4))
-        jw_null(w);
-    else
-        jw_milli(w, db_int(q, 4) / 10);
-    jw_kstr(w, "delivered_on",
-            db_is_null(q, 5) ? NULL : clock_format_date((int32_t)db_int(q, 5), date));
-    jw_kstr(w, "steward", db_text(q, 6));
+    return (struct page){.db = db, .w = w, .limit = limit < 1 ? 1 : limit > 500 ? 500 : limit};
 }
 
-static int page_limit(int limit)
+/* False for the row beyond the page. */
+static bool page_row(struct page *p, int64_t id)
 {
-    return limit < 1 ? 1 : limit > 500 ? 500 : limit;
-}
-
-int registry_units_json(struct db *db, const struct registry_unit_filter *f, struct jw *w,
-                        int64_t *next)
-{
-    struct db_q *q = db_query(
-        db, "SELECT " UNIT_FIELDS
-            "WHERE u.id > $1 AND ($2 IS NULL OR e.name = $2) AND ($3 IS NULL OR b.name = $3) AND "
-            "($4 IS NULL OR u.name = $4) ORDER BY u.id LIMIT $5");
-    int limit = page_limit(f->limit), n = 0;
-    int64_t last = 0;
-    db_bind_int(q, 1, f->after_id);
-    db_bind_text(q, 2, f->estate);
-    db_bind_text(q, 3, f->building);
-    db_bind_text(q, 4, f->unit);
-    db_bind_int(q, 5, limit + 1);
-    *next = 0;
-    while (db_row(q)) {
-        if (n++ == limit) {
-            *next = last;
-            break;
-        }
-        last = db_int(q, 0);
-        jw_obj(w);
-        unit_fields(q, w);
-        jw_end_obj(w);
+    if (p->n++ == p->limit) {
+        p->next = p->last;
+        return false;
     }
-    return db_end(q);
+    p->last = id;
+    return true;
 }
 
 static void kdate(struct jw *w, const char *key, int64_t days)
@@ -70,104 +38,136 @@ static void kdate(struct jw *w, const char *key, int64_t days)
     jw_kstr(w, key, days ? clock_format_date((int32_t)days, text) : NULL);
 }
 
-static int unit_tenures_json(struct db *db, int64_t unit_id, int32_t today, struct jw *w)
+static void unit_fields(const struct unit_row *u, struct jw *w)
 {
-    struct db_q *q =
-        db_query(db, "SELECT t.person_id, p.name, t.role, t.from_on, t.to_on FROM tenure t JOIN "
-                     "person p ON p.id = t.person_id WHERE t.unit_id = $1 ORDER BY t.id LIMIT 200");
-    db_bind_int(q, 1, unit_id);
-    jw_key(w, "tenures");
-    jw_arr(w);
-    while (db_row(q)) {
-        jw_obj(w);
-        jw_kint(w, "person_id", db_int(q, 0));
-        jw_kstr(w, "name", db_str(q, 1));
-        jw_kstr(w, "role", db_str(q, 2));
-        kdate(w, "from", db_int(q, 3));
-        kdate(w, "to", db_int(q, 4));
-        jw_kbool(w, "current", tenure_is_current(db_int(q, 4), today));
-        jw_end_obj(w);
-    }
-    jw_end_arr(w);
-    return db_end(q);
+    char name[256];
+    snprintf(name, sizeof(name), "%s %s-%s", u->estate, u->building, u->unit);
+    jw_kint(w, "id", u->id);
+    jw_kstr(w, "estate", u->estate);
+    jw_kstr(w, "building", u->building);
+    jw_kstr(w, "unit", u->unit);
+    jw_kstr(w, "name", name);
+    jw_key(w, "area_m2");
+    if (u->area_cm2)
+        jw_milli(w, u->area_cm2 / 10);
+    else
+        jw_null(w);
+    kdate(w, "delivered_on", u->delivered_on);
+    jw_kstr(w, "steward", u->steward);
+}
+
+static void unit_item(void *ctx, const struct unit_row *u)
+{
+    struct page *p = ctx;
+    if (!page_row(p, u->id))
+        return;
+    jw_obj(p->w);
+    unit_fields(u, p->w);
+    jw_end_obj(p->w);
+}
+
+int registry_units_json(struct db *db, const struct registry_unit_filter *f, struct jw *w,
+                        int64_t *next)
+{
+    struct page p = page_begin(db, w, f->limit);
+    struct unit_filter rows = {.estate = f->estate,
+                               .building = f->building,
+                               .unit = f->unit,
+                               .after = f->after_id,
+                               .limit = p.limit + 1};
+    int rc = repo_unit_list(db, &rows, unit_item, &p);
+    *next = p.next;
+    return rc;
+}
+
+struct one_unit {
+    struct jw *w;
+    int32_t today;
+};
+
+static void tenure_item(void *ctx, const struct unit_tenure_row *t)
+{
+    const struct one_unit *one = ctx;
+    struct jw *w = one->w;
+    jw_obj(w);
+    jw_kint(w, "person_id", t->person_id);
+    jw_kstr(w, "name", t->name);
+    jw_kstr(w, "role", t->role);
+    kdate(w, "from", t->from_on);
+    kdate(w, "to", t->to_on);
+    jw_kbool(w, "current", tenure_is_current(t->to_on, one->today));
+    jw_end_obj(w);
+}
+
+static void unit_head(void *ctx, const struct unit_row *u)
+{
+    const struct one_unit *one = ctx;
+    jw_obj(one->w);
+    unit_fields(u, one->w);
 }
 
 int registry_unit_json(struct db *db, int64_t unit_id, int32_t today, struct jw *w)
 {
-    struct db_q *q = db_query(db, "SELECT " UNIT_FIELDS "WHERE u.id = $1");
-    db_bind_int(q, 1, unit_id);
-    bool there = db_row(q);
-    if (there) {
-        jw_obj(w);
-        unit_fields(q, w);
-    }
-    int rc = db_end(q);
-    if (rc < 0 || !there)
-        return rc < 0 ? rc : E_NOTFOUND;
-    rc = unit_tenures_json(db, unit_id, today, w);
+    struct one_unit one = {w, today};
+    int rc = repo_unit_get(db, unit_id, unit_head, &one);
+    if (rc < 0)
+        return rc;
+    jw_key(w, "tenures");
+    jw_arr(w);
+    rc = repo_unit_tenures(db, unit_id, tenure_item, &one);
+    jw_end_arr(w);
     jw_end_obj(w);
     return rc;
 }
 
-int registry_place_get(struct db *db, int64_t unit_id, struct registry_place *out)
+static void take_place(void *ctx, const struct unit_row *u)
 {
-    struct db_q *q = db_query(db, "SELECT " UNIT_FIELDS "WHERE u.id = $1");
-    db_bind_int(q, 1, unit_id);
-    *out = (struct registry_place){0};
-    if (db_row(q)) {
-        out->unit_id = unit_id;
-        out->building_id = db_int(q, 7);
-        out->estate_id = db_int(q, 8);
-        text_copy(out->estate, sizeof(out->estate), db_str(q, 1));
-        text_copy(out->building, sizeof(out->building), db_str(q, 2));
-        text_copy(out->unit, sizeof(out->unit), db_str(q, 3));
-        text_copy(out->steward, sizeof(out->steward), db_str(q, 6));
-    }
-    int rc = db_end(q);
-    return rc < 0 ? rc : out->unit_id ? 0 : E_NOTFOUND;
+    struct registry_place *out = ctx;
+    out->unit_id = u->id;
+    out->building_id = u->building_id;
+    out->estate_id = u->estate_id;
+    text_copy(out->estate, sizeof(out->estate), u->estate);
+    text_copy(out->building, sizeof(out->building), u->building);
+    text_copy(out->unit, sizeof(out->unit), u->unit);
+    text_copy(out->steward, sizeof(out->steward), u->steward ? u->steward : "");
 }
 
-static int buildings_json(struct db *db, int64_t estate_id, struct jw *w)
+int registry_place_get(struct db *db, int64_t unit_id, struct registry_place *out)
 {
-    struct db_q *q = db_query(
-        db, "SELECT b.id, b.name, b.steward, (SELECT count(*) FROM unit u WHERE u.building_id = "
-            "b.id) FROM building b WHERE b.estate_id = $1 ORDER BY b.id LIMIT 1000");
-    db_bind_int(q, 1, estate_id);
-    jw_key(w, "buildings");
-    jw_arr(w);
-    while (db_row(q)) {
-        jw_obj(w);
-        jw_kint(w, "id", db_int(q, 0));
-        jw_kstr(w, "name", db_str(q, 1));
-        jw_kstr(w, "steward", db_text(q, 2));
-        jw_kint(w, "units", db_int(q, 3));
-        jw_end_obj(w);
-    }
-    jw_end_arr(w);
-    return db_end(q);
+    *out = (struct registry_place){0};
+    return repo_unit_get(db, unit_id, take_place, out);
+}
+
+static void building_item(void *ctx, const struct building_row *b)
+{
+    struct jw *w = ctx;
+    jw_obj(w);
+    jw_kint(w, "id", b->id);
+    jw_kstr(w, "name", b->name);
+    jw_kstr(w, "steward", b->steward);
+    jw_kint(w, "units", b->units);
+    jw_end_obj(w);
+}
+
+static void estate_item(void *ctx, int64_t id, const char *name)
+{
+    struct page *p = ctx;
+    if (p->rc < 0 || !page_row(p, id))
+        return;
+    jw_obj(p->w);
+    jw_kint(p->w, "id", id);
+    jw_kstr(p->w, "name", name);
+    jw_key(p->w, "buildings");
+    jw_arr(p->w);
+    p->rc = repo_building_list(p->db, id, building_item, p->w);
+    jw_end_arr(p->w);
+    jw_end_obj(p->w);
 }
 
 int registry_estates_json(struct db *db, int64_t after_id, int limit, struct jw *w, int64_t *next)
 {
-    struct db_q *q = db_query(db, "SELECT id, name FROM estate WHERE id > $1 ORDER BY id LIMIT $2");
-    int n = 0, rc = 0;
-    int64_t last = 0;
-    limit = page_limit(limit);
-    db_bind_int(q, 1, after_id);
-    db_bind_int(q, 2, limit + 1);
-    *next = 0;
-    while (rc == 0 && db_row(q)) {
-        if (n++ == limit) {
-            *next = last;
-            break;
-        }
-        last = db_int(q, 0);
-        jw_obj(w);
-        jw_kint(w, "id", last);
-        jw_kstr(w, "name", db_str(q, 1));
-        rc = buildings_json(db, last, w);
-        jw_end_obj(w);
-    }
-    int end = db_end(q);
-    return rc < 0 ? rc : end;
+    struct page p = page_begin(db, w, limit);
+    int rc = repo_estate_list(db, after_id, p.limit + 1, estate_item, &p);
+    *next = p.next;
+    return p.rc < 0 ? p.rc : rc;
 }

@@ -1,36 +1,22 @@
 /*
- * search_fill.c - reads what is searched for from the store: one ordered query for each kind of
- * field, merged person by person.
+ * search_fill.c - reads what is searched for from the store, a record a person.
  */
 #include <string.h>
 
 #include "base/mem.h"
 #include "domain/pinyin.h"
 #include "service/registry/search.h"
+#include "store/repo_search.h"
 
 #define RECORD_MAX 16384 /* bytes of one person */
 #define SEPARATOR  2     /* between fields: in no query */
 
-/* Each gives (person id, text …) for ids in [$1, $2], in order of id. */
-static const char *const queries[] = {
-    "SELECT id, name, key FROM person WHERE id >= $1 AND id <= $2 ORDER BY id",
-    "SELECT person_id, e164 FROM phone WHERE person_id >= $1 AND person_id <= $2 "
-    "ORDER BY person_id",
-    "SELECT person_id, address FROM email WHERE person_id >= $1 AND person_id <= $2 "
-    "ORDER BY person_id",
-    "SELECT person_id, plate || ' ' || COALESCE(space, '') FROM vehicle WHERE person_id >= $1 AND "
-    "person_id <= $2 "
-    "ORDER BY person_id",
-    "SELECT t.person_id, e.name || ' ' || b.name || '-' || u.name FROM tenure t JOIN unit u ON "
-    "u.id = t.unit_id JOIN building b ON b.id = u.building_id JOIN estate e ON e.id = "
-    "b.estate_id WHERE t.person_id >= $1 AND t.person_id <= $2 ORDER BY t.person_id",
-};
-
-#define KINDS ARRAY_LEN(queries)
-#define NAMES 0 /* the query that leads */
-struct cursor {
-    struct db_q *q;
-    bool row;
+/* Persons as they are read, one record after the other. */
+struct fill {
+    void (*put)(void *ctx, int64_t id, const struct buf *text);
+    void *ctx;
+    struct buf record;
+    int64_t id; /* of record; 0: none yet */
 };
 
 static void add_field(struct buf *out, const char *text)
@@ -41,54 +27,41 @@ static void add_field(struct buf *out, const char *text)
     }
 }
 
-static void add_name(struct buf *out, struct db_q *q)
+static void add_name(struct buf *out, const char *name)
 {
     char initials[PINYIN_MAX];
-    add_field(out, db_text(q, 1));
-    pinyin_initials(db_str(q, 1), initials, sizeof(initials));
+    add_field(out, name);
+    pinyin_initials(name ? name : "", initials, sizeof(initials));
     add_field(out, initials);
-    add_field(out, db_text(q, 2));
 }
 
-/* The person at the head of the first cursor, with what the others say of them. */
-static int64_t read_record(struct cursor *c, struct buf *out)
+static void put_record(struct fill *f)
 {
-    int64_t id = db_int(c[NAMES].q, 0);
-    buf_reset(out);
-    add_name(out, c[NAMES].q);
-    c[NAMES].row = db_row(c[NAMES].q);
-    for (size_t k = 1; k < KINDS; k++) {
-        while (c[k].row && db_int(c[k].q, 0) <= id) {
-            if (db_int(c[k].q, 0) == id)
-                add_field(out, db_text(c[k].q, 1));
-            c[k].row = db_row(c[k].q);
-        }
+    f->record.overflow = false; /* what does not fit is not found, the rest is */
+    if (f->id)
+        f->put(f->ctx, f->id, &f->record);
+    buf_reset(&f->record);
+}
+
+static void take_row(void *ctx, int64_t id, enum search_field field, const char *text)
+{
+    struct fill *f = ctx;
+    if (field == SEARCH_NAME) {
+        put_record(f);
+        f->id = id;
+        add_name(&f->record, text);
+    } else {
+        add_field(&f->record, text);
     }
-    return id;
 }
 
 static int read_range(struct db *db, int64_t first, int64_t last,
                       void (*fn)(void *ctx, int64_t id, const struct buf *text), void *ctx)
 {
-    struct cursor c[KINDS];
-    struct buf record = BUF_INIT(RECORD_MAX);
-    int rc = 0;
-    for (size_t k = 0; k < KINDS; k++) {
-        c[k].q = db_query(db, queries[k]);
-        db_bind_int(c[k].q, 1, first);
-        db_bind_int(c[k].q, 2, last);
-        c[k].row = db_row(c[k].q);
-    }
-    while (c[NAMES].row) {
-        int64_t id = read_record(c, &record);
-        record.overflow = false; /* what does not fit is not found, the rest is */
-        fn(ctx, id, &record);
-    }
-    for (size_t k = 0; k < KINDS; k++) {
-        int end = db_end(c[k].q);
-        rc = rc < 0 ? rc : end;
-    }
-    buf_free(&record);
+    struct fill f = {.put = fn, .ctx = ctx, .record = BUF_INIT(RECORD_MAX)};
+    int rc = repo_search_each(db, first, last, take_row, &f);
+    put_record(&f);
+    buf_free(&f.record);
     return rc;
 }
 
