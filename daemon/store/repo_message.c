@@ -302,11 +302,3 @@ int repo_message_copy_template(struct db *db, int64_t from, int64_t to)
     db_bind_int(q, 2, to);
     return db_run(q);
 }
-
-int repo_message_forget(struct db *db, int64_t person_id)
-{
-    struct db_q *q = db_query(db, "UPDATE message SET recipient='',subject=NULL,text='',"
-                                  "params_json='{}' WHERE person_id=$1 AND done=1");
-    db_bind_int(q, 1, person_id);
-    return db_run(q);
-}

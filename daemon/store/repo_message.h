@@ -87,5 +87,3 @@ int repo_message_sent_late(struct db *db, int64_t id, int64_t at,
                            const char *provider_id) MUST_CHECK;
 /** Template, its variables and the provider's name for it, as the other message has them. */
 int repo_message_copy_template(struct db *db, int64_t from, int64_t to) MUST_CHECK;
-/** What has ended of a person says nothing any more: recipient, subject, text, variables. */
-int repo_message_forget(struct db *db, int64_t person_id) MUST_CHECK;

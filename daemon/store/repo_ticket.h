@@ -49,8 +49,6 @@ struct ticket_ids {
     int64_t *items;
     size_t n;
 };
-/** Tickets of a person, in order. */
-int repo_ticket_of_person(struct db *db, int64_t person_id, struct ticket_ids *out) MUST_CHECK;
 /** Live tickets whose responder the account is, and those with a handover under way, in order. */
 int repo_ticket_handed_by(struct db *db, const char *account, struct ticket_ids *out) MUST_CHECK;
 int repo_ticket_exists(struct db *db, int64_t id, bool *yes) MUST_CHECK;
@@ -117,8 +115,6 @@ int repo_event_list(struct db *db, int64_t ticket_id, int64_t after, int limit, 
 /** `clock_started` and `escalated` since that moment, in order: kind and data alone. */
 int repo_event_of_clocks(struct db *db, int64_t ticket_id, int64_t since, event_row_fn *fn,
                          void *ctx) MUST_CHECK;
-/** What the history and the dispatches hold of somebody in words is forgotten; digests stay. */
-int repo_ticket_forget(struct db *db, int64_t ticket_id) MUST_CHECK;
 
 /* ---- dispatches ---- */
 

@@ -21,13 +21,6 @@ static int all_ids(struct db_q *q, struct ticket_ids *out)
     return db_end(q);
 }
 
-int repo_ticket_of_person(struct db *db, int64_t person_id, struct ticket_ids *out)
-{
-    struct db_q *q = db_query(db, "SELECT id FROM ticket WHERE person_id=$1 ORDER BY id");
-    db_bind_int(q, 1, person_id);
-    return all_ids(q, out);
-}
-
 int repo_ticket_handed_by(struct db *db, const char *account, struct ticket_ids *out)
 {
     struct db_q *q = db_query(db, "SELECT id FROM ticket WHERE responder=$1 AND closed_at IS NULL "
@@ -164,16 +157,4 @@ int repo_event_of_clocks(struct db *db, int64_t ticket_id, int64_t since, event_
         fn(ctx, &row);
     }
     return db_end(q);
-}
-
-int repo_ticket_forget(struct db *db, int64_t ticket_id)
-{
-    struct db_q *q = db_query(db, "UPDATE ticket_event SET data=NULL,salt=NULL WHERE ticket_id=$1");
-    db_bind_int(q, 1, ticket_id);
-    int rc = db_run(q);
-    if (rc < 0)
-        return rc;
-    q = db_query(db, "UPDATE dispatch SET note=NULL,report=NULL WHERE ticket_id=$1");
-    db_bind_int(q, 1, ticket_id);
-    return db_run(q);
 }

@@ -33,3 +33,34 @@ def test_nothing_is_left_and_the_chain_holds(make):
     assert "王芳" not in dump and "13800138000" not in dump, dump
     site.start()
     assert site.ctl("audit", "verify").returncode == 0
+
+
+def dump(site):
+    """The whole database as text."""
+    import subprocess
+    return subprocess.run(["sqlite3", str(site.folder / "steward.db"), ".dump"], capture_output=True, text=True, check=True).stdout
+
+
+def test_what_came_before_they_were_registered_and_what_staff_was_told(make):
+    site = make(frozen=True)
+    site.li = site.user("li.na", device="1001", phone="13600136001")
+    site.user("sun.li", role="supervisor", phone="13600136002")
+    line = site.pbx("pbx-a")
+    number, other = "13712345678", "13787654321"
+    line.event("queued", "c1", queue="service", calling=other, called="4008000", direction="inbound")
+    line.event("cleared", "c1", by="caller")  # a callback of a stranger, whose clock texts go to staff
+    line.answered("c2", "1001", calling="0" + number)
+    line.event("transferred", "c2", device="1001", to=number)
+    line.event("cleared", "c2", by="caller")
+    line.sync()
+    site.advance(3600)
+    steward.eventually(lambda: site.sql("SELECT 1 FROM message WHERE template='callback'"), "the callback's text to staff")
+    ticket = site.get("/tickets")["items"][0]
+    site.post(f"/tickets/{ticket['id']}/note", {"text": f"业主电话 {number}"}, token=site.li)
+    person = site.post("/owners", {"name": "钱多多", "phones": [number, other]})
+    assert number in dump(site) and other in dump(site)
+    assert site.post(f"/owners/{person['id']}/erase") == {"ok": True}
+    assert site.ctl("audit", "verify").returncode == 0
+    site.stop()
+    left = [row for row in dump(site).splitlines() if number in row or other in row or "钱多多" in row]
+    assert not left, left

@@ -6,11 +6,12 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "service/tickets/ticket_priv.h"
+#include "store/repo_erase.h"
 
 static int erase_one(struct tickets *t, struct ledger_tx *tx, int64_t id, const struct actor *by)
 {
     struct ticket k;
-    int rc = repo_ticket_forget(ledger_db(tx), id);
+    int rc = repo_erase_ticket(ledger_db(tx), id);
     if (rc == E_OK)
         rc = ticket_load(&k, t, tx, id, by->name);
     if (rc < 0)
@@ -29,10 +30,11 @@ static int erase_one(struct tickets *t, struct ledger_tx *tx, int64_t id, const 
 int tickets_erase_person(struct tickets *t, struct ledger_tx *tx, int64_t person_id,
                          const struct actor *by)
 {
-    struct ticket_ids ids;
-    int rc = repo_ticket_of_person(ledger_db(tx), person_id, &ids);
-    for (size_t i = 0; rc == E_OK && i < ids.n; i++)
-        rc = erase_one(t, tx, ids.items[i], by);
-    free(ids.items);
+    int64_t *ids;
+    size_t n;
+    int rc = repo_erase_tickets(ledger_db(tx), person_id, &ids, &n);
+    for (size_t i = 0; rc == E_OK && i < n; i++)
+        rc = erase_one(t, tx, ids[i], by);
+    free(ids);
     return rc;
 }
