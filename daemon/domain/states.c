@@ -71,7 +71,7 @@ static const struct state_ways dispatch_ways[DISPATCH_STATES] = {
 static const struct state_ways incident_ways[INCIDENT_STATES] = {
     [INCIDENT_PROPOSED] = {"proposed", I(OPEN) | I(CLOSED)},
     [INCIDENT_OPEN] = {"open", I(RESOLVED) | I(CLOSED)},
-    [INCIDENT_RESOLVED] = {"resolved", I(CLOSED)},
+    [INCIDENT_RESOLVED] = {"resolved", 0},
     [INCIDENT_CLOSED] = {"closed", 0},
 };
 

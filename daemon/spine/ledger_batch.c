@@ -275,10 +275,8 @@ void runner_round(struct runner *r, struct round *out)
 int runner_probe(struct runner *r, struct errmsg *why)
 {
     int rc = db_begin(r->db);
-    if (rc == 0) {
-        rc = db_run(
-            db_query(r->db, "UPDATE migration SET applied_at = applied_at WHERE version = 1"));
-    }
+    if (rc == 0)
+        rc = db_probe(r->db);
     if (rc == 0)
         rc = db_commit(r->db);
     if (rc < 0) {

@@ -84,6 +84,9 @@ int db_exec(struct db *db, const char *sql, struct errmsg *why) MUST_CHECK;
 enum db_class db_last_class(struct db *db);
 const char *db_last_error(struct db *db);
 
+/** Writes what changes nothing, inside a transaction: whether the store can be written to. */
+int db_probe(struct db *db) MUST_CHECK;
+
 /** Copy the live database to a file, in steps, while it is written (E_EXISTS if the file is there).
  */
 int db_backup(struct db *db, const char *to, struct errmsg *why) MUST_CHECK;

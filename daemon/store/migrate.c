@@ -150,3 +150,8 @@ int db_check_schema(struct db *db, const struct embedded_file *files, struct err
     }
     return rc;
 }
+
+int db_probe(struct db *db)
+{
+    return db_run(db_query(db, "UPDATE migration SET applied_at = applied_at WHERE version = 1"));
+}

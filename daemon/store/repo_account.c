@@ -226,3 +226,27 @@ int repo_account_steward_of(struct db *db, int64_t unit_id, account_name_fn *fn,
     db_bind_int(q, 1, unit_id);
     return each_name(q, fn, ctx);
 }
+
+int repo_token_list(struct db *db, const char *account, int64_t now, int64_t after, int limit,
+                    void (*fn)(void *ctx, const struct token_info *info), void *ctx)
+{
+    struct db_q *q =
+        db_query(db, "SELECT t.id,a.name,a.kind,t.purpose,t.created_at,t.expires_at FROM token t "
+                     "JOIN account a ON a.id=t.account_id WHERE t.id>$1 AND t.revoked=0 AND "
+                     "(t.expires_at IS NULL OR t.expires_at>$2) AND ($3 IS NULL OR a.name=$3) "
+                     "ORDER BY t.id LIMIT $4");
+    db_bind_int(q, 1, after);
+    db_bind_int(q, 2, now);
+    db_bind_text(q, 3, account);
+    db_bind_int(q, 4, limit);
+    while (db_row(q)) {
+        struct token_info info = {.id = db_int(q, 0),
+                                  .account = db_text(q, 1),
+                                  .kind = db_text(q, 2),
+                                  .purpose = db_text(q, 3),
+                                  .created_at = db_int(q, 4),
+                                  .expires_at = db_int(q, 5)};
+        fn(ctx, &info);
+    }
+    return db_end(q);
+}

@@ -65,3 +65,12 @@ int repo_token_purge(struct db *db, int64_t now) MUST_CHECK;
 /** Those that are valid at now. */
 int repo_token_each(struct db *db, int64_t now, void (*fn)(void *ctx, const struct token_row *row),
                     void *ctx) MUST_CHECK;
+
+/** A live token or session as lists show it. Texts are views. */
+struct token_info {
+    int64_t id, created_at, expires_at;
+    const char *account, *kind, *purpose;
+};
+/** Those valid at now, by id above `after`, of one account (NULL: all). */
+int repo_token_list(struct db *db, const char *account, int64_t now, int64_t after, int limit,
+                    void (*fn)(void *ctx, const struct token_info *info), void *ctx) MUST_CHECK;

@@ -251,3 +251,19 @@ int repo_clock_was_started(struct db *db, int64_t ticket_id, const char *name, i
     *was = db_row(q);
     return db_end(q);
 }
+
+int repo_clock_overdue_of(struct db *db, int64_t person_id, int max,
+                          void (*fn)(void *ctx, int64_t ticket_id, const char *subject,
+                                     const char *clock),
+                          void *ctx)
+{
+    struct db_q *q = db_query(db, "SELECT t.id,t.subject,c.name FROM ticket t JOIN clock c ON "
+                                  "c.ticket_id=t.id WHERE t.person_id=$1 AND t.closed_at IS NULL "
+                                  "AND c.breached=1 AND c.ended_at IS NULL ORDER BY c.due_at LIMIT "
+                                  "$2");
+    db_bind_int(q, 1, person_id);
+    db_bind_int(q, 2, max);
+    while (db_row(q))
+        fn(ctx, db_int(q, 0), db_str(q, 1), db_str(q, 2));
+    return db_end(q);
+}

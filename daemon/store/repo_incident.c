@@ -10,6 +10,7 @@
 
 #include "base/mem.h"
 #include "base/text.h"
+#include "store/repo_ticket.h"
 
 void incident_row_clear(struct incident_row *r)
 {
@@ -37,7 +38,7 @@ int repo_incident_load(struct db *db, int64_t id, struct incident_row *r)
     db_bind_int(q, 1, id);
     if (db_row(q)) {
         r->id = id;
-        text_copy(r->state, sizeof(r->state), db_str(q, c++));
+        r->state = (enum incident_state)state_parse(&incident_states, db_str(q, c++));
         r->subject = xstrdup(db_str(q, c++));
         text_copy(r->scope.category, sizeof(r->scope.category), db_str(q, c++));
         r->scope_json = xstrdup(db_str(q, c++));
@@ -79,7 +80,7 @@ static void bind_progress(struct db_q *q, int n, int64_t v)
 static void bind(struct db_q *q, const struct incident_row *r)
 {
     int n = 1;
-    db_bind_text(q, n++, r->state);
+    db_bind_text(q, n++, state_name(&incident_states, r->state));
     db_bind_text(q, n++, r->subject);
     db_bind_text(q, n++, or_null(r->scope.category));
     db_bind_text(q, n++, r->scope_json ? r->scope_json : "{}");
@@ -313,4 +314,53 @@ int repo_incident_is_live(struct db *db, int64_t id, bool *yes)
     db_bind_int(q, 1, id);
     *yes = db_row(q);
     return db_end(q);
+}
+
+int repo_incident_told_before(struct db *db, const struct ticket_row *t, bool *before)
+{
+    struct db_q *q = db_query(db, "SELECT 1 FROM ticket WHERE incident_id=$1 AND id<$2 AND "
+                                  "state<>'cancelled' AND (($3<>0 AND person_id=$3) OR "
+                                  "($4<>'' AND caller=$4)) LIMIT 1");
+    db_bind_int(q, 1, t->incident_id);
+    db_bind_int(q, 2, t->id);
+    db_bind_int(q, 3, t->person_id);
+    db_bind_text(q, 4, t->caller);
+    *before = db_row(q);
+    return db_end(q);
+}
+
+int repo_incident_told(struct db *db, int64_t id, int64_t *n)
+{
+    struct db_q *q = db_query(db, "SELECT count(*) FROM ticket t JOIN message m ON "
+                                  "m.ticket_id=t.id WHERE t.incident_id=$1 AND "
+                                  "m.template='incident_solved' AND m.resend_of IS NULL");
+    db_bind_int(q, 1, id);
+    *n = db_row(q) ? db_int(q, 0) : 0;
+    return db_end(q);
+}
+
+static int ids_of(struct db_q *q, int64_t *ids, int max, int *n)
+{
+    for (*n = 0; *n < max && db_row(q); (*n)++)
+        ids[*n] = db_int(q, 0);
+    return db_end(q);
+}
+
+int repo_incident_list(struct db *db, const char *state, int64_t before, int limit, int64_t *ids,
+                       int *n)
+{
+    struct db_q *q = db_query(db, "SELECT id FROM incident WHERE id<$1 AND ($2 IS NULL OR "
+                                  "state=$2) ORDER BY id DESC LIMIT $3");
+    db_bind_int(q, 1, before ? before : INT64_MAX);
+    db_bind_text(q, 2, state);
+    db_bind_int(q, 3, limit);
+    return ids_of(q, ids, limit, n);
+}
+
+int repo_incident_live(struct db *db, int64_t *ids, int max, int *n)
+{
+    struct db_q *q =
+        db_query(db, "SELECT id FROM incident WHERE closed_at IS NULL ORDER BY id LIMIT $1");
+    db_bind_int(q, 1, max);
+    return ids_of(q, ids, max, n);
 }

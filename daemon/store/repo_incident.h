@@ -7,13 +7,14 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "domain/radar.h"
+#include "domain/states.h"
 #include "store/db.h"
 
 /* ---- incidents ---- */
 
 struct incident_row {
     int64_t id;
-    char state[12];                              /* proposed, open, resolved, closed */
+    enum incident_state state; /* written by incident_set_state() alone (service/incidents) */
     char *subject, *words, *reason, *scope_json; /* owned; words and reason may be NULL */
     struct radar_scope scope;
     char key[RADAR_KEY_MAX]; /* radar_key(); "" for an empty scope */
@@ -30,6 +31,16 @@ int repo_incident_load(struct db *db, int64_t id, struct incident_row *out) MUST
 /** Sets r->id; it stays 0 when a live incident has that key already. */
 int repo_incident_insert(struct db *db, struct incident_row *r) MUST_CHECK;
 int repo_incident_update(struct db *db, const struct incident_row *r) MUST_CHECK;
+struct ticket_row;
+/** *before: an earlier ticket of the incident has the same person or number. */
+int repo_incident_told_before(struct db *db, const struct ticket_row *t, bool *before) MUST_CHECK;
+/** How many callers a message went to that says it is solved. */
+int repo_incident_told(struct db *db, int64_t id, int64_t *n) MUST_CHECK;
+/** Ids, newest first, below `before` (0: all), of a state (NULL: any). */
+int repo_incident_list(struct db *db, const char *state, int64_t before, int limit, int64_t *ids,
+                       int *n) MUST_CHECK;
+/** Ids of those that have not ended, in order. */
+int repo_incident_live(struct db *db, int64_t *ids, int max, int *n) MUST_CHECK;
 /** *yes: it is there and has not ended. */
 int repo_incident_is_live(struct db *db, int64_t id, bool *yes) MUST_CHECK;
 /** The live incident of that key; 0 if there is none. */

@@ -115,6 +115,18 @@ int repo_event_list(struct db *db, int64_t ticket_id, int64_t after, int limit, 
 /** `clock_started` and `escalated` since that moment, in order: kind and data alone. */
 int repo_event_of_clocks(struct db *db, int64_t ticket_id, int64_t since, event_row_fn *fn,
                          void *ctx) MUST_CHECK;
+/** The whole history in order, with salts and digests: for whoever checks the chain. */
+int repo_event_chain(struct db *db, int64_t ticket_id, event_row_fn *fn, void *ctx) MUST_CHECK;
+/** The first ticket id between `after` and `before` of which there are events or clocks, 0 if there
+ * is none: called where no ticket has an id between them. */
+int repo_event_orphan(struct db *db, int64_t after, int64_t before, int64_t *id) MUST_CHECK;
+/** Where histories end as their tickets say, by id above `after`. */
+struct ticket_head {
+    int64_t id, last_seq;
+    char last_hash[HISTORY_HEX];
+};
+int repo_ticket_heads(struct db *db, int64_t after, int max, struct ticket_head *out,
+                      int *n) MUST_CHECK;
 
 /* ---- dispatches ---- */
 
@@ -173,6 +185,11 @@ int repo_clock_was_started(struct db *db, int64_t ticket_id, const char *name, i
                            bool in_cycle, bool *was) MUST_CHECK;
 /** Every live clock of that name is looked at at `at`; *any: there is one. */
 int repo_clocks_wake(struct db *db, const char *name, int64_t at, bool *any) MUST_CHECK;
+/** Broken promises of the person's live tickets that are still owed, the oldest first. */
+int repo_clock_overdue_of(struct db *db, int64_t person_id, int max,
+                          void (*fn)(void *ctx, int64_t ticket_id, const char *subject,
+                                     const char *clock),
+                          void *ctx) MUST_CHECK;
 /** Nothing more is to happen to this clock (it could not be carried out). */
 int repo_clock_park(struct db *db, int64_t id) MUST_CHECK;
 

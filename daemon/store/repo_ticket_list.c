@@ -158,3 +158,56 @@ int repo_event_of_clocks(struct db *db, int64_t ticket_id, int64_t since, event_
     }
     return db_end(q);
 }
+
+/* ---- for whoever checks them ---- */
+
+int repo_event_chain(struct db *db, int64_t ticket_id, event_row_fn *fn, void *ctx)
+{
+    struct db_q *q = db_query(db, "SELECT seq,at,by,kind,data,salt,digest,hash FROM ticket_event "
+                                  "WHERE ticket_id=$1 ORDER BY seq");
+    db_bind_int(q, 1, ticket_id);
+    while (db_row(q)) {
+        struct event_row row = {.ticket_id = ticket_id,
+                                .seq = db_int(q, 0),
+                                .at = db_int(q, 1),
+                                .by = db_str(q, 2),
+                                .kind = db_str(q, 3),
+                                .data = db_text(q, 4),
+                                .salt = db_text(q, 5),
+                                .digest = db_str(q, 6),
+                                .hash = db_str(q, 7)};
+        fn(ctx, &row);
+    }
+    return db_end(q);
+}
+
+int repo_event_orphan(struct db *db, int64_t after, int64_t before, int64_t *id)
+{
+    static const char *const sql[] = {
+        "SELECT min(ticket_id) FROM ticket_event WHERE ticket_id>$1 AND ticket_id<$2",
+        "SELECT min(ticket_id) FROM clock WHERE ticket_id>$1 AND ticket_id<$2"};
+    int rc = 0;
+    *id = 0;
+    for (size_t i = 0; rc == E_OK && !*id && i < ARRAY_LEN(sql); i++) {
+        struct db_q *q = db_query(db, sql[i]);
+        db_bind_int(q, 1, after);
+        db_bind_int(q, 2, before);
+        *id = db_row(q) ? db_int(q, 0) : 0;
+        rc = db_end(q);
+    }
+    return rc;
+}
+
+int repo_ticket_heads(struct db *db, int64_t after, int max, struct ticket_head *out, int *n)
+{
+    struct db_q *q = db_query(db, "SELECT id,last_seq,last_hash FROM ticket WHERE id>$1 "
+                                  "ORDER BY id LIMIT $2");
+    db_bind_int(q, 1, after);
+    db_bind_int(q, 2, max);
+    for (*n = 0; *n < max && db_row(q); (*n)++) {
+        out[*n].id = db_int(q, 0);
+        out[*n].last_seq = db_int(q, 1);
+        text_copy(out[*n].last_hash, HISTORY_HEX, db_str(q, 2));
+    }
+    return db_end(q);
+}

@@ -245,3 +245,40 @@ int repo_building_list(struct db *db, int64_t estate_id,
     }
     return db_end(q);
 }
+
+/* ---- places by name ---- */
+
+int repo_place_names(struct db *db, int64_t estate_id, int64_t building_id, struct place_names *out)
+{
+    struct db_q *q = db_query(db, "SELECT e.name,b.name FROM estate e LEFT JOIN building b ON "
+                                  "b.estate_id=e.id AND b.id=$2 WHERE e.id=$1");
+    db_bind_int(q, 1, estate_id);
+    db_bind_int(q, 2, building_id);
+    bool found = db_row(q);
+    text_copy(out->estate, sizeof(out->estate), found ? db_str(q, 0) : "");
+    text_copy(out->building, sizeof(out->building), found ? db_str(q, 1) : "");
+    return db_end(q);
+}
+
+int repo_estate_find(struct db *db, const char *name, int64_t *id)
+{
+    struct db_q *q = db_query(db, "SELECT id FROM estate WHERE name=$1");
+    db_bind_text(q, 1, name);
+    *id = db_row(q) ? db_int(q, 0) : 0;
+    return db_end(q);
+}
+
+int repo_building_find(struct db *db, const char *name, int64_t *estate_id, int64_t *building_id,
+                       int *n)
+{
+    struct db_q *q = db_query(db, "SELECT id,estate_id FROM building WHERE name=$1 AND "
+                                  "($2=0 OR estate_id=$2) LIMIT 2");
+    db_bind_text(q, 1, name);
+    db_bind_int(q, 2, *estate_id);
+    for (*n = 0; db_row(q); ++*n) {
+        *building_id = db_int(q, 0);
+        if (*n == 0)
+            *estate_id = db_int(q, 1);
+    }
+    return db_end(q);
+}

@@ -19,6 +19,18 @@ struct unit_place {
 };
 int repo_unit_place(struct db *db, int64_t id, struct unit_place *out) MUST_CHECK;
 int repo_unit_exists(struct db *db, int64_t id, bool *yes) MUST_CHECK;
+/** Names of an estate and one of its buildings (0: none), "" where there is none. */
+struct place_names {
+    char estate[PLACE_NAME_MAX + 1], building[PLACE_NAME_MAX + 1];
+};
+int repo_place_names(struct db *db, int64_t estate_id, int64_t building_id,
+                     struct place_names *out) MUST_CHECK;
+/** The estate's id by its name; 0 if there is none. */
+int repo_estate_find(struct db *db, const char *name, int64_t *id) MUST_CHECK;
+/** A building by its name, of *estate_id or (0) of any: *n is how many there are, at most 2 are
+ * counted; both ids are set where there is one. */
+int repo_building_find(struct db *db, const char *name, int64_t *estate_id, int64_t *building_id,
+                       int *n) MUST_CHECK;
 /** Make or change; the estate and the building are made when they are new. area_cm2, delivered_on:
  * 0 unknown. */
 int repo_unit_put(struct db *db, const char *estate, const char *building, const char *unit,

@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "domain/number.h"
 #include "edge/api/api_once.h"
+#include "store/repo_audit.h"
 
 struct api_job *api_job(struct http_req *req, struct edge *e)
 {
@@ -293,14 +294,7 @@ void api_list_end(struct api_job *job)
 int api_audit(struct ledger_tx *tx, const char *by, const char *what, const char *object,
               const char *data_json)
 {
-    struct db_q *q = db_query(ledger_db(tx), "INSERT INTO audit (at, by, what, object, data_json) "
-                                             "VALUES ($1, $2, $3, $4, $5)");
-    db_bind_int(q, 1, ledger_now(tx));
-    db_bind_text(q, 2, by);
-    db_bind_text(q, 3, what);
-    db_bind_text(q, 4, object);
-    db_bind_text(q, 5, data_json);
-    return db_run(q);
+    return repo_audit_add(ledger_db(tx), ledger_now(tx), by, what, object, data_json);
 }
 
 int api_bad(struct api_job *job, const char *field, const char *fmt, ...)

@@ -11,6 +11,7 @@
 #include "edge/api/api_priv.h"
 #include "service/auditor/auditor.h"
 #include "service/clocks/clock_timer.h"
+#include "store/repo_audit.h"
 
 #define REPORT_MAX (1u << 20)
 
@@ -77,37 +78,38 @@ static void backup(struct http_req *req, void *ctx)
 
 /* ---- the audit log ---- */
 
+/* A page being written, one row more than it shows. */
+struct audit_page {
+    struct api_job *job;
+    int64_t last;
+    int n;
+};
+
+static void put_audit(void *ctx, const struct audit_row *row)
+{
+    struct audit_page *p = ctx;
+    struct jw *w = &p->job->w;
+    if (p->n++ == p->job->limit)
+        return;
+    p->last = row->id;
+    jw_obj(w);
+    jw_kint(w, "id", row->id);
+    jw_ktime(w, "at", row->at);
+    jw_kstr(w, "by", row->by);
+    jw_kstr(w, "what", row->what);
+    jw_kstr(w, "object", row->object);
+    jw_kraw(w, "data", row->data_json);
+    jw_end_obj(w);
+}
+
 static int read_audit(struct db *db, struct api_job *job)
 {
-    struct db_q *q =
-        db_query(db, "SELECT id, at, by, what, object, data_json FROM audit "
-                     "WHERE id < $1 AND ($2 IS NULL OR object = $2) AND ($3 IS NULL OR by = $3) "
-                     "ORDER BY id DESC LIMIT $4");
-    db_bind_int(q, 1, job->before ? job->before : INT64_MAX);
-    db_bind_text(q, 2, http_query(job->req, "object"));
-    db_bind_text(q, 3, http_query(job->req, "by"));
-    db_bind_int(q, 4, job->limit + 1);
-    int64_t last = 0;
-    int n = 0;
-    bool more = false;
+    struct audit_page page = {.job = job};
     api_items(job);
-    while (db_row(q)) {
-        if (n++ == job->limit) {
-            more = true;
-            continue;
-        }
-        last = db_int(q, 0);
-        jw_obj(&job->w);
-        jw_kint(&job->w, "id", last);
-        jw_ktime(&job->w, "at", db_int(q, 1));
-        jw_kstr(&job->w, "by", db_text(q, 2));
-        jw_kstr(&job->w, "what", db_text(q, 3));
-        jw_kstr(&job->w, "object", db_text(q, 4));
-        jw_kraw(&job->w, "data", db_text(q, 5));
-        jw_end_obj(&job->w);
-    }
-    api_items_end(job, more ? last : 0);
-    return db_end(q);
+    int rc = repo_audit_list(db, http_query(job->req, "object"), http_query(job->req, "by"),
+                             job->before, job->limit + 1, put_audit, &page);
+    api_items_end(job, page.n > job->limit ? page.last : 0);
+    return rc;
 }
 
 static void list_audit(struct http_req *req, void *ctx)

@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "edge/api/api_once.h"
+#include "store/repo_idempotency.h"
 
 #define KEY_MAX     255
 #define KEY_KEPT_MS (7 * 86400000LL)
@@ -70,49 +71,56 @@ int api_once_key(struct api_job *job)
     return rc;
 }
 
-static void bind_name(struct db_q *q, struct api_job *job)
+static struct idempotency_row name_of(struct api_job *job)
 {
-    db_bind_text(q, 1, job->actor.name);
-    db_bind_text(q, 2, http_path(job->req));
-    db_bind_text(q, 3, job->key_name);
+    return (struct idempotency_row){
+        .account = job->actor.name, .route = http_path(job->req), .key = job->key_name};
+}
+
+/* What was found under the key, and whether it could be read. */
+struct recall {
+    struct api_job *job;
+    bool same;
+    int rc;
+};
+
+static void take_kept(void *ctx, const struct idempotency_row *row)
+{
+    struct recall *r = ctx;
+    uint8_t secret[SEAL_KEY_LEN];
+    r->same = text_eq(row->digest, r->job->digest);
+    if (!r->same)
+        return;
+    derive(r->job, "seal", "", secret);
+    r->job->status = row->status;
+    r->rc = unseal(secret, row->body, &r->job->out);
 }
 
 int api_once_recall(struct db *db, struct api_job *job)
 {
-    struct db_q *q = db_query(db, "SELECT digest, status, body FROM idempotency "
-                                  "WHERE account = $1 AND route = $2 AND key = $3");
-    bind_name(q, job);
-    int rc = E_OK;
-    bool found = db_row(q), same = found && text_eq(db_str(q, 0), job->digest);
-    if (same) {
-        uint8_t secret[SEAL_KEY_LEN];
-        derive(job, "seal", "", secret);
-        job->status = (int)db_int(q, 1);
-        rc = unseal(secret, db_str(q, 2), &job->out);
-    }
-    int end = db_end(q);
-    if (end < 0 || rc < 0)
-        return end < 0 ? end : E_IO;
-    if (found && !same)
-        return api_bad(job, "Idempotency-Key", "that key was used with another body");
-    return found;
+    struct idempotency_row name = name_of(job);
+    struct recall r = {.job = job};
+    int rc = repo_idempotency_get(db, &name, take_kept, &r);
+    if (rc == E_NOTFOUND)
+        return 0;
+    if (rc < 0 || r.rc < 0)
+        return rc < 0 ? rc : E_IO;
+    return r.same ? 1 : api_bad(job, "Idempotency-Key", "that key was used with another body");
 }
 
 int api_once_remember(struct db *db, struct api_job *job)
 {
     struct buf sealed = BUF_INIT(API_OUT_MAX * 2);
+    struct idempotency_row row = name_of(job);
     uint8_t secret[SEAL_KEY_LEN];
     derive(job, "seal", "", secret);
     seal(secret, buf_str(&job->out), job->out.len, &sealed);
-    struct db_q *q =
-        db_query(db, "INSERT INTO idempotency (account, route, key, digest, status, body, at) "
-                     "VALUES ($1, $2, $3, $4, $5, $6, $7)");
-    bind_name(q, job);
-    db_bind_text(q, 4, job->digest);
-    db_bind_int(q, 5, job->status);
-    db_bind_textn(q, 6, buf_str(&sealed), sealed.len);
-    db_bind_int(q, 7, job->now);
-    int rc = db_run(q);
+    row.digest = job->digest;
+    row.status = job->status;
+    row.body = buf_str(&sealed);
+    row.body_len = sealed.len;
+    row.at = job->now;
+    int rc = repo_idempotency_keep(db, &row);
     buf_free(&sealed);
     return rc;
 }
@@ -210,10 +218,8 @@ void api_once_end(struct api_job *job)
 
 static int run_forget(struct ledger_tx *tx, void *arg)
 {
-    struct db_q *q = db_query(ledger_db(tx), "DELETE FROM idempotency "
-                                             "WHERE account = $1 AND route = $2 AND key = $3");
-    bind_name(q, arg);
-    return db_run(q);
+    struct idempotency_row name = name_of(arg);
+    return repo_idempotency_forget(ledger_db(tx), &name);
 }
 
 bool api_forget_key(struct api_job *job, void (*done)(void *job, int rc, const struct errmsg *why))
@@ -224,9 +230,7 @@ bool api_forget_key(struct api_job *job, void (*done)(void *job, int rc, const s
 
 static int run_sweep(struct ledger_tx *tx, void *arg)
 {
-    struct db_q *q = db_query(ledger_db(tx), "DELETE FROM idempotency WHERE at < $1");
-    db_bind_int(q, 1, ledger_now(tx) - KEY_KEPT_MS);
-    return db_run(q);
+    return repo_idempotency_sweep(ledger_db(tx), ledger_now(tx) - KEY_KEPT_MS);
 }
 
 static void sweep(void *arg)

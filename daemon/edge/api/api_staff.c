@@ -9,6 +9,7 @@
 #include "edge/api/api_priv.h"
 #include "edge/api/password.h"
 #include "service/registry/registry.h"
+#include "store/repo_account.h"
 
 /* ---- accounts ---- */
 
@@ -348,33 +349,37 @@ static void revoke_token(struct http_req *req, void *ctx)
 }
 
 /* What is known of tokens: never they themselves. */
+struct token_page {
+    struct api_job *job;
+    int64_t last;
+    int n;
+};
+
+static void put_token(void *ctx, const struct token_info *info)
+{
+    struct token_page *p = ctx;
+    struct jw *w = &p->job->w;
+    if (p->n++ == p->job->limit)
+        return;
+    p->last = info->id;
+    jw_obj(w);
+    jw_kint(w, "id", info->id);
+    jw_kstr(w, "account", info->account);
+    jw_kstr(w, "kind", info->kind);
+    jw_kstr(w, "purpose", info->purpose);
+    jw_ktime(w, "created_at", info->created_at);
+    jw_ktime(w, "expires_at", info->expires_at);
+    jw_end_obj(w);
+}
+
 static int read_tokens(struct db *db, struct api_job *job)
 {
-    struct db_q *q = db_query(
-        db, "SELECT t.id, a.name, a.kind, t.purpose, t.created_at, t.expires_at FROM token t "
-            "JOIN account a ON a.id = t.account_id WHERE t.id > $1 AND t.revoked = 0 AND "
-            "(t.expires_at IS NULL OR t.expires_at > $2) AND ($3 IS NULL OR a.name = $3) "
-            "ORDER BY t.id LIMIT $4");
-    int64_t last = 0;
-    int n = 0;
-    db_bind_int(q, 1, job->before);
-    db_bind_int(q, 2, job->now);
-    db_bind_text(q, 3, http_query(job->req, "account"));
-    db_bind_int(q, 4, job->limit + 1);
+    struct token_page page = {.job = job};
     api_items(job);
-    while (db_row(q) && n++ < job->limit) {
-        last = db_int(q, 0);
-        jw_obj(&job->w);
-        jw_kint(&job->w, "id", last);
-        jw_kstr(&job->w, "account", db_text(q, 1));
-        jw_kstr(&job->w, "kind", db_text(q, 2));
-        jw_kstr(&job->w, "purpose", db_text(q, 3));
-        jw_ktime(&job->w, "created_at", db_int(q, 4));
-        jw_ktime(&job->w, "expires_at", db_int(q, 5));
-        jw_end_obj(&job->w);
-    }
-    api_items_end(job, n > job->limit ? last : 0);
-    return db_end(q);
+    int rc = repo_token_list(db, http_query(job->req, "account"), job->now, job->before,
+                             job->limit + 1, put_token, &page);
+    api_items_end(job, page.n > job->limit ? page.last : 0);
+    return rc;
 }
 
 static void list_tokens(struct http_req *req, void *ctx)

@@ -312,54 +312,56 @@ static void read_event(struct reading *r, const char *kind, const char *data)
 
 /* ---- the chain ---- */
 
-static void check_row(struct reading *r, struct db_q *q, char previous[HISTORY_HEX])
+static void check_row(struct reading *r, const struct event_row *e, char previous[HISTORY_HEX])
 {
-    struct history_row row = {.seq = db_int(q, 0),
-                              .at = db_int(q, 1),
-                              .by = db_str(q, 2),
-                              .kind = db_str(q, 3),
-                              .data = db_text(q, 4),
-                              .salt = db_text(q, 5)};
-    const char *digest = db_str(q, 6), *hash = db_str(q, 7);
+    struct history_row row = {
+        .seq = e->seq, .at = e->at, .by = e->by, .kind = e->kind, .data = e->data, .salt = e->salt};
     char expected[HISTORY_HEX];
     if (row.data && row.salt) {
         history_digest(r->hasher, row.salt, row.data, expected);
-        if (!text_eq(expected, digest))
+        if (!text_eq(expected, e->digest))
             fault(r, &r->report->broken, row.seq, "the data of event %" PRId64 " was changed",
                   row.seq);
     } else if (!r->erased_from) {
         r->erased_from = row.seq;
     }
-    history_hash(r->hasher, previous, &row, digest, expected);
-    if (!text_eq(expected, hash))
+    history_hash(r->hasher, previous, &row, e->digest, expected);
+    if (!text_eq(expected, e->hash))
         fault(r, &r->report->broken, row.seq, "the hash of event %" PRId64 " does not follow",
               row.seq);
-    text_copy(previous, HISTORY_HEX, hash);
+    text_copy(previous, HISTORY_HEX, e->hash);
     r->at = row.at;
     read_event(r, row.kind, row.data);
 }
 
+/* One walk through a history. */
+struct walk {
+    struct reading *r;
+    int64_t seq; /* of the last row */
+    char previous[HISTORY_HEX];
+};
+
+static void walk_row(void *ctx, const struct event_row *e)
+{
+    struct walk *w = ctx;
+    struct audit_report *report = w->r->report;
+    if (e->seq != w->seq + 1)
+        fault(w->r, &report->broken, w->seq + 1, "event %" PRId64 " is gone", w->seq + 1);
+    w->seq = e->seq;
+    check_row(w->r, e, w->previous);
+    report->events++;
+}
+
 static int read_history(struct reading *r, int64_t id, int64_t last_seq, const char *last_hash)
 {
-    struct db_q *q = db_query(r->db, "SELECT seq,at,by,kind,data,salt,digest,hash FROM "
-                                     "ticket_event WHERE ticket_id=$1 ORDER BY seq");
-    char previous[HISTORY_HEX];
-    int64_t seq = 0;
-    ticket_id_format(id, previous);
-    db_bind_int(q, 1, id);
-    while (db_row(q)) {
-        if (db_int(q, 0) != seq + 1)
-            fault(r, &r->report->broken, seq + 1, "event %" PRId64 " is gone", seq + 1);
-        seq = db_int(q, 0);
-        check_row(r, q, previous);
-        r->report->events++;
-    }
-    int rc = db_end(q);
+    struct walk w = {.r = r};
+    ticket_id_format(id, w.previous);
+    int rc = repo_event_chain(r->db, id, walk_row, &w);
     if (rc < 0)
         return rc;
-    if (seq != last_seq || !text_eq(previous, last_hash))
-        fault(r, &r->report->broken, seq + 1, "the history ends at %" PRId64 " of %" PRId64, seq,
-              last_seq);
+    if (w.seq != last_seq || !text_eq(w.previous, last_hash))
+        fault(r, &r->report->broken, w.seq + 1, "the history ends at %" PRId64 " of %" PRId64,
+              w.seq, last_seq);
     if (r->erased_from && !r->erased)
         fault(r, &r->report->broken, r->erased_from,
               "the data of event %" PRId64 " is gone without an erasure", r->erased_from);
@@ -457,55 +459,25 @@ static int audit_one(struct reading *r, int64_t id, int64_t last_seq, const char
     return rc;
 }
 
-/* The heads of the next tickets. */
-struct head {
-    int64_t id, last_seq;
-    char last_hash[HISTORY_HEX];
-};
-
-static int read_heads(struct db *db, int64_t after, int max, struct head *out, int *n)
-{
-    struct db_q *q = db_query(db, "SELECT id,last_seq,last_hash FROM ticket WHERE id>$1 "
-                                  "ORDER BY id LIMIT $2");
-    *n = 0;
-    db_bind_int(q, 1, after);
-    db_bind_int(q, 2, max);
-    while (*n < max && db_row(q)) {
-        out[*n].id = db_int(q, 0);
-        out[*n].last_seq = db_int(q, 1);
-        text_copy(out[(*n)++].last_hash, HISTORY_HEX, db_str(q, 2));
-    }
-    return db_end(q);
-}
-
 /* Histories and clocks without their ticket: a row of it was taken away. */
 static int check_gap(struct reading *r, int64_t after, int64_t before)
 {
-    static const char *const sql[] = {
-        "SELECT min(ticket_id) FROM ticket_event WHERE ticket_id>$1 AND ticket_id<$2",
-        "SELECT min(ticket_id) FROM clock WHERE ticket_id>$1 AND ticket_id<$2"};
-    int rc = 0;
-    for (size_t i = 0; rc == E_OK && before - after > 1 && i < ARRAY_LEN(sql); i++) {
-        struct db_q *q = db_query(r->db, sql[i]);
-        db_bind_int(q, 1, after);
-        db_bind_int(q, 2, before);
-        int64_t id = db_row(q) ? db_int(q, 0) : 0;
-        rc = db_end(q);
-        if (rc < 0 || !id || r->report->broken)
-            continue;
-        fault(r, &r->report->broken, 1, "the ticket is gone, and what belongs to it is not");
-        r->report->ticket_id = id;
-    }
-    return rc;
+    int64_t id = 0;
+    int rc = before - after > 1 ? repo_event_orphan(r->db, after, before, &id) : 0;
+    if (rc < 0 || !id || r->report->broken)
+        return rc;
+    fault(r, &r->report->broken, 1, "the ticket is gone, and what belongs to it is not");
+    r->report->ticket_id = id;
+    return 0;
 }
 
 int audit_tickets(struct db *db, struct clocks *clocks, int64_t now, int64_t after, int max,
                   int64_t *last, struct audit_report *report)
 {
     struct calendars *calendars = clocks_calendars(clocks);
-    struct head *heads = xcalloc((size_t)max, sizeof(*heads));
+    struct ticket_head *heads = xcalloc((size_t)max, sizeof(*heads));
     struct reading r = {.db = db, .calendars = calendars, .now = now, .report = report};
-    int n = 0, rc = read_heads(db, after, max, heads, &n);
+    int n = 0, rc = repo_ticket_heads(db, after, max, heads, &n);
     r.hasher = history_hasher_new();
     r.clocks = xcalloc(CLOCKS_MAX, sizeof(*r.clocks));
     *last = 0;

@@ -12,29 +12,12 @@
 #include "spine/hub.h"
 #include "service/incidents/incident_priv.h"
 #include "service/messages/outbox.h"
+#include "store/repo_unit.h"
 
 #define SUBJECT_MAX 500
 #define WORDS_MAX   2000
 
 /* ---- places and their names ---- */
-
-struct place_names {
-    char estate[65], building[65];
-};
-
-static int names_of(struct db *db, const struct radar_scope *s, struct place_names *out)
-{
-    struct db_q *q = db_query(db, "SELECT e.name,b.name FROM estate e LEFT JOIN building b ON "
-                                  "b.estate_id=e.id AND b.id=$2 WHERE e.id=$1");
-    memset(out, 0, sizeof(*out));
-    db_bind_int(q, 1, s->estate_id);
-    db_bind_int(q, 2, s->building_id);
-    if (db_row(q)) {
-        text_copy(out->estate, sizeof(out->estate), db_str(q, 0));
-        text_copy(out->building, sizeof(out->building), db_str(q, 1));
-    }
-    return db_end(q);
-}
 
 static char *scope_json(const struct radar_scope *s, const struct place_names *names)
 {
@@ -103,7 +86,7 @@ int incident_alert(struct incidents *in, struct ledger_tx *tx, const char *kind,
     jw_init(&w, &data);
     jw_obj(&w);
     jw_kint(&w, "incident", r->id);
-    jw_kstr(&w, "state", r->state);
+    jw_kstr(&w, "state", state_name(&incident_states, r->state));
     jw_kstr(&w, "category", *r->scope.category ? r->scope.category : NULL);
     jw_kraw(&w, "scope", r->scope_json);
     jw_kid(&w, "owners", r->owners);
@@ -179,11 +162,10 @@ int incidents_propose(struct incidents *in, struct ledger_tx *tx, const struct i
     int rc = repo_incident_last_end(ledger_db(tx), o->key, &last_end);
     if (rc < 0 || last_end >= o->warning.since)
         return rc;
-    rc = names_of(ledger_db(tx), &o->scope, &names);
+    rc = repo_place_names(ledger_db(tx), o->scope.estate_id, o->scope.building_id, &names);
     r.since_at = ledger_now(tx) - span_rough_ms(&in->site->tickets.group_alert.within);
     if (r.since_at <= last_end)
         r.since_at = last_end + 1;
-    text_copy(r.state, sizeof(r.state), "proposed");
     text_copy(r.key, sizeof(r.key), o->key);
     text_copy(r.opened_by, sizeof(r.opened_by), STAFF_SYSTEM_NAME);
     r.scope_json = scope_json(&r.scope, &names);
@@ -206,18 +188,8 @@ int incidents_propose(struct incidents *in, struct ledger_tx *tx, const struct i
 static int find_building(struct db *db, const char *name, struct radar_scope *s,
                          struct verb_out *out)
 {
-    struct db_q *q = db_query(db, "SELECT id,estate_id FROM building WHERE name=$1 AND "
-                                  "($2=0 OR estate_id=$2) LIMIT 2");
     int n = 0;
-    db_bind_text(q, 1, name);
-    db_bind_int(q, 2, s->estate_id);
-    while (db_row(q)) {
-        n++;
-        s->building_id = db_int(q, 0);
-        if (n == 1)
-            s->estate_id = db_int(q, 1);
-    }
-    int rc = db_end(q);
+    int rc = repo_building_find(db, name, &s->estate_id, &s->building_id, &n);
     if (rc < 0 || n == 1)
         return rc;
     return verb_refuse(out, E_INVALID, "scope",
@@ -228,10 +200,7 @@ static int find_building(struct db *db, const char *name, struct radar_scope *s,
 
 static int find_estate(struct db *db, const char *name, struct radar_scope *s, struct verb_out *out)
 {
-    struct db_q *q = db_query(db, "SELECT id FROM estate WHERE name=$1");
-    db_bind_text(q, 1, name);
-    s->estate_id = db_row(q) ? db_int(q, 0) : 0;
-    int rc = db_end(q);
+    int rc = repo_estate_find(db, name, &s->estate_id);
     if (rc < 0 || s->estate_id)
         return rc;
     return verb_refuse(out, E_INVALID, "scope", "scope: there is no estate '%.64s'", name);
@@ -286,14 +255,26 @@ static void replace(char **field, const char *value)
     *field = xstrdup(value);
 }
 
+/* The only place that changes an incident's state. */
+static int incident_set_state(struct incident_row *r, enum incident_state to, const char *cause)
+{
+    if (r->state == to)
+        return 0;
+    if (!state_may_move(&incident_states, r->state, to))
+        return E_CONFLICT;
+    state_log(&incident_states, r->id, r->state, to, cause);
+    r->state = to;
+    return 0;
+}
+
 /* Open now, from whatever it was. */
 static int begin(struct incidents *in, struct ledger_tx *tx, struct incident_row *r, const char *by)
 {
     int rc = 0;
-    text_copy(r->state, sizeof(r->state), "open");
+    rc = incident_set_state(r, INCIDENT_OPEN, by);
     text_copy(r->opened_by, sizeof(r->opened_by), by);
     r->opened_at = ledger_now(tx);
-    if (r->gathers) {
+    if (rc == E_OK && r->gathers) {
         r->joining = 0;
         rc = incident_join_some(in, tx, r);
     }
@@ -322,7 +303,7 @@ static int read_new(struct incidents *in, struct db *db, const json_t *body, str
     replace(&r->subject, subject);
     replace(&r->words, words);
     radar_key(&r->scope, r->key);
-    rc = names_of(db, &r->scope, &names);
+    rc = repo_place_names(db, r->scope.estate_id, r->scope.building_id, &names);
     r->scope_json = scope_json(&r->scope, &names);
     return rc;
 }
@@ -332,10 +313,10 @@ static int take_offer(struct db *db, int64_t id, struct incident_row *r, struct 
 {
     struct incident_row offer;
     int rc = repo_incident_load(db, id, &offer);
-    if (rc == E_OK && !text_eq(offer.state, "proposed")) {
-        text_copy(out->state, sizeof(out->state), offer.state);
+    if (rc == E_OK && offer.state != INCIDENT_PROPOSED) {
+        text_copy(out->state, sizeof(out->state), state_name(&incident_states, offer.state));
         rc = verb_refuse(out, E_CONFLICT, NULL, "incident %" PRId64 " is %s for this already", id,
-                         offer.state);
+                         out->state);
     }
     if (rc == E_OK) {
         r->id = id;
@@ -359,7 +340,8 @@ static int create(struct incidents *in, struct ledger_tx *tx, const json_t *body
         rc = repo_incident_of_key(db, r->key, &live);
     if (rc == E_OK && live)
         rc = take_offer(db, live, r, out);
-    text_copy(r->state, sizeof(r->state), "open");
+    if (rc == E_OK)
+        rc = incident_set_state(r, INCIDENT_OPEN, actor->name);
     text_copy(r->opened_by, sizeof(r->opened_by), actor->name);
     if (rc == E_OK && !r->id)
         rc = repo_incident_insert(db, r);
@@ -428,7 +410,9 @@ static int do_resolve(struct incident_req *q)
     if (rc < 0)
         return rc;
     replace(&q->r->reason, note);
-    text_copy(q->r->state, sizeof(q->r->state), "resolved");
+    rc = incident_set_state(q->r, INCIDENT_RESOLVED, q->actor->name);
+    if (rc < 0)
+        return rc;
     text_copy(q->r->resolved_by, sizeof(q->r->resolved_by), q->actor->name);
     q->r->resolved_at = q->r->closed_at = ledger_now(q->tx);
     q->r->joining = -1;
@@ -443,30 +427,33 @@ static int do_close(struct incident_req *q)
     if (rc < 0)
         return rc;
     replace(&q->r->reason, reason);
-    text_copy(q->r->state, sizeof(q->r->state), "closed");
+    rc = incident_set_state(q->r, INCIDENT_CLOSED, q->actor->name);
     q->r->closed_at = ledger_now(q->tx);
     q->r->joining = -1;
-    return 0;
+    return rc;
 }
 
-/* Every way between the states, and what is told of it; `words` leaves the state as it is. */
+#define FROM(state) (1u << INCIDENT_##state)
+
+/* What may be done from where, and what is told of it; `words` leaves the state as it is. */
 static const struct {
-    const char *verb, *from, *or_from;
+    const char *verb;
+    unsigned from;
     int (*fn)(struct incident_req *q);
     const char *alert, *event;
 } verbs[] = {
-    {"open", "proposed", NULL, do_open, "incident_opened", "incident.opened"},
-    {"words", "proposed", "open", do_words, "incident_words", NULL},
-    {"resolve", "open", NULL, do_resolve, "incident_resolved", "incident.resolved"},
-    {"close", "proposed", "open", do_close, "incident_closed", "incident.closed"},
+    {"open", FROM(PROPOSED), do_open, "incident_opened", "incident.opened"},
+    {"words", FROM(PROPOSED) | FROM(OPEN), do_words, "incident_words", NULL},
+    {"resolve", FROM(OPEN), do_resolve, "incident_resolved", "incident.resolved"},
+    {"close", FROM(PROPOSED) | FROM(OPEN), do_close, "incident_closed", "incident.closed"},
 };
 
-static bool verb_allowed(size_t i, const char *state)
+static bool verb_allowed(size_t i, enum incident_state state)
 {
-    return text_eq(verbs[i].from, state) || text_eq(verbs[i].or_from, state);
+    return (verbs[i].from & 1u << state) != 0;
 }
 
-void incident_allowed(const char *state, struct jw *w)
+void incident_allowed(enum incident_state state, struct jw *w)
 {
     jw_arr(w);
     for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
@@ -482,10 +469,10 @@ static int forbidden(struct incident_req *q, const char *verb)
     jw_init(&w, &allowed);
     incident_allowed(q->r->state, &w);
     text_copy(q->out->allowed, sizeof(q->out->allowed), buf_str(&allowed));
-    text_copy(q->out->state, sizeof(q->out->state), q->r->state);
+    text_copy(q->out->state, sizeof(q->out->state), state_name(&incident_states, q->r->state));
     buf_free(&allowed);
     return verb_refuse(q->out, E_CONFLICT, NULL, "%s is not possible while the incident is %s",
-                       verb, q->r->state);
+                       verb, q->out->state);
 }
 
 static int run_verb(struct incident_req *q, const char *verb)

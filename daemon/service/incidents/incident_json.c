@@ -22,22 +22,10 @@ static int put_tickets(struct db *db, int64_t id, struct jw *w)
     return rc;
 }
 
-/* How many callers a message went to that says it is solved. */
-static int put_told(struct db *db, int64_t id, struct jw *w)
-{
-    struct db_q *q =
-        db_query(db, "SELECT count(*) FROM ticket t JOIN message m ON m.ticket_id=t.id "
-                     "WHERE t.incident_id=$1 AND m.template='incident_solved' AND "
-                     "m.resend_of IS NULL");
-    db_bind_int(q, 1, id);
-    jw_kint(w, "told", db_row(q) ? db_int(q, 0) : 0);
-    return db_end(q);
-}
-
 static void put_row(const struct incident_row *r, struct jw *w)
 {
     jw_kint(w, "id", r->id);
-    jw_kstr(w, "state", r->state);
+    jw_kstr(w, "state", state_name(&incident_states, r->state));
     jw_kstr(w, "subject", r->subject);
     jw_kstr(w, "category", *r->scope.category ? r->scope.category : NULL);
     jw_kraw(w, "scope", r->scope_json);
@@ -58,13 +46,15 @@ static void put_row(const struct incident_row *r, struct jw *w)
 int incident_json(struct db *db, int64_t id, struct jw *w)
 {
     struct incident_row r;
+    int64_t told = 0;
     int rc = repo_incident_load(db, id, &r);
     if (rc == E_OK) {
         jw_obj(w);
         put_row(&r, w);
         rc = put_tickets(db, id, w);
         if (rc == E_OK)
-            rc = put_told(db, id, w);
+            rc = repo_incident_told(db, id, &told);
+        jw_kint(w, "told", told);
         jw_end_obj(w);
     }
     incident_row_clear(&r);
@@ -74,16 +64,9 @@ int incident_json(struct db *db, int64_t id, struct jw *w)
 int incidents_list_json(struct db *db, const char *state, int64_t before, int limit, struct jw *w,
                         int64_t *next)
 {
-    struct db_q *q = db_query(db, "SELECT id FROM incident WHERE id<$1 AND ($2 IS NULL OR "
-                                  "state=$2) ORDER BY id DESC LIMIT $3");
     int64_t ids[501];
-    int n = 0, rc;
-    db_bind_int(q, 1, before ? before : INT64_MAX);
-    db_bind_text(q, 2, state);
-    db_bind_int(q, 3, limit + 1);
-    while (n < 501 && db_row(q))
-        ids[n++] = db_int(q, 0);
-    rc = db_end(q);
+    int n = 0;
+    int rc = repo_incident_list(db, state, before, limit + 1, ids, &n);
     for (int i = 0; rc == E_OK && i < n && i < limit; i++)
         rc = incident_json(db, ids[i], w);
     *next = n > limit ? ids[limit - 1] : 0;

@@ -51,4 +51,4 @@ int incident_tell_some(struct incidents *in, struct ledger_tx *tx,
 int incident_alert(struct incidents *in, struct ledger_tx *tx, const char *kind,
                    const struct incident_row *r, const char *text) MUST_CHECK;
 /** Writes the verbs that the state allows, as a list. */
-void incident_allowed(const char *state, struct jw *w);
+void incident_allowed(enum incident_state state, struct jw *w);

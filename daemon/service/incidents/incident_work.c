@@ -38,20 +38,6 @@ int incident_join_some(struct incidents *in, struct ledger_tx *tx, struct incide
 
 /* ---- telling ---- */
 
-/* Whoever called twice is told once, for the first of their tickets. */
-static int told_before(struct db *db, const struct ticket_row *t, bool *before)
-{
-    struct db_q *q = db_query(db, "SELECT 1 FROM ticket WHERE incident_id=$1 AND id<$2 AND "
-                                  "state<>'cancelled' AND (($3<>0 AND person_id=$3) OR "
-                                  "($4<>'' AND caller=$4)) LIMIT 1");
-    db_bind_int(q, 1, t->incident_id);
-    db_bind_int(q, 2, t->id);
-    db_bind_int(q, 3, t->person_id);
-    db_bind_text(q, 4, t->caller);
-    *before = db_row(q);
-    return db_end(q);
-}
-
 /* Through consent and quiet hours, whatever the ticket's policy: nothing is urgent any more. */
 static int send_solved(struct incidents *in, struct ledger_tx *tx, const struct incident_row *r,
                        const struct ticket_row *row, int64_t *id)
@@ -78,7 +64,7 @@ static int tell_row(struct incidents *in, struct ledger_tx *tx, const struct inc
     bool known = (row->person_id || *row->caller) && row->state != TICKET_CANCELLED;
     if (!known || !in->opts.outbox)
         return 0;
-    int rc = told_before(ledger_db(tx), row, &before);
+    int rc = repo_incident_told_before(ledger_db(tx), row, &before);
     return rc < 0 || before ? rc : send_solved(in, tx, r, row, id);
 }
 

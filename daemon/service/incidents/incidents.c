@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "service/incidents/incident_priv.h"
 
+#define LIVE_MAX 1024 /* incidents at once that the loop knows of */
 #define RETRY_MS 500
 
 /* ---- images ---- */
@@ -27,10 +28,10 @@ void incident_free(struct incident **ip)
 
 struct incident *incident_image(struct db *db, const struct incident_row *r, int *rc)
 {
-    bool open = text_eq(r->state, "open");
+    bool open = r->state == INCIDENT_OPEN;
     struct incident *i;
     *rc = 0;
-    if (!open && !text_eq(r->state, "proposed"))
+    if (!open && r->state != INCIDENT_PROPOSED)
         return NULL;
     i = xcalloc(1, sizeof(*i));
     i->id = r->id;
@@ -123,14 +124,10 @@ struct reading {
 
 static int read_live(struct db *db, struct incident **live)
 {
-    struct db_q *q = db_query(db, "SELECT id FROM incident WHERE closed_at IS NULL ORDER BY id");
-    int64_t ids[1024];
-    size_t n = 0;
-    int rc;
-    while (n < ARRAY_LEN(ids) && db_row(q))
-        ids[n++] = db_int(q, 0);
-    rc = db_end(q);
-    for (size_t i = 0; rc == E_OK && i < n; i++) {
+    int64_t ids[LIVE_MAX];
+    int n = 0;
+    int rc = repo_incident_live(db, ids, LIVE_MAX, &n);
+    for (int i = 0; rc == E_OK && i < n; i++) {
         struct incident_row row;
         struct incident *image = NULL;
         rc = repo_incident_load(db, ids[i], &row);

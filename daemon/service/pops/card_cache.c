@@ -20,6 +20,8 @@
 #include "base/text.h"
 #include "domain/zone.h"
 #include "service/registry/registry.h"
+#include "store/repo_person.h"
+#include "store/repo_ticket.h"
 
 #define CACHE_ENTRIES     20000
 #define CACHE_BYTES       ((size_t)64 << 20)
@@ -31,6 +33,7 @@
 #define RETRY_MS          20
 #define TRIES             5
 #define UNHAPPY_SCORE     2 /* of 5: the agent should know */
+#define OVERDUE_SHOWN     3 /* promises that a pop names */
 
 struct want {
     char key[NUMBER_TEXT_MAX];
@@ -152,19 +155,11 @@ static void advise_unhappy(int score, struct jw *w)
     advise(w, "unhappy", text, 0);
 }
 
-static int advise_overdue(struct db *db, int64_t person, struct jw *w)
+static void advise_overdue(void *ctx, int64_t ticket_id, const char *subject, const char *clock)
 {
-    struct db_q *q = db_query(
-        db, "SELECT t.id, t.subject, c.name FROM ticket t JOIN clock c ON c.ticket_id = t.id WHERE "
-            "t.person_id = $1 AND t.closed_at IS NULL AND c.breached = 1 AND c.ended_at IS NULL "
-            "ORDER BY c.due_at LIMIT 3");
-    db_bind_int(q, 1, person);
-    while (db_row(q)) {
-        char text[256];
-        snprintf(text, sizeof(text), "%.32s is overdue: %.200s", db_str(q, 2), db_str(q, 1));
-        advise(w, "overdue", text, db_int(q, 0));
-    }
-    return db_end(q);
+    char text[256];
+    snprintf(text, sizeof(text), "%.32s is overdue: %.200s", clock, subject);
+    advise(ctx, "overdue", text, ticket_id);
 }
 
 static int advice(struct db *db, const struct card *card, const struct registry_found *found,
@@ -176,7 +171,7 @@ static int advice(struct db *db, const struct card *card, const struct registry_
     jw_arr(&w);
     if (card->person_id && card->certain) {
         if (found->owners[0].has_tickets)
-            rc = advise_overdue(db, card->person_id, &w);
+            rc = repo_clock_overdue_of(db, card->person_id, OVERDUE_SHOWN, advise_overdue, &w);
         advise_unhappy(found->owners[0].score, &w);
     }
     jw_end_arr(&w);
@@ -342,20 +337,28 @@ struct owned_number {
     char e164[NUMBER_TEXT_MAX];
 };
 
+/* Whose numbers are being read. */
+struct numbers_of {
+    struct numbers_job *job;
+    int64_t person_id;
+};
+
+static void take_number(void *ctx, const char *e164)
+{
+    struct numbers_of *of = ctx;
+    struct owned_number number = {.person_id = of->person_id};
+    text_copy(number.e164, sizeof(number.e164), e164);
+    buf_add(&of->job->numbers, &number, sizeof(number));
+}
+
 static int numbers_run(struct db *db, void *arg)
 {
     struct numbers_job *job = arg;
     int rc = E_OK;
     buf_reset(&job->numbers);
     for (size_t i = 0; i < job->n && rc == E_OK; i++) {
-        struct db_q *q = db_query(db, "SELECT e164 FROM phone WHERE person_id = $1");
-        db_bind_int(q, 1, job->ids[i]);
-        while (db_row(q)) {
-            struct owned_number number = {.person_id = job->ids[i]};
-            text_copy(number.e164, sizeof(number.e164), db_str(q, 0));
-            buf_add(&job->numbers, &number, sizeof(number));
-        }
-        rc = db_end(q);
+        struct numbers_of of = {job, job->ids[i]};
+        rc = repo_phone_each(db, of.person_id, take_number, &of);
     }
     return rc;
 }

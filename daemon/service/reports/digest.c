@@ -36,26 +36,6 @@ struct sending {
 
 /* ---- writing ---- */
 
-static int was_sent(struct db *db, int32_t day, bool *sent)
-{
-    struct db_q *q = db_query(db, "SELECT 1 FROM report_sent WHERE kind='digest' AND day=$1");
-    db_bind_int(q, 1, day);
-    *sent = db_row(q);
-    return db_end(q);
-}
-
-/* True through *mine if this command marks the day, and no other before. */
-static int mark(struct ledger_tx *tx, int32_t day, bool *mine)
-{
-    struct db_q *q = db_query(ledger_db(tx), "INSERT INTO report_sent (kind,day,at) VALUES "
-                                             "('digest',$1,$2) ON CONFLICT DO NOTHING "
-                                             "RETURNING day");
-    db_bind_int(q, 1, day);
-    db_bind_int(q, 2, ledger_now(tx));
-    *mine = db_row(q);
-    return db_end(q);
-}
-
 /* By e-mail, else by SMS; who has neither sees it at the desk (GET /reports/digest). */
 static int send_one(const struct digest_opts *o, struct ledger_tx *tx, const char *account,
                     const char *text, int *sent)
@@ -85,7 +65,7 @@ static int sending_run(struct ledger_tx *tx, void *arg)
     struct told told = {.n = 0};
     bool mine = false;
     int sent = 0;
-    int rc = mark(tx, s->today, &mine);
+    int rc = repo_report_mark_sent(ledger_db(tx), s->today, ledger_now(tx), &mine);
     if (rc < 0 || !mine || !s->text.len)
         return rc;
     rc = tell_resolve(&scope, &s->site->reports.digest_tell, &told);
@@ -118,7 +98,7 @@ static void sending_done(void *arg, int rc, const struct errmsg *why)
 static int text_run(struct db *db, void *arg)
 {
     struct sending *s = arg;
-    int rc = was_sent(db, s->today, &s->sent_before);
+    int rc = repo_report_was_sent(db, s->today, &s->sent_before);
     buf_reset(&s->text);
     return rc < 0 || s->sent_before ? rc : digest_text(db, s->site, &s->about, &s->text);
 }

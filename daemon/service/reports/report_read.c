@@ -1,6 +1,5 @@
 /*
- * report_read.c - the appraisal's numbers: three queries over the tickets opened in a time, grouped
- * by whose they are.
+ * report_read.c - the appraisal's numbers, counted from what the store groups (repo_report.h).
  */
 #include <jansson.h>
 #include <stdlib.h>
@@ -9,71 +8,23 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "service/reports/report_priv.h"
+#include "store/repo_account.h"
 
 #define ROWS_MAX 20000
 
-/* ---- the queries ---- */
-
-#define SPAN "t.opened_at>=$1 AND t.opened_at<$2"
-
-/* Tickets and whose they are: p(id,k). A ticket may be of several departments. */
-#define BY_RESPONDER                                                                               \
-    "WITH p AS (SELECT t.id AS id,coalesce(t.responder,'') AS k FROM ticket t WHERE " SPAN ") "
-#define BY_DEPARTMENT                                                                              \
-    "WITH p AS (SELECT DISTINCT t.id AS id,d.department AS k FROM ticket t "                       \
-    "JOIN dispatch d ON d.ticket_id=t.id WHERE " SPAN ") "
-#define BY_ESTATE                                                                                  \
-    "WITH p AS (SELECT t.id AS id,coalesce(e.name,'') AS k FROM ticket t "                         \
-    "LEFT JOIN unit u ON u.id=t.unit_id LEFT JOIN building b ON b.id=u.building_id "               \
-    "LEFT JOIN estate e ON e.id=b.estate_id WHERE " SPAN ") "
-#define BY_CATEGORY                                                                                \
-    "WITH p AS (SELECT t.id AS id,coalesce(t.category,'') AS k FROM ticket t WHERE " SPAN ") "
-
-#define TICKETS                                                                                    \
-    "SELECT p.k,t.state,t.close_kind,CASE WHEN t.state='cancelled' THEN t.close_reason END,"       \
-    "count(*),sum(t.cycle-1),max(t.cycle),sum(t.urges) FROM p JOIN ticket t ON t.id=p.id "         \
-    "GROUP BY 1,2,3,4"
-#define CLOCKS                                                                                     \
-    "SELECT p.k,c.name,c.state,c.breached,count(*) FROM p JOIN clock c ON "                        \
-    "c.ticket_id=p.id "
-#define ALL_CLOCKS CLOCKS "WHERE c.name NOT IN ('no_answer','successor') GROUP BY 1,2,3,4"
-#define OWN_CLOCKS                                                                                 \
-    CLOCKS "WHERE c.name NOT IN ('claim','accept','progress','handover','no_answer','successor') " \
-           "GROUP BY 1,2,3,4"
-#define THEIR_CLOCKS                                                                               \
-    CLOCKS "JOIN dispatch d ON d.ticket_id=p.id AND d.n=c.dispatch AND d.department=p.k WHERE "    \
-           "c.name IN ('accept','progress') GROUP BY 1,2,3,4"
-#define EVENTS                                                                                     \
-    "SELECT p.k,e.kind,e.data FROM p JOIN ticket_event e ON e.ticket_id=p.id WHERE e.kind IN "     \
-    "('confirmed','handover_accepted','handover_approved')"
-#define SAMPLES                                                                                    \
-    "SELECT p.k,s.state,s.satisfied,count(*) FROM p JOIN survey s ON s.ticket_id=p.id WHERE "      \
-    "s.purpose='sample' GROUP BY 1,2,3"
-
-#define REPORT(word, by, clocks)                                                                   \
-    {                                                                                              \
-        word, by TICKETS, by clocks, by EVENTS, by SAMPLES                                         \
-    }
-static const struct {
-    const char *word, *tickets, *clocks, *events, *samples;
-} reports[] = {
-    [REPORT_RESPONDER] = REPORT("responder", BY_RESPONDER, OWN_CLOCKS),
-    [REPORT_DEPARTMENT] = REPORT("department", BY_DEPARTMENT, THEIR_CLOCKS),
-    [REPORT_ESTATE] = REPORT("estate", BY_ESTATE, ALL_CLOCKS),
-    [REPORT_CATEGORY] = REPORT("category", BY_CATEGORY, ALL_CLOCKS),
-};
+static const char *const words[REPORT_BYS] = {"responder", "department", "estate", "category"};
 
 enum report_by report_by_parse(const char *word)
 {
     size_t i = 0;
-    while (i < REPORT_BYS && !text_eq(reports[i].word, word))
+    while (i < REPORT_BYS && !text_eq(words[i], word))
         i++;
     return (enum report_by)i;
 }
 
 const char *report_by_name(enum report_by by)
 {
-    return reports[by].word;
+    return words[by];
 }
 
 /* ---- counting ---- */
@@ -102,23 +53,22 @@ static void add_reason(struct report_row *r, const char *reason, int64_t n)
         r->test += n;
 }
 
-static void add_tickets(struct report_row *r, struct db_q *q)
+static void add_tickets(struct report_row *r, const struct report_tickets *t)
 {
-    const char *state = db_str(q, 1), *kind = db_str(q, 2);
-    int64_t n = db_int(q, 4);
+    int64_t n = t->n;
     r->tickets += n;
-    r->reopened += db_int(q, 5);
-    r->urges += db_int(q, 7);
-    if (db_int(q, 6) > r->cycles_max)
-        r->cycles_max = db_int(q, 6);
-    if (text_eq(state, "cancelled")) {
+    r->reopened += t->reopened;
+    r->urges += t->urges;
+    if (t->cycles_max > r->cycles_max)
+        r->cycles_max = t->cycles_max;
+    if (text_eq(t->state, "cancelled")) {
         r->cancelled += n;
-        add_reason(r, db_str(q, 3), n);
-    } else if (!text_eq(state, "closed")) {
+        add_reason(r, t->cancel_reason, n);
+    } else if (!text_eq(t->state, "closed")) {
         r->open += n;
-    } else if (text_eq(kind, "confirmed")) {
+    } else if (text_eq(t->close_kind, "confirmed")) {
         r->confirmed += n;
-    } else if (text_eq(kind, "unconfirmed")) {
+    } else if (text_eq(t->close_kind, "unconfirmed")) {
         r->unconfirmed += n;
     } else {
         r->supervisor_closed += n;
@@ -136,12 +86,11 @@ static struct report_clock *clock_of(struct report_row *r, const char *name)
     return &r->clocks[r->clocks_n++];
 }
 
-static void add_clocks(struct report_row *r, struct db_q *q)
+static void add_clocks(struct report_row *r, const struct report_clocks *counted)
 {
-    struct report_clock *c = clock_of(r, db_str(q, 1));
-    const char *state = db_str(q, 2);
-    bool breached = db_int(q, 3) != 0, kept = text_eq(state, "kept");
-    int64_t n = db_int(q, 4);
+    struct report_clock *c = clock_of(r, counted->name);
+    bool breached = counted->breached, kept = text_eq(counted->state, "kept");
+    int64_t n = counted->n;
     if (breached)
         r->broken += n;
     else if (kept)
@@ -153,21 +102,20 @@ static void add_clocks(struct report_row *r, struct db_q *q)
         c->late += kept ? n : 0;
     } else if (kept) {
         c->kept += n;
-    } else if (text_eq(state, "cancelled")) {
+    } else if (text_eq(counted->state, "cancelled")) {
         c->cancelled += n;
     } else {
         c->running += n;
     }
 }
 
-static void add_samples(struct report_row *r, struct db_q *q)
+static void add_samples(struct report_row *r, const struct report_samples *s)
 {
-    int64_t n = db_int(q, 3);
-    r->drawn += n;
-    if (text_eq(db_str(q, 1), "unanswered"))
-        r->unanswered += n;
-    else if (text_eq(db_str(q, 1), "answered"))
-        *(db_int(q, 2) ? &r->agreed : &r->disagreed) += n;
+    r->drawn += s->n;
+    if (text_eq(s->state, "unanswered"))
+        r->unanswered += s->n;
+    else if (text_eq(s->state, "answered"))
+        *(s->satisfied ? &r->agreed : &r->disagreed) += s->n;
 }
 
 static void add_confirmed(struct report_row *r, const json_t *data)
@@ -207,51 +155,72 @@ static void add_handover(struct appraisal *a, struct report_row *r, const json_t
     a->total.taken++;
 }
 
-static int read_events(struct appraisal *a, struct db_q *q)
+/* A reading under way; full once there are more rows than a report has. */
+struct counting {
+    struct appraisal *a;
+    bool full;
+};
+
+static struct report_row *counted_row(struct counting *c, const char *key)
 {
-    bool full = false;
-    while (db_row(q)) {
-        const char *text = db_text(q, 2);
-        json_t *data = text ? json_parse(text, strlen(text), NULL) : NULL; /* NULL: erased */
-        struct report_row *r = row_of(a, db_str(q, 0));
-        full |= !r;
-        if (r && data && text_eq(db_str(q, 1), "confirmed")) {
-            add_confirmed(r, data);
-            add_confirmed(&a->total, data);
-        } else if (r && data) {
-            add_handover(a, r, data);
-        }
-        json_decref(data);
-    }
-    int rc = db_end(q);
-    return rc < 0 ? rc : full ? E_TOOBIG : 0;
+    struct report_row *r = row_of(c->a, key);
+    c->full |= !r;
+    return r;
 }
 
-static int read_groups(struct appraisal *a, struct db_q *q,
-                       void (*add)(struct report_row *r, struct db_q *q))
+static void count_tickets(void *ctx, const struct report_tickets *t)
 {
-    bool full = false;
-    while (db_row(q)) {
-        struct report_row *r = row_of(a, db_str(q, 0));
-        full |= !r;
-        if (!r)
-            continue;
-        add(r, q);
-        add(&a->total, q);
+    struct counting *c = ctx;
+    struct report_row *r = counted_row(c, t->key);
+    if (!r)
+        return;
+    add_tickets(r, t);
+    add_tickets(&c->a->total, t);
+}
+
+static void count_clocks(void *ctx, const struct report_clocks *t)
+{
+    struct counting *c = ctx;
+    struct report_row *r = counted_row(c, t->key);
+    if (!r)
+        return;
+    add_clocks(r, t);
+    add_clocks(&c->a->total, t);
+}
+
+static void count_samples(void *ctx, const struct report_samples *s)
+{
+    struct counting *c = ctx;
+    struct report_row *r = counted_row(c, s->key);
+    if (!r)
+        return;
+    add_samples(r, s);
+    add_samples(&c->a->total, s);
+}
+
+static void count_event(void *ctx, const char *key, const char *kind, const char *text)
+{
+    struct counting *c = ctx;
+    json_t *data = text ? json_parse(text, strlen(text), NULL) : NULL; /* NULL: erased */
+    struct report_row *r = counted_row(c, key);
+    if (r && data && text_eq(kind, "confirmed")) {
+        add_confirmed(r, data);
+        add_confirmed(&c->a->total, data);
+    } else if (r && data) {
+        add_handover(c->a, r, data);
     }
-    int rc = db_end(q);
-    return rc < 0 ? rc : full ? E_TOOBIG : 0;
+    json_decref(data);
 }
 
 /* ---- names ---- */
 
 static int name_account(struct db *db, struct report_row *r)
 {
-    struct db_q *q = db_query(db, "SELECT display FROM account WHERE name=$1");
-    db_bind_text(q, 1, r->key);
-    if (db_row(q))
-        text_copy(r->name, sizeof(r->name), db_str(q, 0));
-    return db_end(q);
+    struct account_row account;
+    int rc = repo_account_get(db, r->key, &account);
+    if (rc == E_OK)
+        text_copy(r->name, sizeof(r->name), account.display);
+    return rc == E_NOTFOUND ? 0 : rc;
 }
 
 static const char *configured_name(const struct appraisal_query *q, const char *key)
@@ -285,26 +254,21 @@ static int by_key(const struct report_row *a, const struct report_row *b)
     return strcmp(a->key, b->key);
 }
 
-static struct db_q *ask(struct db *db, const struct appraisal_query *query, const char *sql)
-{
-    struct db_q *q = db_query(db, sql);
-    db_bind_int(q, 1, query->from);
-    db_bind_int(q, 2, query->to);
-    return q;
-}
-
 int appraisal_read(struct db *db, const struct appraisal_query *q, struct appraisal **out)
 {
     struct appraisal *a = xcalloc(1, sizeof(*a));
-    int rc;
+    struct counting c = {.a = a};
+    struct report_group query = {.by = q->by, .from = q->from, .to = q->to};
     a->query = *q;
-    rc = read_groups(a, ask(db, q, reports[q->by].tickets), add_tickets);
+    int rc = repo_report_tickets(db, &query, count_tickets, &c);
     if (rc == E_OK)
-        rc = read_groups(a, ask(db, q, reports[q->by].clocks), add_clocks);
+        rc = repo_report_clocks(db, &query, count_clocks, &c);
     if (rc == E_OK)
-        rc = read_groups(a, ask(db, q, reports[q->by].samples), add_samples);
+        rc = repo_report_samples(db, &query, count_samples, &c);
     if (rc == E_OK)
-        rc = read_events(a, ask(db, q, reports[q->by].events));
+        rc = repo_report_events(db, &query, count_event, &c);
+    if (rc == E_OK && c.full)
+        rc = E_TOOBIG;
     if (rc == E_OK)
         rc = name_rows(db, a);
     a->query.site = NULL;

@@ -8,10 +8,10 @@
 #include "base/json.h"
 #include "domain/site.h"
 #include "store/db.h"
+#include "store/repo_report.h"
 
 /* ---- appraisal ---- */
 
-enum report_by { REPORT_RESPONDER, REPORT_DEPARTMENT, REPORT_ESTATE, REPORT_CATEGORY, REPORT_BYS };
 /** "responder", …; REPORT_BYS for anything else. */
 enum report_by report_by_parse(const char *word);
 const char *report_by_name(enum report_by by);
