@@ -1,19 +1,19 @@
 /*
  * ami.h - one Asterisk manager link: its configuration, its connection, what it waits for.
  *
- * ami_plugin.c starts and stops it, ami_login.c connects and signs in, ami_model.c turns events
- * into facts of the tracker, ami_resync.c reads snapshots, ami_agents.c follows queue members,
- * ami_rights.c says what the account may not do or see, ami_action.c carries out actions.
+ * ami_plugin.c starts and stops it, ami_login.c signs in and keeps what was asked, ami_model.c
+ * turns events into facts of the tracker, ami_resync.c reads snapshots, ami_agents.c follows queue
+ * members, ami_rights.c says what the account may not do or see, ami_action.c carries out actions.
  */
 #ifndef STEWARD_AMI_H
 #define STEWARD_AMI_H
 
 #include <steward/plugin.h>
+#include "link.h"
 #include "track.h"
 #include "ami_parse.h"
 
-#define AMI_TEXT_MAX  256
-#define AMI_ITEMS_MAX 32 /* of one list in the configuration */
+#define AMI_TEXT_MAX LINK_TEXT_MAX
 /* By which one device is a member of queues: each is paused by itself. */
 #define AMI_INTERFACES_MAX 64
 
@@ -29,17 +29,16 @@ enum ami_state {
 enum ami_class { AMI_SYSTEM = 1, AMI_CALL = 2, AMI_AGENT = 4 };
 
 struct ami_conf {
-    char host[AMI_TEXT_MAX], username[AMI_TEXT_MAX], secret[AMI_TEXT_MAX], tls_ca[1024];
-    char login[16];                  /* auto, md5, plain */
-    char internal[AMI_TEXT_MAX];     /* context that dials for agents */
-    char technology[32];             /* of phones: "PJSIP" */
-    char parking_lot[AMI_TEXT_MAX];  /* "" the default one */
-    char inbound[AMI_ITEMS_MAX][80]; /* contexts that are the outside world */
-    char trunks[AMI_ITEMS_MAX][80];  /* endpoints that are, besides */
+    struct link_conf link;
+    char username[AMI_TEXT_MAX], secret[AMI_TEXT_MAX];
+    char login[16];                 /* auto, md5, plain */
+    char internal[AMI_TEXT_MAX];    /* context that dials for agents */
+    char technology[32];            /* of phones: "PJSIP" */
+    char parking_lot[AMI_TEXT_MAX]; /* "" the default one */
+    /* Contexts that are the outside world, and endpoints that are, besides. */
+    char inbound[LINK_ITEMS_MAX][LINK_ITEM_MAX], trunks[LINK_ITEMS_MAX][LINK_ITEM_MAX];
     size_t inbound_count, trunk_count;
-    uint16_t port;
-    bool tls, tls_verify, atxfer, answer_notify;
-    int64_t ping_ms, dial_ms, retry_min_ms, retry_max_ms;
+    bool atxfer, answer_notify;
 };
 
 /* What an answer of the PBX belongs to. */
@@ -87,27 +86,19 @@ struct ami {
     bool queues_named;     /* it named members */
     unsigned resyncs;      /* begun since we signed in */
     int64_t resync_at;     /* time for another, as the last was not answered; 0: none is due */
-    struct steward_handle *stream;
-    struct steward_handle *retry;  /* reconnect, or close what is to be closed */
-    struct steward_handle *watch;  /* pings and deadlines */
-    struct steward_handle *settle; /* track_settle() */
+    struct link link;
     struct ami_parser parser;
     enum ami_state state;
-    char drop[2 * AMI_TEXT_MAX]; /* why the connection is to be closed; "": it is not */
-    bool slow;                   /* retry slowly: the PBX refused us */
-    bool settling, stopping;
-    int64_t state_at, heard_at, retry_ms;
     int64_t down_at;     /* the last link ended then; 0: there was none */
     bool life_doubted;   /* since then nothing told whether the PBX was started anew */
     uint64_t top_number; /* the highest of its channels in its present life */
     int64_t skew;        /* our clock less the PBX's, where its events bear times */
-    uint64_t seed;       /* of jitter and names */
     char prefix[20];     /* of our ActionIDs, new for each connection */
     uint64_t asked;      /* number of the last action */
     struct ami_pending *pending;
     struct ami_dial *dials;
-    char boot[64];                      /* when the PBX started, as it says */
-    char trunk_seen[AMI_ITEMS_MAX][80]; /* endpoints first met in an inbound context */
+    char boot[64];                                  /* when the PBX started, as it says */
+    char trunk_seen[LINK_ITEMS_MAX][LINK_ITEM_MAX]; /* endpoints first met in an inbound context */
     size_t trunk_seen_count;
     uint32_t can;
     const char *list_channels; /* the action that may list them; a literal */
@@ -119,22 +110,10 @@ struct ami {
     uint64_t probe_channels, probe_queues; /* numbers of its actions */
 };
 
-/* ami_plugin.c */
-uint64_t ami_random(struct ami *a);
-void ami_conf_read(const struct steward_host *host, const struct steward_conf *conf,
-                   struct ami_conf *out);
-
 /* ami_login.c */
+extern const struct link_ops ami_link_ops;
 /** Now, by the PBX's clock as far as it is known. */
 int64_t ami_now(const struct ami *a);
-void ami_connect(struct ami *a);
-/** Close the connection soon, from outside of its own callback. slow: the PBX refused us. */
-void ami_drop(struct ami *a, bool slow, const char *why);
-void ami_close(struct ami *a);
-void ami_on_retry(void *ctx);
-void ami_on_watch(void *ctx);
-void ami_on_settle(void *ctx);
-void ami_settle_in(void *ctx, int64_t ms);
 /**
  * Send "Action: NAME" with our ActionID and the fields ("Key", "value" pairs, NULL-terminated; a
  * value is cut at its first CR or LF). Returns the number of the action, 0 if it was not sent.

@@ -172,7 +172,7 @@ static int do_dial(struct ami *a, const struct steward_action *act)
     d = calloc(1, sizeof *d);
     if (!d)
         abort();
-    snprintf(d->channel, sizeof d->channel, "steward-%016" PRIx64, ami_random(a));
+    snprintf(d->channel, sizeof d->channel, "steward-%016" PRIx64, link_random(&a->link));
     snprintf(d->device, sizeof d->device, "%s", device);
     snprintf(d->number, sizeof d->number, "%s", act->number);
     d->at = a->host->now_ms(a->host);
@@ -181,7 +181,7 @@ static int do_dial(struct ami *a, const struct steward_action *act)
         act->outbound_number && is_dialable(act->outbound_number) ? act->outbound_number : device;
     snprintf(channel, sizeof channel, "%s/%s", a->conf.technology, device);
     caller_id(cid, sizeof cid, act->caller_name ? act->caller_name : act->number, shown);
-    snprintf(timeout, sizeof timeout, "%" PRId64, a->conf.dial_ms);
+    snprintf(timeout, sizeof timeout, "%" PRId64, a->conf.link.dial_ms);
     const char *fields[] = {"ChannelId",      d->channel, "Channel",   channel,    "Context",
                             a->conf.internal, "Exten",    act->number, "Priority", "1",
                             "CallerID",       cid,        "Timeout",   timeout,    "Async",
@@ -307,8 +307,8 @@ static int carry_out(struct ami *a, const struct steward_action *act)
 int ami_action(void *ctx, const struct steward_action *act)
 {
     struct ami *a = ctx;
-    if (!a->stream || a->state != AMI_ON)
+    if (!a->link.stream || a->state != AMI_ON)
         return refuse(a, act, "source_down", "the link to the PBX is down");
-    int rc = a->drop[0] ? -1 : carry_out(a, act);
-    return a->drop[0] ? refuse(a, act, "source_down", a->drop) : rc;
+    int rc = a->link.drop[0] ? -1 : carry_out(a, act);
+    return a->link.drop[0] ? refuse(a, act, "source_down", a->link.drop) : rc;
 }

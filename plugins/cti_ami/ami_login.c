@@ -1,6 +1,6 @@
 /*
- * ami_login.c - the connection: open, sign in with a challenge or plainly, keep alive, come back
- * with back-off and jitter; requests and their answers.
+ * ami_login.c - what is said on the link: sign in with a challenge or plainly, requests and their
+ * answers, signs of life. When it is opened, dropped and tried again is lib/link's.
  */
 #include <ctype.h>
 #include <inttypes.h>
@@ -10,8 +10,6 @@
 #include <strings.h>
 #include "ami.h"
 
-#define LOGIN_MS  15000 /* from connecting to signed in */
-#define WATCH_MS  1000
 #define ANSWER_MS 10000
 /* Whoever knows no challenge may well not answer at all. */
 #define CHALLENGE_MS 2000
@@ -30,40 +28,6 @@ void ami_set_state(struct ami *a, enum steward_source_state state, const char *e
 int64_t ami_now(const struct ami *a)
 {
     return a->host->now_ms(a->host) - a->skew;
-}
-
-/* ---- timers ---- */
-
-void ami_settle_in(void *ctx, int64_t ms)
-{
-    struct ami *a = ctx;
-    if (a->settling || a->stopping)
-        return;
-    a->settling = true;
-    a->host->timer_arm(a->settle, ms);
-}
-
-void ami_on_settle(void *ctx)
-{
-    struct ami *a = ctx;
-    a->settling = false;
-    track_now(a->track, ami_now(a));
-    track_settle(a->track);
-}
-
-/* Half to the whole of ms: many daemons do not come back at the same moment. */
-static int64_t jitter(struct ami *a, int64_t ms)
-{
-    return ms / 2 + (int64_t)(ami_random(a) % (uint64_t)(ms / 2 + 1));
-}
-
-static void retry_later(struct ami *a)
-{
-    int64_t ms = a->slow ? a->conf.retry_max_ms : a->retry_ms;
-    a->retry_ms = a->retry_ms * 2 < a->conf.retry_max_ms ? a->retry_ms * 2 : a->conf.retry_max_ms;
-    a->slow = false;
-    if (!a->stopping)
-        a->host->timer_arm(a->retry, jitter(a, ms));
 }
 
 /* ---- requests ---- */
@@ -104,7 +68,7 @@ uint64_t ami_send(struct ami *a, enum ami_ask ask, uint64_t token, const char *a
 {
     struct text t = {.len = 0};
     char id[64];
-    if (!a->stream)
+    if (!a->link.stream)
         return 0;
     a->asked++;
     snprintf(id, sizeof id, "%s-%" PRIu64, a->prefix, a->asked);
@@ -115,10 +79,8 @@ uint64_t ami_send(struct ami *a, enum ami_ask ask, uint64_t token, const char *a
     if (t.len + 2 > sizeof t.data)
         return 0;
     memcpy(t.data + t.len, "\r\n", 2);
-    if (!a->host->stream_write(a->stream, t.data, t.len + 2)) {
-        ami_drop(a, false, "the PBX does not read our actions");
+    if (!link_write(&a->link, t.data, t.len + 2))
         return 0;
-    }
     if (ask != ASK_NONE)
         expect(a, ask, token, action);
     return a->asked;
@@ -167,7 +129,7 @@ static void login_md5(struct ami *a, const char *challenge)
     char text[2 * AMI_TEXT_MAX + 64], key[33];
     int n = snprintf(text, sizeof text, "%s%s", challenge, a->conf.secret);
     if (n < 0 || (size_t)n >= sizeof text) {
-        ami_drop(a, true, "the challenge is too long");
+        link_drop(&a->link, true, "the challenge is too long");
         return;
     }
     a->host->md5_hex(text, (size_t)n, key);
@@ -197,20 +159,19 @@ static bool banner(void *ctx, const char *line)
 static bool may_be_plain(const struct ami *a)
 {
     return strcmp(a->conf.login, "auto") == 0 &&
-           (a->conf.tls || strncmp(a->conf.host, "127.", 4) == 0 ||
-            strcmp(a->conf.host, "::1") == 0 || strcmp(a->conf.host, "localhost") == 0);
+           (a->conf.link.tls || strncmp(a->conf.link.host, "127.", 4) == 0 ||
+            strcmp(a->conf.link.host, "::1") == 0 || strcmp(a->conf.link.host, "localhost") == 0);
 }
 
 static void logged_in(struct ami *a)
 {
     a->state = AMI_ON;
-    a->state_at = a->host->now_ms(a->host);
-    a->retry_ms = a->conf.retry_min_ms;
+    link_signed_in(&a->link);
     a->list_channels = "CoreShowChannels";
     a->have_list = false;
     ami_rights_begin(a);
-    a->host->log(a->host, STEWARD_LOG_INFO, "signed in at %s:%u as %s", a->conf.host,
-                 (unsigned)a->conf.port, a->conf.username);
+    a->host->log(a->host, STEWARD_LOG_INFO, "signed in at %s:%u as %s", a->conf.link.host,
+                 (unsigned)a->conf.link.port, a->conf.username);
     a->resyncs = 0;
     ami_send(a, ASK_COMMANDS, 0, "ListCommands", NULL);
     ami_resync_start(a);
@@ -240,7 +201,7 @@ static void login_response(struct ami *a, bool ok, const struct ami_msg *msg)
                  "login as %s refused: %.120s (wrong username, secret, or this address is not "
                  "permitted in manager.conf)",
                  a->conf.username, text ? text : "no reason given");
-        ami_drop(a, true, why);
+        link_drop(&a->link, true, why);
     }
 }
 
@@ -269,7 +230,7 @@ void ami_message(void *ctx, const struct ami_msg *msg)
 {
     struct ami *a = ctx;
     const char *event = ami_get(msg, "Event"), *word;
-    if (a->drop[0])
+    if (a->link.drop[0])
         return;
     if (event) {
         if (a->state == AMI_ON)
@@ -281,128 +242,66 @@ void ami_message(void *ctx, const struct ami_msg *msg)
         response(a, word, msg);
 }
 
-/* ---- the stream ---- */
+/* ---- the link ---- */
 
-static void down(struct ami *a, const char *why)
+static void opening(void *ctx)
 {
-    if (a->state == AMI_ON) {
+    struct ami *a = ctx;
+    ami_parser_reset(&a->parser);
+    snprintf(a->prefix, sizeof a->prefix, "st%012" PRIx64, link_random(&a->link) & 0xffffffffffffu);
+    a->state = AMI_OPENING;
+}
+
+static size_t read_bytes(void *ctx, const char *data, size_t len, const char **error)
+{
+    struct ami *a = ctx;
+    struct ami_sink sink = {
+        .banner = banner, .message = ami_message, .wanted = ami_event_wanted, .ctx = a};
+    track_now(a->track, ami_now(a));
+    size_t used = ami_parse(&a->parser, &sink, data, len);
+    *error = a->parser.error;
+    return used;
+}
+
+static void over(void *ctx, bool lost)
+{
+    struct ami *a = ctx;
+    if (lost && a->state == AMI_ON) {
         a->down_at = a->host->now_ms(a->host);
         a->life_doubted = true;
     }
     ami_actions_timeout(a, true);
     ami_resync_free(a);
     a->state = AMI_IDLE;
-    a->drop[0] = '\0';
     ami_parser_reset(&a->parser);
-    a->host->timer_disarm(a->watch);
-    ami_set_state(a, STEWARD_SOURCE_DOWN, why);
-    a->host->log(a->host, STEWARD_LOG_WARN, "link to %s:%u is down: %s", a->conf.host,
-                 (unsigned)a->conf.port, why);
-    a->host->count(a->host, "disconnects", 1);
-    retry_later(a);
 }
 
-static size_t read_bytes(struct ami *a, const char *data, size_t len)
+static void on_state(void *ctx, enum steward_source_state state, const char *error)
 {
-    struct ami_sink sink = {
-        .banner = banner, .message = ami_message, .wanted = ami_event_wanted, .ctx = a};
-    a->heard_at = a->host->now_ms(a->host);
+    ami_set_state(ctx, state, error);
+}
+
+static void waiting(void *ctx, int64_t now)
+{
+    struct ami *a = ctx;
+    if (a->state == AMI_CHALLENGE && may_be_plain(a) && now - a->link.state_at >= CHALLENGE_MS)
+        login_plain(a);
+}
+
+static void watch(void *ctx, int64_t now)
+{
+    struct ami *a = ctx;
+    (void)now;
     track_now(a->track, ami_now(a));
-    if (a->drop[0])
-        return len;
-    size_t used = ami_parse(&a->parser, &sink, data, len);
-    if (a->parser.error)
-        ami_drop(a, true, a->parser.error);
-    return a->drop[0] ? len : used;
+    ami_actions_timeout(a, false);
+    ami_resync_check(a);
+    ami_rights_check(a);
+    ami_agents_check(a);
 }
 
-static size_t on_stream(void *ctx, enum steward_stream_event ev, const char *data, size_t len)
+static bool silent(void *ctx, int64_t now)
 {
-    struct ami *a = ctx;
-    char why[2 * AMI_TEXT_MAX];
-    switch (ev) {
-    case STEWARD_STREAM_UP:
-        a->heard_at = a->host->now_ms(a->host);
-        return 0;
-    case STEWARD_STREAM_DATA:
-        return read_bytes(a, data, len);
-    case STEWARD_STREAM_DOWN:
-        a->stream = NULL;
-        if (a->drop[0])
-            snprintf(why, sizeof why, "%s", a->drop);
-        else
-            snprintf(why, sizeof why, "%s", data && *data ? data : "closed by the PBX");
-        down(a, why);
-        return 0;
-    }
-    return 0;
-}
-
-void ami_connect(struct ami *a)
-{
-    struct steward_stream_opts opts = {.struct_size = sizeof opts,
-                                       .host = a->conf.host,
-                                       .port = a->conf.port,
-                                       .tls = a->conf.tls,
-                                       .tls_ca = a->conf.tls_ca[0] ? a->conf.tls_ca : NULL,
-                                       .tls_verify = a->conf.tls_verify,
-                                       .in_max = IN_MAX};
-    if (a->stopping)
-        return;
-    ami_parser_reset(&a->parser);
-    snprintf(a->prefix, sizeof a->prefix, "st%012" PRIx64, ami_random(a) & 0xffffffffffffu);
-    a->state = AMI_OPENING;
-    a->state_at = a->heard_at = a->host->now_ms(a->host);
-    ami_set_state(a, STEWARD_SOURCE_CONNECTING, NULL);
-    a->stream = a->host->stream_open(a->host, &opts, on_stream, a);
-    if (a->stream)
-        a->host->timer_arm(a->watch, WATCH_MS);
-    else if (a->state == AMI_OPENING)
-        down(a, "cannot connect");
-}
-
-void ami_close(struct ami *a)
-{
-    if (a->stream)
-        a->host->release(&a->stream);
-    a->stream = NULL;
-    a->state = AMI_IDLE;
-    a->drop[0] = '\0';
-    ami_actions_timeout(a, true);
-    ami_resync_free(a);
-    ami_parser_reset(&a->parser);
-    a->host->timer_disarm(a->retry);
-    a->host->timer_disarm(a->watch);
-}
-
-void ami_drop(struct ami *a, bool slow, const char *why)
-{
-    if (a->drop[0])
-        return;
-    snprintf(a->drop, sizeof a->drop, "%s", why);
-    a->slow = slow;
-    a->host->timer_arm(a->retry, 0);
-}
-
-/* Either the connection is to be closed, or it is time to open one. */
-void ami_on_retry(void *ctx)
-{
-    struct ami *a = ctx;
-    char why[2 * AMI_TEXT_MAX];
-    if (!a->drop[0]) {
-        if (!a->stream)
-            ami_connect(a);
-        return;
-    }
-    memcpy(why, a->drop, sizeof why);
-    if (a->stream)
-        a->host->release(&a->stream);
-    a->stream = NULL;
-    down(a, why);
-}
-
-static bool ping_waits(const struct ami *a, int64_t now)
-{
+    const struct ami *a = ctx;
     const struct ami_pending *p;
     for (p = a->pending; p; p = p->next)
         if (p->ask == ASK_PING && now - p->at >= ANSWER_MS)
@@ -410,29 +309,35 @@ static bool ping_waits(const struct ami *a, int64_t now)
     return false;
 }
 
-void ami_on_watch(void *ctx)
+static void ping(void *ctx)
+{
+    ami_send(ctx, ASK_PING, 0, "Ping", NULL);
+}
+
+static void settle(void *ctx)
 {
     struct ami *a = ctx;
-    int64_t now = a->host->now_ms(a->host);
-    if (!a->stream)
-        return;
-    a->host->timer_arm(a->watch, WATCH_MS);
     track_now(a->track, ami_now(a));
-    if (a->state != AMI_ON) {
-        if (now - a->state_at >= LOGIN_MS)
-            ami_drop(a, false, "no answer to the login");
-        else if (a->state == AMI_CHALLENGE && may_be_plain(a) && now - a->state_at >= CHALLENGE_MS)
-            login_plain(a);
-        return;
-    }
-    ami_actions_timeout(a, false);
-    ami_resync_check(a);
-    ami_rights_check(a);
-    ami_agents_check(a);
-    if (ping_waits(a, now))
-        ami_drop(a, false, "the PBX does not answer");
-    else if (now - a->heard_at >= a->conf.ping_ms) {
-        a->heard_at = now; /* not again before the next interval */
-        ami_send(a, ASK_PING, 0, "Ping", NULL);
-    }
+    track_settle(a->track);
 }
+
+static void goodbye(void *ctx)
+{
+    ami_send(ctx, ASK_NONE, 0, "Logoff", NULL);
+}
+
+const struct link_ops ami_link_ops = {
+    .in_max = IN_MAX,
+    .no_answer = "no answer to the login",
+    .unread = "the PBX does not read our actions",
+    .opening = opening,
+    .read = read_bytes,
+    .over = over,
+    .state = on_state,
+    .waiting = waiting,
+    .watch = watch,
+    .silent = silent,
+    .ping = ping,
+    .settle = settle,
+    .goodbye = goodbye,
+};

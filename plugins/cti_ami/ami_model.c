@@ -36,7 +36,7 @@ char *ami_endpoint(const char *channel, char *out, size_t cap)
     return out;
 }
 
-static bool in_list(const char list[][80], size_t n, const char *text)
+static bool in_list(const char list[][LINK_ITEM_MAX], size_t n, const char *text)
 {
     for (size_t i = 0; i < n; i++)
         if (strcmp(list[i], text) == 0)
@@ -49,7 +49,7 @@ static bool in_list(const char list[][80], size_t n, const char *text)
 bool ami_is_outside(struct ami *a, const char *channel, const char *context)
 {
     const struct ami_conf *c = &a->conf;
-    char name[80];
+    char name[LINK_ITEM_MAX];
     ami_endpoint(channel, name, sizeof name);
     if (!name[0])
         return false;
@@ -58,7 +58,7 @@ bool ami_is_outside(struct ami *a, const char *channel, const char *context)
         return true;
     if (!context || !in_list(c->inbound, c->inbound_count, context))
         return false;
-    if (a->trunk_seen_count < AMI_ITEMS_MAX)
+    if (a->trunk_seen_count < LINK_ITEMS_MAX)
         memcpy(a->trunk_seen[a->trunk_seen_count++], name, sizeof name);
     return true;
 }
@@ -447,7 +447,7 @@ static void on_booted(struct ami *a, const struct ami_msg *msg)
     int64_t now = a->host->now_ms(a->host);
     if (uptime && a->down_at && now - strtoll(uptime, NULL, 10) * 1000 > a->down_at)
         ami_started_anew(a, "while the link was down");
-    if (now - a->state_at > 1000)
+    if (now - a->link.state_at > 1000)
         ami_resync_start(a); /* it was still starting when we signed in */
 }
 

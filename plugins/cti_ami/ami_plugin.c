@@ -29,62 +29,28 @@ static const struct steward_conf_key keys[] = {
     {"features.answer_notify", STEWARD_CONF_BOOL, "false", 0, 0, false,
      "phones answer on a NOTIFY with Event: talk"},
     {"features.parking_lot", STEWARD_CONF_TEXT, "", 0, 0, false, "empty: the default lot"},
-    {"ping", STEWARD_CONF_DURATION, "20s", 1000, 3600000, false, "ask an idle server for life"},
-    {"dial_timeout", STEWARD_CONF_DURATION, "30s", 1000, 600000, false,
-     "how long the agent's phone rings for a call that steward dials"},
-    {"retry.min", STEWARD_CONF_DURATION, "1s", 100, 600000, false, "first wait to reconnect"},
-    {"retry.max", STEWARD_CONF_DURATION, "60s", 1000, 3600000, false,
-     "longest wait; also the wait after a refused login"},
-    {NULL, 0, NULL, 0, 0, false, NULL},
+    LINK_KEY_PING("20s"),
+    LINK_KEY_DIAL,
+    LINK_KEY_RETRY_MIN,
+    LINK_KEY_RETRY_MAX,
+    LINK_KEYS_END,
 };
 
-/* splitmix64: jitter and names need to differ, not to be secret. */
-uint64_t ami_random(struct ami *a)
-{
-    uint64_t z = (a->seed += 0x9e3779b97f4a7c15u);
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return z ^ (z >> 31);
-}
-
-static void copy(char *out, size_t cap, const char *text)
-{
-    snprintf(out, cap, "%s", text ? text : "");
-}
-
-static size_t copy_list(const struct steward_host *h, const struct steward_conf *conf,
-                        const char *key, char out[AMI_ITEMS_MAX][80])
-{
-    size_t n = 0;
-    const char *item;
-    while (n < AMI_ITEMS_MAX && (item = h->conf_item(conf, key, n)) != NULL)
-        copy(out[n++], 80, item);
-    return n;
-}
-
-void ami_conf_read(const struct steward_host *h, const struct steward_conf *conf,
-                   struct ami_conf *c)
+static void conf_read(const struct steward_host *h, const struct steward_conf *conf,
+                      struct ami_conf *c)
 {
     memset(c, 0, sizeof *c);
-    copy(c->host, sizeof c->host, h->conf_text(conf, "host"));
-    copy(c->username, sizeof c->username, h->conf_text(conf, "username"));
-    copy(c->secret, sizeof c->secret, h->conf_text(conf, "secret"));
-    copy(c->tls_ca, sizeof c->tls_ca, h->conf_text(conf, "tls_ca"));
-    copy(c->login, sizeof c->login, h->conf_text(conf, "login"));
-    copy(c->internal, sizeof c->internal, h->conf_text(conf, "contexts.internal"));
-    copy(c->technology, sizeof c->technology, h->conf_text(conf, "technology"));
-    copy(c->parking_lot, sizeof c->parking_lot, h->conf_text(conf, "features.parking_lot"));
-    c->inbound_count = copy_list(h, conf, "contexts.inbound", c->inbound);
-    c->trunk_count = copy_list(h, conf, "trunks", c->trunks);
-    c->port = (uint16_t)h->conf_int(conf, "port");
-    c->tls = h->conf_int(conf, "tls") != 0;
-    c->tls_verify = h->conf_int(conf, "tls_verify") != 0;
+    link_conf_read(h, conf, true, &c->link);
+    link_conf_text(h, conf, "username", c->username, sizeof c->username);
+    link_conf_text(h, conf, "secret", c->secret, sizeof c->secret);
+    link_conf_text(h, conf, "login", c->login, sizeof c->login);
+    link_conf_text(h, conf, "contexts.internal", c->internal, sizeof c->internal);
+    link_conf_text(h, conf, "technology", c->technology, sizeof c->technology);
+    link_conf_text(h, conf, "features.parking_lot", c->parking_lot, sizeof c->parking_lot);
+    c->inbound_count = link_conf_list(h, conf, "contexts.inbound", c->inbound);
+    c->trunk_count = link_conf_list(h, conf, "trunks", c->trunks);
     c->atxfer = h->conf_int(conf, "features.atxfer") != 0;
     c->answer_notify = h->conf_int(conf, "features.answer_notify") != 0;
-    c->ping_ms = h->conf_int(conf, "ping");
-    c->dial_ms = h->conf_int(conf, "dial_timeout");
-    c->retry_min_ms = h->conf_int(conf, "retry.min");
-    c->retry_max_ms = h->conf_int(conf, "retry.max");
 }
 
 /* What goes into one line of the protocol must not end it. */
@@ -97,18 +63,18 @@ static int check(const struct steward_host *h, const struct steward_conf *conf, 
                  size_t why_len)
 {
     struct ami_conf c;
-    ami_conf_read(h, conf, &c);
+    conf_read(h, conf, &c);
     if (strcmp(c.login, "auto") != 0 && strcmp(c.login, "md5") != 0 &&
         strcmp(c.login, "plain") != 0)
         snprintf(why, why_len, "login: '%s' is none of auto md5 plain", c.login);
     else if (!one_line(c.username) || !one_line(c.secret) || !one_line(c.internal) ||
              !one_line(c.technology) || !one_line(c.parking_lot))
         snprintf(why, why_len, "a value holds a line break");
-    else if (!c.host[0] || !c.username[0] || !c.secret[0])
+    else if (!c.link.host[0] || !c.username[0] || !c.secret[0])
         snprintf(why, why_len, "host, username and secret must not be empty");
     else if (c.inbound_count == 0 && c.trunk_count == 0)
         snprintf(why, why_len, "contexts.inbound: names no context, so no call would be inbound");
-    else if (c.retry_max_ms < c.retry_min_ms)
+    else if (c.link.retry_max_ms < c.link.retry_min_ms)
         snprintf(why, why_len, "retry.max: is shorter than retry.min");
     else
         return 0;
@@ -120,16 +86,16 @@ static const struct steward_cti_ops ops = {.struct_size = sizeof ops, .action = 
 static void fini(void *ctx)
 {
     struct ami *a = ctx;
-    ami_close(a);
-    a->host->release(&a->retry);
-    a->host->release(&a->watch);
-    a->host->release(&a->settle);
-    ami_actions_timeout(a, true);
-    ami_resync_free(a);
+    link_fini(&a->link);
     ami_agents_free(&a->agents);
     track_free(&a->track);
-    ami_parser_reset(&a->parser);
     free(a);
+}
+
+static void settle_in(void *ctx, int64_t ms)
+{
+    struct ami *a = ctx;
+    link_settle_in(&a->link, ms);
 }
 
 static int init(const struct steward_host *host, const struct steward_conf *conf, void **ctx)
@@ -138,16 +104,12 @@ static int init(const struct steward_host *host, const struct steward_conf *conf
     if (!a)
         return -1;
     a->host = host;
-    ami_conf_read(host, conf, &a->conf);
-    a->seed = (uint64_t)host->now_ms(host) ^ (uint64_t)(uintptr_t)a;
-    a->retry_ms = a->conf.retry_min_ms;
+    conf_read(host, conf, &a->conf);
     a->can = ami_can_all(a);
     a->agents = ami_agents_new();
-    struct track_opts opts = {.host = host, .settle_in = ami_settle_in, .ctx = a};
+    struct track_opts opts = {.host = host, .settle_in = settle_in, .ctx = a};
     a->track = track_new(&opts);
-    a->retry = host->timer_new(host, ami_on_retry, a);
-    a->watch = host->timer_new(host, ami_on_watch, a);
-    a->settle = host->timer_new(host, ami_on_settle, a);
+    link_init(&a->link, host, &a->conf.link, &ami_link_ops, a);
     int rc = host->register_cti(host, &ops, a);
     if (rc != 0) {
         fini(a);
@@ -159,7 +121,8 @@ static int init(const struct steward_host *host, const struct steward_conf *conf
 
 static int start(void *ctx)
 {
-    ami_connect(ctx);
+    struct ami *a = ctx;
+    link_open(&a->link);
     return 0;
 }
 
@@ -169,28 +132,19 @@ static int reload(void *ctx, const struct steward_conf *conf, char *why, size_t 
     struct ami_conf fresh;
     if (check(a->host, conf, why, why_len) != 0)
         return -1;
-    ami_conf_read(a->host, conf, &fresh);
+    conf_read(a->host, conf, &fresh);
     if (memcmp(&fresh, &a->conf, sizeof fresh) == 0)
         return 0;
     a->conf = fresh;
     a->can = ami_can_all(a);
-    a->retry_ms = a->conf.retry_min_ms;
-    ami_close(a);
-    ami_connect(a);
+    link_reopen(&a->link);
     return 0;
 }
 
 static void stop(void *ctx)
 {
     struct ami *a = ctx;
-    a->stopping = true;
-    if (a->stream && a->state == AMI_ON)
-        ami_send(a, ASK_NONE, 0, "Logoff", NULL);
-    ami_close(a);
-    a->host->timer_disarm(a->retry);
-    a->host->timer_disarm(a->watch);
-    a->host->timer_disarm(a->settle);
-    a->host->stopped(a->host);
+    link_stop(&a->link);
 }
 
 STEWARD_PLUGIN_EXPORT = {

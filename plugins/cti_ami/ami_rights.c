@@ -130,7 +130,7 @@ void ami_rights_begin(struct ami *a)
     a->heard = a->lacks_read = a->lacks_write = 0;
     a->runs = false;
     a->can = ami_can_all(a);
-    a->probe_at = a->state_at;
+    a->probe_at = a->link.state_at;
     a->probe_channels = a->probe_queues = 0;
 }
 
@@ -163,7 +163,7 @@ void ami_rights_heard(struct ami *a, enum ami_class class, const struct ami_msg 
 static void probe(struct ami *a, int64_t now)
 {
     uint32_t doubtful = ~(a->heard | a->lacks_read);
-    if (a->snapshot || now - a->probe_at < a->conf.ping_ms)
+    if (a->snapshot || now - a->probe_at < a->conf.link.ping_ms)
         return;
     a->probe_at = now;
     if ((doubtful & AMI_CALL) && a->have_list)
@@ -175,7 +175,7 @@ static void probe(struct ami *a, int64_t now)
 void ami_rights_check(struct ami *a)
 {
     int64_t now = a->host->now_ms(a->host);
-    if (a->runs && now - a->state_at >= BOOTED_MS)
+    if (a->runs && now - a->link.state_at >= BOOTED_MS)
         lack_read(a, AMI_SYSTEM, "FullyBooted did not come, unless the PBX is still starting");
     probe(a, now);
 }
@@ -184,7 +184,7 @@ void ami_rights_item(struct ami *a, const char *event, const struct ami_msg *msg
 {
     uint64_t n = ami_our_number(a, ami_get(msg, "ActionID"));
     const char *id = ami_known(ami_get(msg, "Uniqueid")), *wait = ami_get(msg, "Wait");
-    int64_t since = a->host->now_ms(a->host) - a->state_at;
+    int64_t since = a->host->now_ms(a->host) - a->link.state_at;
     if (n == 0)
         return;
     if (n == a->probe_channels && id && !track_leg(a->track, id))

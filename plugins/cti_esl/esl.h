@@ -1,34 +1,33 @@
 /*
  * esl.h - one FreeSWITCH event socket: its configuration, its connection, what it waits for.
  *
- * esl_plugin.c starts and stops it, esl_login.c connects and signs in, esl_model.c turns events
- * into facts of the tracker, esl_resync.c reads the list of channels, esl_agents.c follows the
- * agents of mod_callcenter, esl_action.c carries out actions.
+ * esl_plugin.c starts and stops it, esl_login.c signs in and keeps what was asked, esl_model.c
+ * turns events into facts of the tracker, esl_resync.c reads the list of channels, esl_agents.c
+ * follows the agents of mod_callcenter, esl_action.c carries out actions.
  */
 #ifndef STEWARD_ESL_H
 #define STEWARD_ESL_H
 
 #include <steward/plugin.h>
+#include "link.h"
 #include "track.h"
 #include "esl_parse.h"
 
-#define ESL_TEXT_MAX  256
-#define ESL_ITEMS_MAX 32
+#define ESL_TEXT_MAX LINK_TEXT_MAX
 /* How long a leg without any sign counts as not ringing yet. */
 #define ESL_SILENT_MS 250
 
 enum esl_state { ESL_IDLE, ESL_OPENING, ESL_AUTH, ESL_ON };
 
 struct esl_conf {
-    char host[ESL_TEXT_MAX], username[ESL_TEXT_MAX], password[ESL_TEXT_MAX];
+    struct link_conf link;
+    char username[ESL_TEXT_MAX], password[ESL_TEXT_MAX];
     char format[16]; /* plain, json */
     char internal[ESL_TEXT_MAX], domain[ESL_TEXT_MAX];
-    char inbound[ESL_ITEMS_MAX][80];  /* contexts that are the outside world */
-    char profiles[ESL_ITEMS_MAX][80]; /* SIP profiles that are */
+    /* Contexts that are the outside world, and SIP profiles that are. */
+    char inbound[LINK_ITEMS_MAX][LINK_ITEM_MAX], profiles[LINK_ITEMS_MAX][LINK_ITEM_MAX];
     size_t inbound_count, profile_count;
-    uint16_t port;
     bool answer_notify;
-    int64_t ping_ms, dial_ms, retry_min_ms, retry_max_ms;
 };
 
 /* What the next answer belongs to: answers come in the order of the commands. */
@@ -58,15 +57,10 @@ struct esl {
     struct esl_conf conf;
     struct track *track;
     struct esl_agents *agents;
-    struct steward_handle *stream;
-    struct steward_handle *retry, *watch, *settle;
+    struct link link;
     struct esl_parser parser;
     enum esl_state state;
-    char drop[2 * ESL_TEXT_MAX]; /* why the connection is to be closed; "": it is not */
-    bool slow, stopping;
-    int64_t state_at, heard_at, retry_ms, settle_due;
     int64_t skew; /* our clock less the PBX's, at its last event */
-    uint64_t seed;
     struct esl_pending *pending;
     struct esl_job *jobs;
     char core[40];  /* one life of the PBX */
@@ -75,22 +69,10 @@ struct esl {
     uint32_t can;
 };
 
-/* esl_plugin.c */
-uint64_t esl_random(struct esl *e);
-/** A fresh UUID of 36 characters. */
-void esl_uuid(struct esl *e, char out[40]);
-void esl_conf_read(const struct steward_host *host, const struct steward_conf *conf,
-                   struct esl_conf *out);
-
 /* esl_login.c */
-void esl_connect(struct esl *e);
-/** Close the connection soon, from outside of its own callback. slow: the PBX refused us. */
-void esl_drop(struct esl *e, bool slow, const char *why);
-void esl_close(struct esl *e);
-void esl_on_retry(void *ctx);
-void esl_on_watch(void *ctx);
-void esl_on_settle(void *ctx);
-void esl_settle_in(void *ctx, int64_t ms);
+extern const struct link_ops esl_link_ops;
+/** Now, by the PBX's clock as far as it is known. */
+int64_t esl_now(const struct esl *e);
 /** Send one command of one line (line breaks are added here); false if it cannot be sent. */
 bool esl_send(struct esl *e, enum esl_ask ask, const char *line, const char *more);
 void esl_set_state(struct esl *e, enum steward_source_state state, const char *error);
@@ -126,6 +108,8 @@ void esl_agents_check(struct esl *e);
 const char *esl_agents_name(const struct esl *e, const char *device);
 
 /* esl_action.c */
+/** A fresh UUID of 36 characters. */
+void esl_uuid(struct esl *e, char out[40]);
 int esl_action(void *ctx, const struct steward_action *act);
 void esl_job_done(struct esl *e, const struct esl_event *ev);
 /** A leg appeared: if it is one that we asked for, its job; else NULL. */

@@ -33,6 +33,14 @@ static int refuse(struct esl *e, const struct steward_action *act, const char *c
     return 0;
 }
 
+void esl_uuid(struct esl *e, char out[40])
+{
+    uint64_t a = link_random(&e->link), b = link_random(&e->link);
+    snprintf(out, 40, "%08" PRIx32 "-%04x-4%03x-%04x-%012" PRIx64, (uint32_t)(a >> 32),
+             (unsigned)(a >> 16) & 0xffffu, (unsigned)a & 0xfffu,
+             0x8000u | ((unsigned)(b >> 48) & 0x3fffu), b & 0xffffffffffffu);
+}
+
 /* The device without the name of its source. */
 static const char *bare(const char *device)
 {
@@ -192,7 +200,7 @@ static int do_dial(struct esl *e, const struct steward_action *act)
              "origination_caller_id_number=%s,effective_caller_id_name=%s,"
              "effective_caller_id_number=%s,ignore_early_media=true,originate_timeout=%" PRId64
              "}user/%s%s%s %s XML %s",
-             j->call, name, shown, shown, shown, e->conf.dial_ms / 1000, device,
+             j->call, name, shown, shown, shown, e->conf.link.dial_ms / 1000, device,
              e->conf.domain[0] ? "@" : "", e->conf.domain, act->number, e->conf.internal);
     if (run(e, j, command) != 0)
         return -1;
@@ -317,8 +325,8 @@ static int carry_out(struct esl *e, const struct steward_action *act)
 int esl_action(void *ctx, const struct steward_action *act)
 {
     struct esl *e = ctx;
-    if (!e->stream || e->state != ESL_ON)
+    if (!e->link.stream || e->state != ESL_ON)
         return refuse(e, act, "source_down", "the link to the PBX is down");
-    int rc = e->drop[0] ? -1 : carry_out(e, act);
-    return e->drop[0] ? refuse(e, act, "source_down", e->drop) : rc;
+    int rc = e->link.drop[0] ? -1 : carry_out(e, act);
+    return e->link.drop[0] ? refuse(e, act, "source_down", e->link.drop) : rc;
 }

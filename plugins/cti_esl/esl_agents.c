@@ -86,7 +86,7 @@ static void tell(struct esl *e, struct agent *a)
     struct steward_cti_event ev = {
         .struct_size = sizeof ev,
         .kind = STEWARD_EV_AGENT_STATE,
-        .at = e->host->now_ms(e->host) - e->skew,
+        .at = esl_now(e),
         .device = a->device,
         .agent_state = state,
         .reason = state == STEWARD_AGENT_NOT_READY && a->status[0] ? a->status : NULL};

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include "form.h"
 #include "esl_parse.h"
 
 /* ---- keys ---- */
@@ -73,33 +74,6 @@ static void set(struct esl_event *out, int key, const char *value)
 
 /* ---- plain ---- */
 
-static int hex(char c)
-{
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
-}
-
-/* %XX to bytes, in place; what is no escape stays. A %00 ends the text. */
-static void decode(char *text)
-{
-    char *to = strchr(text, '%');
-    if (!to)
-        return;
-    for (const char *from = to; *from;) {
-        int high = from[0] == '%' ? hex(from[1]) : -1;
-        int low = high >= 0 ? hex(from[2]) : -1;
-        if (low >= 0) {
-            *to++ = (char)(high * 16 + low);
-            from += 3;
-        } else {
-            *to++ = *from++;
-        }
-    }
-    *to = '\0';
-}
-
 void esl_event_plain(char *text, size_t len, struct esl_event *out)
 {
     char *line = text, *end = text + len;
@@ -114,7 +88,7 @@ void esl_event_plain(char *text, size_t len, struct esl_event *out)
         if (key >= 0) {
             char *value = colon + 1;
             value += *value == ' ';
-            decode(value);
+            form_percent_decode(value);
             set(out, key, value);
         }
         line = nl ? nl + 1 : end;
@@ -174,7 +148,7 @@ static int code_unit(const char *p, const char *end)
     if (end - p < 4)
         return -1;
     for (int i = 0; i < 4; i++) {
-        int h = hex(p[i]);
+        int h = form_hex(p[i]);
         if (h < 0)
             return -1;
         c = c * 16 + h;

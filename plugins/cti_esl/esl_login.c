@@ -1,6 +1,6 @@
 /*
- * esl_login.c - the connection: open, sign in, subscribe, keep alive, come back with back-off and
- * jitter; commands and their answers, which come in the same order.
+ * esl_login.c - what is said on the link: sign in, subscribe, commands and their answers, which
+ * come in the same order, signs of life. When it is opened, dropped and tried again is lib/link's.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,8 +8,6 @@
 #include <strings.h>
 #include "esl.h"
 
-#define LOGIN_MS  15000
-#define WATCH_MS  1000
 #define ANSWER_MS 15000
 #define IN_MAX    (ESL_BODY_MAX + ESL_HEADERS_MAX)
 
@@ -25,38 +23,9 @@ void esl_set_state(struct esl *e, enum steward_source_state state, const char *e
     e->host->cti_state(e->host, state, e->can, error);
 }
 
-/* ---- timers ---- */
-
-void esl_settle_in(void *ctx, int64_t ms)
+int64_t esl_now(const struct esl *e)
 {
-    struct esl *e = ctx;
-    int64_t due = e->host->now_ms(e->host) + ms;
-    if (e->stopping || (e->settle_due && e->settle_due <= due))
-        return;
-    e->settle_due = due;
-    e->host->timer_arm(e->settle, ms);
-}
-
-void esl_on_settle(void *ctx)
-{
-    struct esl *e = ctx;
-    e->settle_due = 0;
-    track_now(e->track, e->host->now_ms(e->host) - e->skew);
-    track_settle(e->track);
-}
-
-static int64_t jitter(struct esl *e, int64_t ms)
-{
-    return ms / 2 + (int64_t)(esl_random(e) % (uint64_t)(ms / 2 + 1));
-}
-
-static void retry_later(struct esl *e)
-{
-    int64_t ms = e->slow ? e->conf.retry_max_ms : e->retry_ms;
-    e->retry_ms = e->retry_ms * 2 < e->conf.retry_max_ms ? e->retry_ms * 2 : e->conf.retry_max_ms;
-    e->slow = false;
-    if (!e->stopping)
-        e->host->timer_arm(e->retry, jitter(e, ms));
+    return e->host->now_ms(e->host) - e->skew;
 }
 
 /* ---- commands ---- */
@@ -65,12 +34,10 @@ bool esl_send(struct esl *e, enum esl_ask ask, const char *line, const char *mor
 {
     char text[2048];
     int n = snprintf(text, sizeof text, "%s\n%s%s\n", line, more ? more : "", more ? "\n" : "");
-    if (!e->stream || n < 0 || (size_t)n >= sizeof text)
+    if (n < 0 || (size_t)n >= sizeof text)
         return false;
-    if (!e->host->stream_write(e->stream, text, (size_t)n)) {
-        esl_drop(e, false, "the PBX does not read our commands");
+    if (!link_write(&e->link, text, (size_t)n))
         return false;
-    }
     struct esl_pending *p = calloc(1, sizeof *p), **at = &e->pending;
     if (!p)
         abort();
@@ -124,10 +91,9 @@ static void signed_in(struct esl *e)
 {
     char line[600];
     e->state = ESL_ON;
-    e->state_at = e->host->now_ms(e->host);
-    e->retry_ms = e->conf.retry_min_ms;
-    e->host->log(e->host, STEWARD_LOG_INFO, "signed in at %s:%u", e->conf.host,
-                 (unsigned)e->conf.port);
+    link_signed_in(&e->link);
+    e->host->log(e->host, STEWARD_LOG_INFO, "signed in at %s:%u", e->conf.link.host,
+                 (unsigned)e->conf.link.port);
     esl_set_state(e, STEWARD_SOURCE_SYNCING, NULL);
     snprintf(line, sizeof line, "event %s " EVENTS, e->conf.format);
     esl_send(e, ESL_ASK_COMMAND, line, NULL);
@@ -146,7 +112,7 @@ static void reply(struct esl *e, const struct esl_msg *msg)
     } else if (e->state == ESL_AUTH) {
         snprintf(why, sizeof why, "sign-in refused: %.100s (wrong password%s)", msg->reply,
                  e->conf.username[0] ? " or username" : "");
-        esl_drop(e, true, why);
+        link_drop(&e->link, true, why);
     } else if (!ok && strncmp(msg->reply, "-ERR", 4) == 0) {
         e->host->log(e->host, STEWARD_LOG_WARN, "a command was refused: %.200s", msg->reply);
     }
@@ -193,7 +159,7 @@ static void on_message(void *ctx, struct esl_msg *msg)
 {
     struct esl *e = ctx;
     char why[ESL_TEXT_MAX];
-    if (e->drop[0])
+    if (e->link.drop[0])
         return;
     switch (msg->type) {
     case ESL_AUTH_REQUEST:
@@ -211,126 +177,61 @@ static void on_message(void *ctx, struct esl_msg *msg)
         break;
     case ESL_DISCONNECT:
         snprintf(why, sizeof why, "the PBX says: %.*s", (int)strcspn(msg->body, "\n"), msg->body);
-        esl_drop(e, false, why);
+        link_drop(&e->link, false, why);
         break;
     case ESL_REJECTED:
-        esl_drop(e, true, "this address is refused by the access list of the event socket");
+        link_drop(&e->link, true, "this address is refused by the access list of the event socket");
         break;
     case ESL_OTHER:
         break;
     }
 }
 
-/* ---- the stream ---- */
+/* ---- the link ---- */
 
-static void down(struct esl *e, const char *why)
-{
-    forget_pending(e);
-    esl_jobs_timeout(e, true);
-    e->state = ESL_IDLE;
-    e->drop[0] = '\0';
-    esl_parser_reset(&e->parser);
-    e->host->timer_disarm(e->watch);
-    esl_set_state(e, STEWARD_SOURCE_DOWN, why);
-    e->host->log(e->host, STEWARD_LOG_WARN, "link to %s:%u is down: %s", e->conf.host,
-                 (unsigned)e->conf.port, why);
-    e->host->count(e->host, "disconnects", 1);
-    retry_later(e);
-}
-
-static size_t read_bytes(struct esl *e, const char *data, size_t len)
-{
-    e->heard_at = e->host->now_ms(e->host);
-    if (e->drop[0])
-        return len;
-    size_t used = esl_parse(&e->parser, on_message, e, data, len);
-    if (e->parser.error)
-        esl_drop(e, true, e->parser.error);
-    return e->drop[0] ? len : used;
-}
-
-static size_t on_stream(void *ctx, enum steward_stream_event ev, const char *data, size_t len)
+static void opening(void *ctx)
 {
     struct esl *e = ctx;
-    char why[2 * ESL_TEXT_MAX];
-    switch (ev) {
-    case STEWARD_STREAM_UP:
-        e->heard_at = e->host->now_ms(e->host);
-        return 0;
-    case STEWARD_STREAM_DATA:
-        return read_bytes(e, data, len);
-    case STEWARD_STREAM_DOWN:
-        e->stream = NULL;
-        if (e->drop[0])
-            snprintf(why, sizeof why, "%s", e->drop);
-        else
-            snprintf(why, sizeof why, "%s", data && *data ? data : "closed by the PBX");
-        down(e, why);
-        return 0;
-    }
-    return 0;
-}
-
-void esl_connect(struct esl *e)
-{
-    struct steward_stream_opts opts = {
-        .struct_size = sizeof opts, .host = e->conf.host, .port = e->conf.port, .in_max = IN_MAX};
-    if (e->stopping)
-        return;
     esl_parser_reset(&e->parser);
     e->state = ESL_OPENING;
-    e->state_at = e->heard_at = e->host->now_ms(e->host);
-    esl_set_state(e, STEWARD_SOURCE_CONNECTING, NULL);
-    e->stream = e->host->stream_open(e->host, &opts, on_stream, e);
-    if (e->stream)
-        e->host->timer_arm(e->watch, WATCH_MS);
-    else if (e->state == ESL_OPENING)
-        down(e, "cannot connect");
 }
 
-void esl_close(struct esl *e)
-{
-    if (e->stream)
-        e->host->release(&e->stream);
-    e->stream = NULL;
-    e->state = ESL_IDLE;
-    e->drop[0] = '\0';
-    forget_pending(e);
-    esl_jobs_timeout(e, true);
-    esl_parser_reset(&e->parser);
-    e->host->timer_disarm(e->retry);
-    e->host->timer_disarm(e->watch);
-}
-
-void esl_drop(struct esl *e, bool slow, const char *why)
-{
-    if (e->drop[0])
-        return;
-    snprintf(e->drop, sizeof e->drop, "%s", why);
-    e->slow = slow;
-    e->host->timer_arm(e->retry, 0);
-}
-
-/* Either the connection is to be closed, or it is time to open one. */
-void esl_on_retry(void *ctx)
+static size_t read_bytes(void *ctx, const char *data, size_t len, const char **error)
 {
     struct esl *e = ctx;
-    char why[2 * ESL_TEXT_MAX];
-    if (!e->drop[0]) {
-        if (!e->stream)
-            esl_connect(e);
-        return;
-    }
-    memcpy(why, e->drop, sizeof why);
-    if (e->stream)
-        e->host->release(&e->stream);
-    e->stream = NULL;
-    down(e, why);
+    size_t used = esl_parse(&e->parser, on_message, e, data, len);
+    *error = e->parser.error;
+    return used;
+}
+
+static void over(void *ctx, bool lost)
+{
+    struct esl *e = ctx;
+    (void)lost;
+    forget_pending(e);
+    esl_jobs_timeout(e, true);
+    e->state = ESL_IDLE;
+    esl_parser_reset(&e->parser);
+}
+
+static void on_state(void *ctx, enum steward_source_state state, const char *error)
+{
+    esl_set_state(ctx, state, error);
+}
+
+static void watch(void *ctx, int64_t now)
+{
+    struct esl *e = ctx;
+    (void)now;
+    esl_jobs_timeout(e, false);
+    esl_resync_check(e);
+    esl_agents_check(e);
 }
 
 /* The oldest unanswered probe; other commands may lawfully take long. */
-static bool probe_waits(const struct esl *e, int64_t now)
+static bool silent(void *ctx, int64_t now)
 {
+    const struct esl *e = ctx;
     const struct esl_pending *p;
     for (p = e->pending; p; p = p->next)
         if (p->ask == ESL_ASK_UPTIME)
@@ -338,25 +239,34 @@ static bool probe_waits(const struct esl *e, int64_t now)
     return false;
 }
 
-void esl_on_watch(void *ctx)
+static void ping(void *ctx)
+{
+    esl_send(ctx, ESL_ASK_UPTIME, "api uptime", NULL);
+}
+
+static void settle(void *ctx)
 {
     struct esl *e = ctx;
-    int64_t now = e->host->now_ms(e->host);
-    if (!e->stream)
-        return;
-    e->host->timer_arm(e->watch, WATCH_MS);
-    if (e->state != ESL_ON) {
-        if (now - e->state_at >= LOGIN_MS)
-            esl_drop(e, false, "no answer to the sign-in");
-        return;
-    }
-    esl_jobs_timeout(e, false);
-    esl_resync_check(e);
-    esl_agents_check(e);
-    if (probe_waits(e, now)) {
-        esl_drop(e, false, "the PBX does not answer");
-    } else if (now - e->heard_at >= e->conf.ping_ms) {
-        e->heard_at = now; /* not again before the next interval */
-        esl_send(e, ESL_ASK_UPTIME, "api uptime", NULL);
-    }
+    track_now(e->track, esl_now(e));
+    track_settle(e->track);
 }
+
+static void goodbye(void *ctx)
+{
+    esl_send(ctx, ESL_ASK_COMMAND, "exit", NULL);
+}
+
+const struct link_ops esl_link_ops = {
+    .in_max = IN_MAX,
+    .no_answer = "no answer to the sign-in",
+    .unread = "the PBX does not read our commands",
+    .opening = opening,
+    .read = read_bytes,
+    .over = over,
+    .state = on_state,
+    .watch = watch,
+    .silent = silent,
+    .ping = ping,
+    .settle = settle,
+    .goodbye = goodbye,
+};

@@ -30,7 +30,7 @@ bool esl_is_half(const char *name)
     return name && strncasecmp(name, "loopback/", 9) == 0;
 }
 
-static bool in_list(const char list[][80], size_t n, const char *text, size_t len)
+static bool in_list(const char list[][LINK_ITEM_MAX], size_t n, const char *text, size_t len)
 {
     for (size_t i = 0; i < n; i++)
         if (strlen(list[i]) == len && strncmp(list[i], text, len) == 0)

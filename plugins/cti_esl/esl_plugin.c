@@ -1,7 +1,6 @@
 /*
  * esl_plugin.c - FreeSWITCH through its event socket: configuration, start and stop.
  */
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,65 +25,26 @@ static const struct steward_conf_key keys[] = {
      "domain of the phones; without, the server's default"},
     {"features.answer_notify", STEWARD_CONF_BOOL, "false", 0, 0, false,
      "phones answer on uuid_phone_event … talk"},
-    {"ping", STEWARD_CONF_DURATION, "30s", 1000, 3600000, false, "ask an idle server for life"},
-    {"dial_timeout", STEWARD_CONF_DURATION, "30s", 1000, 600000, false,
-     "how long the agent's phone rings for a call that steward dials"},
-    {"retry.min", STEWARD_CONF_DURATION, "1s", 100, 600000, false, "first wait to reconnect"},
-    {"retry.max", STEWARD_CONF_DURATION, "60s", 1000, 3600000, false,
-     "longest wait; also the wait after a refused sign-in"},
-    {NULL, 0, NULL, 0, 0, false, NULL},
+    LINK_KEY_PING("30s"),
+    LINK_KEY_DIAL,
+    LINK_KEY_RETRY_MIN,
+    LINK_KEY_RETRY_MAX,
+    LINK_KEYS_END,
 };
 
-/* splitmix64: jitter and names need to differ, not to be secret. */
-uint64_t esl_random(struct esl *e)
-{
-    uint64_t z = (e->seed += 0x9e3779b97f4a7c15u);
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return z ^ (z >> 31);
-}
-
-void esl_uuid(struct esl *e, char out[40])
-{
-    uint64_t a = esl_random(e), b = esl_random(e);
-    snprintf(out, 40, "%08" PRIx32 "-%04x-4%03x-%04x-%012" PRIx64, (uint32_t)(a >> 32),
-             (unsigned)(a >> 16) & 0xffffu, (unsigned)a & 0xfffu,
-             0x8000u | ((unsigned)(b >> 48) & 0x3fffu), b & 0xffffffffffffu);
-}
-
-static void copy(char *out, size_t cap, const char *text)
-{
-    snprintf(out, cap, "%s", text ? text : "");
-}
-
-static size_t copy_list(const struct steward_host *h, const struct steward_conf *conf,
-                        const char *key, char out[ESL_ITEMS_MAX][80])
-{
-    size_t n = 0;
-    const char *item;
-    while (n < ESL_ITEMS_MAX && (item = h->conf_item(conf, key, n)) != NULL)
-        copy(out[n++], 80, item);
-    return n;
-}
-
-void esl_conf_read(const struct steward_host *h, const struct steward_conf *conf,
-                   struct esl_conf *c)
+static void conf_read(const struct steward_host *h, const struct steward_conf *conf,
+                      struct esl_conf *c)
 {
     memset(c, 0, sizeof *c);
-    copy(c->host, sizeof c->host, h->conf_text(conf, "host"));
-    copy(c->username, sizeof c->username, h->conf_text(conf, "username"));
-    copy(c->password, sizeof c->password, h->conf_text(conf, "password"));
-    copy(c->format, sizeof c->format, h->conf_text(conf, "format"));
-    copy(c->internal, sizeof c->internal, h->conf_text(conf, "contexts.internal"));
-    copy(c->domain, sizeof c->domain, h->conf_text(conf, "domain"));
-    c->inbound_count = copy_list(h, conf, "contexts.inbound", c->inbound);
-    c->profile_count = copy_list(h, conf, "profiles.outside", c->profiles);
-    c->port = (uint16_t)h->conf_int(conf, "port");
+    link_conf_read(h, conf, false, &c->link);
+    link_conf_text(h, conf, "username", c->username, sizeof c->username);
+    link_conf_text(h, conf, "password", c->password, sizeof c->password);
+    link_conf_text(h, conf, "format", c->format, sizeof c->format);
+    link_conf_text(h, conf, "contexts.internal", c->internal, sizeof c->internal);
+    link_conf_text(h, conf, "domain", c->domain, sizeof c->domain);
+    c->inbound_count = link_conf_list(h, conf, "contexts.inbound", c->inbound);
+    c->profile_count = link_conf_list(h, conf, "profiles.outside", c->profiles);
     c->answer_notify = h->conf_int(conf, "features.answer_notify") != 0;
-    c->ping_ms = h->conf_int(conf, "ping");
-    c->dial_ms = h->conf_int(conf, "dial_timeout");
-    c->retry_min_ms = h->conf_int(conf, "retry.min");
-    c->retry_max_ms = h->conf_int(conf, "retry.max");
 }
 
 /* These become words of commands. */
@@ -97,18 +57,18 @@ static int check(const struct steward_host *h, const struct steward_conf *conf, 
                  size_t why_len)
 {
     struct esl_conf c;
-    esl_conf_read(h, conf, &c);
+    conf_read(h, conf, &c);
     if (strcmp(c.format, "plain") != 0 && strcmp(c.format, "json") != 0)
         snprintf(why, why_len, "format: '%s' is none of plain json", c.format);
     else if (!is_word(c.internal) || !is_word(c.domain) || !is_word(c.username))
         snprintf(why, why_len, "contexts.internal, domain and username must be single words");
     else if (strpbrk(c.password, "\r\n"))
         snprintf(why, why_len, "password: holds a line break");
-    else if (!c.host[0] || !c.password[0])
+    else if (!c.link.host[0] || !c.password[0])
         snprintf(why, why_len, "host and password must not be empty");
     else if (c.inbound_count == 0)
         snprintf(why, why_len, "contexts.inbound: names no context, so no call would be inbound");
-    else if (c.retry_max_ms < c.retry_min_ms)
+    else if (c.link.retry_max_ms < c.link.retry_min_ms)
         snprintf(why, why_len, "retry.max: is shorter than retry.min");
     else
         return 0;
@@ -120,13 +80,16 @@ static const struct steward_cti_ops ops = {.struct_size = sizeof ops, .action = 
 static void fini(void *ctx)
 {
     struct esl *e = ctx;
-    esl_close(e);
-    e->host->release(&e->retry);
-    e->host->release(&e->watch);
-    e->host->release(&e->settle);
+    link_fini(&e->link);
     esl_agents_free(&e->agents);
     track_free(&e->track);
     free(e);
+}
+
+static void settle_in(void *ctx, int64_t ms)
+{
+    struct esl *e = ctx;
+    link_settle_in(&e->link, ms);
 }
 
 static int init(const struct steward_host *host, const struct steward_conf *conf, void **ctx)
@@ -135,16 +98,12 @@ static int init(const struct steward_host *host, const struct steward_conf *conf
     if (!e)
         return -1;
     e->host = host;
-    esl_conf_read(host, conf, &e->conf);
-    e->seed = (uint64_t)host->now_ms(host) ^ (uint64_t)(uintptr_t)e;
-    e->retry_ms = e->conf.retry_min_ms;
+    conf_read(host, conf, &e->conf);
     e->can = esl_can_all(e);
     e->agents = esl_agents_new();
-    struct track_opts opts = {.host = host, .settle_in = esl_settle_in, .ctx = e};
+    struct track_opts opts = {.host = host, .settle_in = settle_in, .ctx = e};
     e->track = track_new(&opts);
-    e->retry = host->timer_new(host, esl_on_retry, e);
-    e->watch = host->timer_new(host, esl_on_watch, e);
-    e->settle = host->timer_new(host, esl_on_settle, e);
+    link_init(&e->link, host, &e->conf.link, &esl_link_ops, e);
     int rc = host->register_cti(host, &ops, e);
     if (rc != 0) {
         fini(e);
@@ -156,7 +115,8 @@ static int init(const struct steward_host *host, const struct steward_conf *conf
 
 static int start(void *ctx)
 {
-    esl_connect(ctx);
+    struct esl *e = ctx;
+    link_open(&e->link);
     return 0;
 }
 
@@ -166,26 +126,19 @@ static int reload(void *ctx, const struct steward_conf *conf, char *why, size_t 
     struct esl_conf fresh;
     if (check(e->host, conf, why, why_len) != 0)
         return -1;
-    esl_conf_read(e->host, conf, &fresh);
+    conf_read(e->host, conf, &fresh);
     if (memcmp(&fresh, &e->conf, sizeof fresh) == 0)
         return 0;
     e->conf = fresh;
     e->can = esl_can_all(e);
-    e->retry_ms = e->conf.retry_min_ms;
-    esl_close(e);
-    esl_connect(e);
+    link_reopen(&e->link);
     return 0;
 }
 
 static void stop(void *ctx)
 {
     struct esl *e = ctx;
-    e->stopping = true;
-    if (e->stream && e->state == ESL_ON)
-        esl_send(e, ESL_ASK_COMMAND, "exit", NULL);
-    esl_close(e);
-    e->host->timer_disarm(e->settle);
-    e->host->stopped(e->host);
+    link_stop(&e->link);
 }
 
 STEWARD_PLUGIN_EXPORT = {

@@ -56,7 +56,7 @@ static const char *get(const struct esl_event *row, enum esl_key key)
 /* How long ago, by the PBX's clock in whole seconds. */
 static int64_t created(struct esl *e, const struct esl_event *row)
 {
-    int64_t now = e->host->now_ms(e->host) - e->skew;
+    int64_t now = esl_now(e);
     const char *text = get(row, ESL_ROW_CREATED);
     int64_t at = text ? strtoll(text, NULL, 10) * 1000 : now;
     return at > 0 && at < now ? at : now;
@@ -99,7 +99,7 @@ static void add_leg(struct esl *e, const struct esl_event *row)
                                   .listed = true};
     track_now(e->track, created(e, row));
     track_leg_add(e->track, &info);
-    track_now(e->track, e->host->now_ms(e->host) - e->skew);
+    track_now(e->track, esl_now(e));
 }
 
 static void set_state(struct esl *e, const struct esl_event *row)
@@ -177,12 +177,12 @@ void esl_resync_list(struct esl *e, char *body)
         e->syncs = 0;
         return;
     }
-    track_now(e->track, e->host->now_ms(e->host) - e->skew);
+    track_now(e->track, esl_now(e));
     if (rows) {
         read_rows(e, rows, PASS_CALLERS);
         read_rows(e, rows, PASS_OTHERS);
         size_t n = read_rows(e, rows, PASS_STATES);
-        track_now(e->track, e->host->now_ms(e->host) - e->skew);
+        track_now(e->track, esl_now(e));
         e->host->log(e->host, STEWARD_LOG_INFO, "snapshot: %zu channels", n);
     }
     track_sync_end(e->track, e->syncs == 1);

@@ -4,6 +4,7 @@
  * the dlr-url; it cannot be guessed, and so it also proves where a report comes from.
  */
 #include <steward/plugin.h>
+#include "form.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,77 +53,6 @@ static const struct steward_conf_key conf_keys[] = {
     {"rate", STEWARD_CONF_RATE, NULL, 0, 0, false, "Most messages a second, as `50/s`."},
     {0}};
 
-/* ---- text ---- */
-
-/* Percent-encodes all but RFC 3986's unreserved characters; false if it does not fit. */
-static bool encode(const char *s, char *out, size_t cap)
-{
-    static const char hex[] = "0123456789ABCDEF";
-    size_t n = 0;
-    for (; *s; s++) {
-        unsigned char c = (unsigned char)*s;
-        bool plain = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-                     c == '-' || c == '_' || c == '.' || c == '~';
-        if (n + 4 > cap)
-            return false;
-        if (plain) {
-            out[n++] = (char)c;
-        } else {
-            out[n++] = '%';
-            out[n++] = hex[c >> 4];
-            out[n++] = hex[c & 15];
-        }
-    }
-    out[n] = 0;
-    return true;
-}
-
-static int hex_value(char c)
-{
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
-}
-
-/* A parameter of a query, decoded; false if it is not there, too long, or not well-formed. */
-static bool query_get(const char *query, const char *name, char *out, size_t cap)
-{
-    size_t len = strlen(name), n = 0;
-    const char *p = query;
-    while (strncmp(p, name, len) != 0 || p[len] != '=') {
-        p = strchr(p, '&');
-        if (!p)
-            return false;
-        p++;
-    }
-    for (p += len + 1; *p && *p != '&'; p++) {
-        int hi, lo, c = *p == '+' ? ' ' : (unsigned char)*p;
-        if (*p == '%') {
-            hi = hex_value(p[1]);
-            lo = hi < 0 ? -1 : hex_value(p[2]);
-            if (lo < 0)
-                return false;
-            c = hi << 4 | lo;
-            p += 2;
-        }
-        if (n + 1 >= cap || c == 0)
-            return false;
-        out[n++] = (char)c;
-    }
-    out[n] = 0;
-    return true;
-}
-
-static bool secret_same(const char *a, const char *b)
-{
-    size_t n = strlen(a);
-    unsigned char diff = n != strlen(b);
-    for (size_t i = 0; i < n && i < strlen(b); i++)
-        diff |= (unsigned char)(a[i] ^ b[i]);
-    return diff == 0;
-}
-
 /* ---- sending ---- */
 
 /* Kannel fills %d type, %A answer, %F foreign id, %T time when it calls. */
@@ -139,7 +69,7 @@ static bool add(struct kannel *k, const char *name, const char *value)
         return true;
     int head = snprintf(k->url + n, URL_CAP - n, "%c%s=", strchr(k->url, '?') ? '&' : '?', name);
     return head > 0 && (size_t)head < URL_CAP - n &&
-           encode(value, k->url + n + head, URL_CAP - n - (size_t)head);
+           form_percent_encode(value, k->url + n + head, URL_CAP - n - (size_t)head);
 }
 
 static int prepare_get(struct kannel *k, const struct steward_message *m, const char *from,
@@ -256,7 +186,7 @@ static void judge(void *ctx, const struct steward_message *m, const struct stewa
 static int64_t epoch_ms(const char *query)
 {
     char text[24], *end;
-    if (!query_get(query, "at", text, sizeof(text)))
+    if (!form_query_get(query, "at", text, sizeof(text)))
         return 0;
     long long s = strtoll(text, &end, 10);
     return *end || s <= 0 || s > 253402300799LL ? 0 : s * 1000;
@@ -266,11 +196,11 @@ static int on_dlr(struct kannel *k, const char *query)
 {
     char key[129], type[8], answer[512] = "", id[129] = "";
     struct steward_receipt r = {.struct_size = sizeof(r), .key = key};
-    if (!query_get(query, "key", key, sizeof(key)) || !*key ||
-        !query_get(query, "type", type, sizeof(type)))
+    if (!form_query_get(query, "key", key, sizeof(key)) || !*key ||
+        !form_query_get(query, "type", type, sizeof(type)))
         return 400;
-    query_get(query, "answer", answer, sizeof(answer));
-    query_get(query, "id", id, sizeof(id));
+    form_query_get(query, "answer", answer, sizeof(answer));
+    form_query_get(query, "id", id, sizeof(id));
     switch (strtol(type, NULL, 10)) {
     case DLR_DELIVERED:
         r.state = "delivered";
@@ -298,14 +228,14 @@ static int on_incoming(struct kannel *k, const struct steward_hook *hook)
 {
     const char *want = k->host->conf_text(k->conf, "inbound_secret");
     char secret[256] = "", id[129], from[64], to[64] = "", text[VALUE_CAP];
-    query_get(hook->query, "secret", secret, sizeof(secret));
-    if (!hook->authenticated && (!want || !secret_same(secret, want)))
+    form_query_get(hook->query, "secret", secret, sizeof(secret));
+    if (!hook->authenticated && (!want || !form_same_secret(secret, strlen(secret), want)))
         return 401;
-    if (!query_get(hook->query, "id", id, sizeof(id)) ||
-        !query_get(hook->query, "from", from, sizeof(from)) ||
-        !query_get(hook->query, "text", text, sizeof(text)) || !*id || !*from)
+    if (!form_query_get(hook->query, "id", id, sizeof(id)) ||
+        !form_query_get(hook->query, "from", from, sizeof(from)) ||
+        !form_query_get(hook->query, "text", text, sizeof(text)) || !*id || !*from)
         return 400;
-    query_get(hook->query, "to", to, sizeof(to));
+    form_query_get(hook->query, "to", to, sizeof(to));
     k->host->inbound(k->host, id, from, *to ? to : NULL, text, epoch_ms(hook->query), NULL);
     return 200;
 }

@@ -4,6 +4,7 @@
  * same on every attempt; the time is that of the attempt.
  */
 #include <steward/plugin.h>
+#include "form.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -86,17 +87,16 @@ static int sign(struct webhook *w, const struct secret *s, const char *id, const
 {
     size_t head = strlen(id) + strlen(stamp) + 2;
     char *content = malloc(head + len + 1);
-    uint8_t mac[32];
     if (!content || cap < 4) {
         free(content);
         return -1;
     }
     snprintf(content, head + 1, "%s.%s.", id, stamp);
     memcpy(content + head, body, len);
-    w->host->hmac_sha256(s->key, s->len, content, head + len, mac);
-    free(content);
     memcpy(out, "v1,", 4);
-    return w->host->base64_encode(mac, sizeof(mac), out + 3, cap - 3);
+    int n = form_hmac_base64(w->host, s->key, s->len, content, head + len, out + 3, cap - 3);
+    free(content);
+    return n;
 }
 
 /* ---- what is sent ---- */
@@ -240,23 +240,12 @@ static const char *header(const struct steward_hook *hook, const char *name)
     return NULL;
 }
 
-/* One entry of the list against the right one, in constant time. */
-static bool same(const char *entry, size_t len, const char *want)
-{
-    unsigned char diff = 0;
-    if (len != strlen(want))
-        return false;
-    for (size_t i = 0; i < len; i++)
-        diff |= (unsigned char)(entry[i] ^ want[i]);
-    return diff == 0;
-}
-
 static bool listed(const char *list, const char *want)
 {
     bool found = false;
     while (*list) {
         size_t n = strcspn(list, " ");
-        found |= same(list, n, want);
+        found |= form_same_secret(list, n, want);
         list += n + strspn(list + n, " ");
     }
     return found;
