@@ -157,6 +157,7 @@ static const char *bare(const char *device)
     return slash ? slash + 1 : device ? device : "";
 }
 
+/* The agent's phone rings first and shows the owner's name; the owner sees the outbound number. */
 static int do_dial(struct ami *a, const struct steward_action *act)
 {
     char channel[128], cid[200], timeout[32];
@@ -254,6 +255,7 @@ static int do_answer(struct ami *a, const struct steward_action *act)
                       fields);
 }
 
+/* A device may be a member by several interfaces; each is paused by itself. */
 static int do_agent_state(struct ami *a, const struct steward_action *act)
 {
     bool pause = act->agent_state == STEWARD_AGENT_NOT_READY;
@@ -281,6 +283,7 @@ static int do_agent_state(struct ami *a, const struct steward_action *act)
     return 0;
 }
 
+/* What needs a living call is refused here once for all. */
 static int carry_out(struct ami *a, const struct steward_action *act)
 {
     static const struct {

@@ -69,6 +69,7 @@ static void device_of(const char *interface, char *out, size_t cap)
     track_text(out, cap, start, strcspn(start, "@/"));
 }
 
+/* One device, many memberships: paused in any is not ready, away in all is logged off. */
 static enum steward_agent_state state_of(const struct ami_agents *g, const char *device,
                                          const char **reason)
 {
@@ -94,6 +95,7 @@ static enum steward_agent_state state_of(const struct ami_agents *g, const char 
                    : STEWARD_AGENT_READY;
 }
 
+/* Only changes are told: every queue repeats what the others said. */
 static void tell(struct ami *a, const char *device)
 {
     struct ami_agents *g = a->agents;
@@ -123,6 +125,7 @@ static void tell(struct ami *a, const char *device)
     a->host->cti_emit(a->host, &ev);
 }
 
+/* The membership of that interface in that queue; bounded, as queues name what they like. */
 static struct member *member(struct ami_agents *g, const char *queue, const char *interface,
                              bool make)
 {

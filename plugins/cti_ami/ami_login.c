@@ -207,6 +207,7 @@ static void login_response(struct ami *a, bool ok, const struct ami_msg *msg)
 
 /* ---- messages ---- */
 
+/* Answers go by what was asked, not by their text. */
 static void response(struct ami *a, const char *word, const struct ami_msg *msg)
 {
     bool ok = strcasecmp(word, "Success") == 0 || strcasecmp(word, "Goodbye") == 0;

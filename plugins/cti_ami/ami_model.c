@@ -114,6 +114,7 @@ static bool is_anonymous(const char *number)
            (strcasecmp(number, "anonymous") == 0 || strcasecmp(number, "restricted") == 0);
 }
 
+/* The first sign of a channel: whose it is, where it came from, what it is for. */
 static struct track_leg *make_leg(struct ami *a, const struct shot *s, bool rung)
 {
     char device[TRACK_DEVICE_MAX];
@@ -217,6 +218,7 @@ static void on_newstate(struct ami *a, const struct ami_msg *msg)
         track_up(a->track, leg);
 }
 
+/* A caller's number may come late; our own phone's shows whom click-to-call is for. */
 static void on_newcallerid(struct ami *a, const struct ami_msg *msg)
 {
     struct track_leg *leg = leg_of(a, msg, "");
@@ -256,6 +258,7 @@ static void on_dial_state(struct ami *a, const struct ami_msg *msg)
         track_ringing(a->track, to);
 }
 
+/* Why a dialled phone was not reached, as far as Dial() says. */
 static enum steward_cause dial_cause(const char *status)
 {
     static const struct {
@@ -521,6 +524,7 @@ static const struct known_event {
     {"Unhold", AMI_CALL, on_unhold},
 };
 
+/* By halving: most of what a busy PBX sends is looked up here and passed over. */
 static const struct known_event *find(const char *name, size_t len)
 {
     size_t low = 0, high = sizeof events / sizeof *events;

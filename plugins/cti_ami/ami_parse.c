@@ -88,6 +88,7 @@ static void one_message(struct ami_parser *p, const struct ami_sink *sink, const
         sink->message(sink->ctx, &msg);
 }
 
+/* One line before the protocol begins: whoever sends another is no manager. */
 static size_t read_banner(struct ami_parser *p, const struct ami_sink *sink, const char *data,
                           size_t len)
 {

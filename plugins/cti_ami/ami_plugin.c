@@ -59,6 +59,7 @@ static bool one_line(const char *text)
     return !strpbrk(text, "\r\n");
 }
 
+/* What the table of keys cannot say: words, and values that only together make sense. */
 static int check(const struct steward_host *h, const struct steward_conf *conf, char *why,
                  size_t why_len)
 {
@@ -98,6 +99,7 @@ static void settle_in(void *ctx, int64_t ms)
     link_settle_in(&a->link, ms);
 }
 
+/* Everything is made before the host knows of us, so that a refusal only has to take it down. */
 static int init(const struct steward_host *host, const struct steward_conf *conf, void **ctx)
 {
     struct ami *a = calloc(1, sizeof *a);

@@ -178,6 +178,7 @@ static const char *first_of(const struct ami_msg *msg, const char *a, const char
     return v || !c ? v : ami_known(ami_get(msg, c));
 }
 
+/* The items are kept until the list is whole: callers are applied before whom they called. */
 static void add_item(struct ami_snapshot *s, const struct ami_msg *msg)
 {
     const char *id = ami_known(ami_get(msg, "Uniqueid")), *state = ami_get(msg, "ChannelState");
@@ -218,6 +219,7 @@ static int by_place(const void *a, const void *b)
     return (y->age_ms > x->age_ms) - (y->age_ms < x->age_ms);
 }
 
+/* A leg that only the list shows began as long ago as the list says. */
 static void apply_item(struct ami *a, const struct item *i, int64_t now)
 {
     char device[TRACK_DEVICE_MAX];
@@ -280,6 +282,7 @@ static void pair_halves(struct ami *a, struct ami_snapshot *s)
     }
 }
 
+/* Legs first, then inner channels, then who rings and talks: each needs the ones before. */
 static void apply_channels(struct ami *a)
 {
     struct ami_snapshot *s = a->snapshot;

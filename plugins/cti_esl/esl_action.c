@@ -59,6 +59,7 @@ static bool is_dialable(const char *text)
 
 /* ---- jobs ---- */
 
+/* A job is known by its UUID before it is sent; bounded, as a dead PBX ends none. */
 static struct esl_job *job_new(struct esl *e, uint64_t token)
 {
     struct esl_job *j, *each;
@@ -178,6 +179,7 @@ static void quoted(char *out, size_t cap, const char *name)
     snprintf(out, cap, "%s", clean);
 }
 
+/* The agent's phone rings first and shows the owner's name; the owner sees the outbound number. */
 static int do_dial(struct esl *e, const struct steward_action *act)
 {
     char command[1200], name[80];
@@ -280,6 +282,7 @@ static int do_answer(struct esl *e, const struct steward_action *act)
     return on_leg(e, act, own_leg(e, act), "uuid_phone_event", "talk");
 }
 
+/* mod_callcenter knows agents by name, not by phone. */
 static int do_agent_state(struct esl *e, const struct steward_action *act)
 {
     const char *name = esl_agents_name(e, bare(act->device));
@@ -297,6 +300,7 @@ static int do_agent_state(struct esl *e, const struct steward_action *act)
     return run(e, j, command);
 }
 
+/* What needs a living call is refused here once for all. */
 static int carry_out(struct esl *e, const struct steward_action *act)
 {
     static const struct {

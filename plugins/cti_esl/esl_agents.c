@@ -47,6 +47,7 @@ void esl_agents_free(struct esl_agents **agents)
     *agents = NULL;
 }
 
+/* The agent of that name; bounded, as any event may name one. */
 static struct agent *agent(struct esl_agents *g, const char *name)
 {
     char key[128];

@@ -101,6 +101,7 @@ static void signed_in(struct esl *e)
     esl_send(e, ESL_ASK_AGENTS, "api callcenter_config agent list", NULL);
 }
 
+/* The one answer to the sign-in lets us in; of later commands only refusals matter. */
 static void reply(struct esl *e, const struct esl_msg *msg)
 {
     enum esl_ask ask;
@@ -155,6 +156,7 @@ static void event(struct esl *e, struct esl_msg *msg)
     esl_event(e, &ev);
 }
 
+/* One message of the socket; nothing counts once the connection is to be closed. */
 static void on_message(void *ctx, struct esl_msg *msg)
 {
     struct esl *e = ctx;

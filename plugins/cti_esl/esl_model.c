@@ -95,6 +95,7 @@ static const char *purpose(const struct esl_event *ev, const char *device)
     return number;
 }
 
+/* The first sign of a channel: whose it is, for whose sake it was made, what it is for. */
 static struct track_leg *make_leg(struct esl *e, const struct esl_event *ev)
 {
     char device[TRACK_DEVICE_MAX];
@@ -151,6 +152,7 @@ static struct track_leg *leg_of(struct esl *e, const struct esl_event *ev)
 
 /* ---- causes ---- */
 
+/* Why a leg ended, in FreeSWITCH's own words. */
 static enum steward_cause cause_of(const char *word)
 {
     static const struct {
@@ -227,6 +229,7 @@ static const char *bridge_name(const char *a, const char *b, char out[TRACK_ID_M
     return out;
 }
 
+/* Who talks with whom: the only proof of a conversation there is. */
 static void on_bridge(struct esl *e, const struct esl_event *ev)
 {
     const char *a = get(ev, ESL_BRIDGE_A), *b = get(ev, ESL_BRIDGE_B);
@@ -272,6 +275,7 @@ static void leave_pair(struct esl *e, struct track_leg *leg, const char *name)
         track_leave(e->track, leg);
 }
 
+/* A conversation ended: a channel that was moved elsewhere just before was transferred. */
 static void on_unbridge(struct esl *e, const struct esl_event *ev)
 {
     const char *a = get(ev, ESL_BRIDGE_A), *b = get(ev, ESL_BRIDGE_B);
@@ -369,6 +373,7 @@ static void on_shutdown(struct esl *e, const struct esl_event *ev)
 
 /* ---- queues ---- */
 
+/* What a queue says of its callers; the rest is about agents. */
 static void on_callcenter(struct esl *e, const struct esl_event *ev)
 {
     struct track_leg *leg = track_leg(e->track, get(ev, ESL_CC_SESSION));
@@ -443,6 +448,7 @@ static const struct known_event {
     {"fifo::info", on_fifo},
 };
 
+/* By halving: most of what a busy PBX sends is looked up here and passed over. */
 static const struct known_event *find(const char *name, size_t len)
 {
     size_t low = 0, high = sizeof events / sizeof *events;

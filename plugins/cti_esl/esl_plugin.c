@@ -53,6 +53,7 @@ static bool is_word(const char *text)
     return !text[strcspn(text, " \t\r\n{}[]<>,'\"\\")];
 }
 
+/* What the table of keys cannot say: words, and values that only together make sense. */
 static int check(const struct steward_host *h, const struct steward_conf *conf, char *why,
                  size_t why_len)
 {
@@ -92,6 +93,7 @@ static void settle_in(void *ctx, int64_t ms)
     link_settle_in(&e->link, ms);
 }
 
+/* Everything is made before the host knows of us, so that a refusal only has to take it down. */
 static int init(const struct steward_host *host, const struct steward_conf *conf, void **ctx)
 {
     struct esl *e = calloc(1, sizeof *e);

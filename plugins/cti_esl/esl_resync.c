@@ -69,6 +69,7 @@ static bool says_nothing(const struct esl_event *row, bool outbound)
     return outbound && (!call || strcmp(call, get(row, ESL_ROW_UUID)) == 0);
 }
 
+/* A row of the list as a leg; the names of its columns are not those of events. */
 static void add_leg(struct esl *e, const struct esl_event *row)
 {
     char device[TRACK_DEVICE_MAX];
@@ -102,6 +103,7 @@ static void add_leg(struct esl *e, const struct esl_event *row)
     track_now(e->track, esl_now(e));
 }
 
+/* What a leg of the list does now; later events correct it. */
 static void set_state(struct esl *e, const struct esl_event *row)
 {
     struct track_leg *leg = track_leg(e->track, get(row, ESL_ROW_UUID));
@@ -131,6 +133,7 @@ static void set_state(struct esl *e, const struct esl_event *row)
 /* Callers first: a call takes its name and its number from them. */
 enum pass { PASS_CALLERS, PASS_OTHERS, PASS_STATES };
 
+/* The list is one JSON text of flat objects: each row is read where it begins. */
 static size_t walk(struct esl *e, char *rows, enum pass pass)
 {
     struct esl_event row;

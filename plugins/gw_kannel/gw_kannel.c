@@ -72,6 +72,7 @@ static bool add(struct kannel *k, const char *name, const char *value)
            form_percent_encode(value, k->url + n + head, URL_CAP - n - (size_t)head);
 }
 
+/* Everything in the URL, as sendsms wants it. */
 static int prepare_get(struct kannel *k, const struct steward_message *m, const char *from,
                        struct steward_request *out)
 {
@@ -103,6 +104,7 @@ static void put_header(struct kannel *k, size_t *n, const char *name, const char
     (*n)++;
 }
 
+/* Everything in headers: the text alone is the body, so that its length has no limit of URLs. */
 static int prepare_post(struct kannel *k, const struct steward_message *m, const char *from,
                         struct steward_request *out)
 {
@@ -132,6 +134,7 @@ static int prepare_post(struct kannel *k, const struct steward_message *m, const
     return 0;
 }
 
+/* The form of the request is the configuration's choice. */
 static int prepare(void *ctx, const struct steward_message *m, int64_t now_ms,
                    struct steward_request *out, char *why, size_t why_len)
 {
@@ -192,6 +195,7 @@ static int64_t epoch_ms(const char *query)
     return *end || s <= 0 || s > 253402300799LL ? 0 : s * 1000;
 }
 
+/* A delivery report, at the URL that we gave with the message: its key is the proof. */
 static int on_dlr(struct kannel *k, const char *query)
 {
     char key[129], type[8], answer[512] = "", id[129] = "";
@@ -262,6 +266,7 @@ static int check(const struct steward_host *host, const struct steward_conf *con
     return 0;
 }
 
+/* Limits are copied for the host; texts are read from the configuration at each message. */
 static int init(const struct steward_host *host, const struct steward_conf *conf, void **ctx)
 {
     struct kannel *k = calloc(1, sizeof(*k));

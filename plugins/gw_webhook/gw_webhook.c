@@ -115,6 +115,7 @@ static void set_text(json_t *o, const char *key, const char *value)
     json_object_set_new(o, key, value ? json_string(value) : json_null());
 }
 
+/* The `data` of a message.send, field by field as docs/messages.md says. */
 static json_t *message_data(struct webhook *w, const struct steward_message *m)
 {
     json_t *o = json_object(), *params = json_loads(m->params_json, 0, NULL);
@@ -150,6 +151,7 @@ static char *make_body(struct webhook *w, const struct steward_message *m)
     return body;
 }
 
+/* One signature for each key, as receivers change over from one to the next. */
 static int sign_all(struct webhook *w, const char *key, const char *stamp, size_t len)
 {
     size_t used = (size_t)snprintf(w->signature, sizeof(w->signature), "webhook-signature: ");
@@ -167,6 +169,7 @@ static int sign_all(struct webhook *w, const char *key, const char *stamp, size_
     return 0;
 }
 
+/* A new stamp and signature for each attempt; the id stays, so that receivers can tell repeats. */
 static int prepare(void *ctx, const struct steward_message *m, int64_t now_ms,
                    struct steward_request *out, char *why, size_t why_len)
 {
@@ -302,6 +305,7 @@ static int check(const struct steward_host *host, const struct steward_conf *con
     return read_secrets(host, conf, secrets, why, why_len);
 }
 
+/* Bad keys are refused at the start, not at the first message. */
 static int init(const struct steward_host *host, const struct steward_conf *conf, void **ctx)
 {
     struct webhook *w = calloc(1, sizeof(*w));

@@ -1,0 +1,1 @@
+plugin_lib(test_form form)
