@@ -1,5 +1,5 @@
 /*
- * plugin_source.c - a plugin's PBX as telephony sees it: events checked field by field, actions
+ * plugin_source.c - a plugin's PBX as calls sees it: events checked field by field, actions
  * handed over under guard.
  */
 #include "host/plugins_priv.h"
@@ -9,7 +9,8 @@
 
 #include "base/mem.h"
 #include "base/text.h"
-#include "service/calls/calls.h"
+#include "service/calls/call_control.h"
+#include "service/calls/source.h"
 
 #define CAN_ALL ((STEWARD_CAN_PARK << 1) - 1)
 
@@ -26,7 +27,7 @@ static int on_action(void *ctx, const struct steward_action *action)
     return rc;
 }
 
-int source_register(struct instance *in, const struct steward_cti_ops *ops, void *ctx)
+int plugin_source_register(struct instance *in, const struct steward_cti_ops *ops, void *ctx)
 {
     if (in->cti || !ops || !STEWARD_HAS(ops, action)) {
         guard_fault(in, "register_cti: twice, or without its table");
@@ -34,23 +35,23 @@ int source_register(struct instance *in, const struct steward_cti_ops *ops, void
     }
     in->cti = ops;
     in->cti_ctx = ctx;
-    if (!in->plugins->opts.telephony)
+    if (!in->plugins->opts.calls)
         return 0;
-    in->source = telephony_source(in->plugins->opts.telephony, in->name);
+    in->source = source_get(in->plugins->opts.calls, in->name);
     if (!in->source) {
         in->cti = NULL;
         return E_BUSY;
     }
-    struct telephony_adapter adapter = {
+    struct source_adapter adapter = {
         .plugin = in->module, .action = ops->action ? on_action : NULL, .ctx = in};
-    telephony_attach(in->source, &adapter);
+    source_attach(in->source, &adapter);
     return 0;
 }
 
-void source_unregister(struct instance *in)
+void plugin_source_unregister(struct instance *in)
 {
     if (in->source)
-        telephony_detach(in->source, in, "the plugin was stopped");
+        source_detach(in->source, in, "the plugin was stopped");
     in->source = NULL;
     in->cti = NULL;
 }
@@ -79,7 +80,7 @@ static bool enums_are_good(const struct steward_cti_event *ev)
            ev->agent_state <= STEWARD_AGENT_WORKING_AFTER_CALL;
 }
 
-void source_emit(struct instance *in, const struct steward_cti_event *ev)
+void plugin_source_emit(struct instance *in, const struct steward_cti_event *ev)
 {
     struct steward_cti_event c = {0};
     struct errmsg why;
@@ -96,14 +97,14 @@ void source_emit(struct instance *in, const struct steward_cti_event *ev)
     }
     if (bad || !in->source)
         return;
-    if (telephony_event(in->source, 0, &c, &why))
+    if (source_event(in->source, 0, &c, &why))
         log_complain(&in->event_said, &in->log, "an event is refused: %s", why.text);
     else
         guard_well(in);
 }
 
-void source_state(struct instance *in, enum steward_source_state state, uint32_t can,
-                  const char *error)
+void plugin_source_state(struct instance *in, enum steward_source_state state, uint32_t can,
+                         const char *error)
 {
     bool bad = false;
     error = guard_text(in, error, 250, "cti_state: error", &bad);
@@ -112,37 +113,37 @@ void source_state(struct instance *in, enum steward_source_state state, uint32_t
         return;
     }
     if (in->source)
-        telephony_source_state(in->source, state, can, error);
+        source_state(in->source, state, can, error);
 }
 
-void source_resync(struct instance *in, bool begin)
+void plugin_source_resync(struct instance *in, bool begin)
 {
     if (!in->source)
         return;
     if (begin)
-        telephony_resync_begin(in->source);
+        source_resync_begin(in->source);
     else
-        telephony_resync_end(in->source);
+        source_resync_end(in->source);
 }
 
-void source_alive(struct instance *in, const char *call)
+void plugin_source_alive(struct instance *in, const char *call)
 {
     bool bad = false;
     call = guard_text(in, call, 128, "cti_alive: call", &bad);
     if (call && *call && in->source)
-        telephony_alive(in->source, call);
+        source_alive(in->source, call);
 }
 
-void source_action_done(struct instance *in, uint64_t token, bool ok, const char *code,
-                        const char *text)
+void plugin_source_action_done(struct instance *in, uint64_t token, bool ok, const char *code,
+                               const char *text)
 {
     bool bad = false;
     code = guard_text(in, code, 64, "action_done: code", &bad);
     text = guard_text(in, text, 250, "action_done: text", &bad);
     if (in->source)
-        telephony_action_done(in->plugins->opts.telephony, token, ok,
-                              ok     ? NULL
-                              : code ? code
-                                     : "failed",
-                              text);
+        call_control_done(in->plugins->opts.calls, token, ok,
+                          ok     ? NULL
+                          : code ? code
+                                 : "failed",
+                          text);
 }

@@ -101,7 +101,7 @@ static int host_register_cti(const struct steward_host *self, const struct stewa
                              void *ctx)
 {
     struct instance *in = instance_of(self);
-    return may_register(in, "register_cti") ? source_register(in, ops, ctx) : E_DENIED;
+    return may_register(in, "register_cti") ? plugin_source_register(in, ops, ctx) : E_DENIED;
 }
 
 static int host_register_gateway(const struct steward_host *self,
@@ -122,39 +122,39 @@ static bool may_report(struct instance *in, const char *what)
 static void host_cti_emit(const struct steward_host *self, const struct steward_cti_event *ev)
 {
     if (ev && may_report(instance_of(self), "cti_emit"))
-        source_emit(instance_of(self), ev);
+        plugin_source_emit(instance_of(self), ev);
 }
 
 static void host_cti_state(const struct steward_host *self, enum steward_source_state state,
                            uint32_t can, const char *error)
 {
     if (may_report(instance_of(self), "cti_state"))
-        source_state(instance_of(self), state, can, error);
+        plugin_source_state(instance_of(self), state, can, error);
 }
 
 static void host_resync_begin(const struct steward_host *self)
 {
     if (may_report(instance_of(self), "cti_resync_begin"))
-        source_resync(instance_of(self), true);
+        plugin_source_resync(instance_of(self), true);
 }
 
 static void host_resync_end(const struct steward_host *self)
 {
     if (may_report(instance_of(self), "cti_resync_end"))
-        source_resync(instance_of(self), false);
+        plugin_source_resync(instance_of(self), false);
 }
 
 static void host_cti_alive(const struct steward_host *self, const char *call)
 {
     if (may_report(instance_of(self), "cti_alive"))
-        source_alive(instance_of(self), call);
+        plugin_source_alive(instance_of(self), call);
 }
 
 static void host_action_done(const struct steward_host *self, uint64_t token, bool ok,
                              const char *code, const char *text)
 {
     if (may_report(instance_of(self), "action_done"))
-        source_action_done(instance_of(self), token, ok, code, text);
+        plugin_source_action_done(instance_of(self), token, ok, code, text);
 }
 
 static void host_receipt(const struct steward_host *self, const struct steward_receipt *r)

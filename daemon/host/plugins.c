@@ -131,7 +131,7 @@ static void instance_init(struct instance *in)
         return;
     }
     gateway_unregister(in);
-    source_unregister(in);
+    plugin_source_unregister(in);
     instance_set_state(in, rc == STEWARD_DECLINE ? INSTANCE_DECLINED : INSTANCE_FAILED,
                        "its init failed");
     handle_revoke_all(in);
@@ -244,7 +244,7 @@ void instance_park(struct instance *in, const char *why)
     log_error(&in->log, "%s", text);
     instance_set_state(in, INSTANCE_PARKED, text);
     gateway_unregister(in);
-    source_unregister(in);
+    plugin_source_unregister(in);
     handle_revoke_all(in);
     loop_defer(in->plugins->opts.loop, end_park, in);
     if (!rest)
@@ -273,7 +273,7 @@ static void finish(struct instance *in)
     struct guard g;
     loop_timer_free(&in->deadline);
     gateway_unregister(in);
-    source_unregister(in);
+    plugin_source_unregister(in);
     /* fini gives back what the plugin still holds; only what is left after that is a leak. */
     if (in->initialised && in->plugin->fini && guard_enter(&g, in, "fini")) {
         in->plugin->fini(in->ctx);

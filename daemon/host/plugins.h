@@ -21,14 +21,14 @@
 struct outbox;
 struct plugins;
 struct site;
-struct telephony;
+struct calls;
 
 struct plugins_opts {
     struct loop *loop;
-    struct outbox *outbox;       /* where gateways register */
-    struct telephony *telephony; /* where CTI sources register */
-    struct site *site;           /* a reference is taken */
-    int64_t rest_ms;             /* a parked instance's first rest; 0: 10 s */
+    struct outbox *outbox; /* where gateways register */
+    struct calls *calls;   /* where CTI sources register */
+    struct site *site;     /* a reference is taken */
+    int64_t rest_ms;       /* a parked instance's first rest; 0: 10 s */
 };
 
 /** The host, without instances yet. */

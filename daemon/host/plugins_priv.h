@@ -7,7 +7,7 @@
  *   plugin_handle.c   timers, streams, posts: lent, recorded, revoked
  *   plugin_guard.c    calls into a plugin: attributed, timed, counted, parked
  *   plugin_gateway.c  a plugin's gateway as the outbox sees it
- *   plugin_source.c   a plugin's PBX as telephony sees it
+ *   plugin_source.c   a plugin's PBX as calls sees it
  */
 #pragma once
 #include <pthread.h>
@@ -73,7 +73,7 @@ struct instance {
     void *gateway_ctx;
     const struct steward_cti_ops *cti;
     void *cti_ctx;
-    struct telephony_source *source;
+    struct source *source;
     char receipt_url[512];
 };
 
@@ -145,12 +145,12 @@ void gateway_unregister(struct instance *in);
 void gateway_receipt(struct instance *in, const struct steward_receipt *r);
 void gateway_inbound(struct instance *in, const char *id, const char *from, const char *to,
                      const char *text, int64_t at, const char *reply_to_key);
-int source_register(struct instance *in, const struct steward_cti_ops *ops, void *ctx);
-void source_unregister(struct instance *in);
-void source_emit(struct instance *in, const struct steward_cti_event *ev);
-void source_state(struct instance *in, enum steward_source_state state, uint32_t can,
-                  const char *error);
-void source_resync(struct instance *in, bool begin);
-void source_alive(struct instance *in, const char *call);
-void source_action_done(struct instance *in, uint64_t token, bool ok, const char *code,
-                        const char *text);
+int plugin_source_register(struct instance *in, const struct steward_cti_ops *ops, void *ctx);
+void plugin_source_unregister(struct instance *in);
+void plugin_source_emit(struct instance *in, const struct steward_cti_event *ev);
+void plugin_source_state(struct instance *in, enum steward_source_state state, uint32_t can,
+                         const char *error);
+void plugin_source_resync(struct instance *in, bool begin);
+void plugin_source_alive(struct instance *in, const char *call);
+void plugin_source_action_done(struct instance *in, uint64_t token, bool ok, const char *code,
+                               const char *text);

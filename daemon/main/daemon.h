@@ -30,7 +30,7 @@ struct daemon {
     struct ledger *ledger;
     struct staff *staff;
     struct registry *registry;
-    struct screenpop *pops;
+    struct pops *pops;
     struct hub_sub *card_watch; /* drops cards whose tickets changed */
     struct outbox *outbox;
     struct tell *tell;
@@ -42,7 +42,7 @@ struct daemon {
     struct radar_watch *radar;
     struct digest_sender *digest;
     struct importer *importer;
-    struct telephony *telephony;
+    struct calls *calls;
     struct plugins *plugins;
     struct edge *edge;
     struct line *line;

@@ -36,7 +36,7 @@ static void log_faults(const struct conf_faults *faults)
 int part_plugins(struct daemon *d, struct errmsg *why)
 {
     struct plugins_opts o = {
-        .loop = d->loop, .outbox = d->outbox, .telephony = d->telephony, .site = d->site};
+        .loop = d->loop, .outbox = d->outbox, .calls = d->calls, .site = d->site};
     struct conf_faults faults = {0};
     d->plugins = plugins_new(&o);
     plugins_load(d->plugins, &faults);
@@ -110,7 +110,7 @@ int part_edge(struct daemon *d, struct errmsg *why)
                           .outbox = d->outbox,
                           .registry = d->registry,
                           .importer = d->importer,
-                          .telephony = d->telephony,
+                          .calls = d->calls,
                           .pops = d->pops,
                           .reload = on_reload,
                           .plugins = list_plugins,
@@ -168,7 +168,7 @@ int part_line(struct daemon *d, struct errmsg *why)
     address_text(&d->site->listen.line, address);
     struct line_opts o = {.loop = d->loop,
                           .staff = d->staff,
-                          .telephony = d->telephony,
+                          .calls = d->calls,
                           .pops = d->pops,
                           .hub = d->hub,
                           .address = address,

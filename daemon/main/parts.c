@@ -136,11 +136,11 @@ int part_ledger(struct daemon *d, struct errmsg *why)
 
 void part_ledger_quiet(struct daemon *d)
 {
-    if (d->telephony)
-        telephony_flush(d->telephony);
+    if (d->calls)
+        calls_flush(d->calls);
     ledger_free(&d->ledger);
-    if (d->telephony)
-        telephony_tell_durable(d->telephony);
+    if (d->calls)
+        calls_tell_durable(d->calls);
 }
 
 /* ---- staff ---- */
@@ -198,15 +198,20 @@ static void on_ticket(void *ctx, const struct hub_event *ev)
     const char *at = ev->kind == HUB_TICKET ? strstr(ev->json, key) : NULL;
     int64_t id = at ? strtoll(at + sizeof(key) - 1, NULL, 10) : 0;
     if (id > 0)
-        screenpop_touch(d->pops, &id, 1);
+        pops_touch(d->pops, &id, 1);
+}
+
+static void on_person(void *pops, const int64_t *ids, size_t n)
+{
+    pops_touch(pops, ids, n);
 }
 
 int part_pops(struct daemon *d, struct errmsg *why)
 {
-    struct screenpop_opts o = {
+    struct pops_opts o = {
         .loop = d->loop, .ledger = d->ledger, .hub = d->hub, .registry = d->registry};
-    d->pops = screenpop_new(&o);
-    registry_on_person_changed(d->registry, screenpop_touch, d->pops);
+    d->pops = pops_new(&o);
+    registry_on_person_changed(d->registry, on_person, d->pops);
     d->card_watch = hub_subscribe(d->hub, on_ticket, d);
     return 0;
 }
@@ -218,7 +223,7 @@ void part_pops_quiet(struct daemon *d)
 
 void part_pops_free(struct daemon *d)
 {
-    screenpop_free(&d->pops);
+    pops_free(&d->pops);
 }
 
 /* ---- messages ---- */
@@ -226,7 +231,7 @@ void part_pops_free(struct daemon *d)
 static void on_consent(void *ctx, int64_t person_id)
 {
     struct daemon *d = ctx;
-    screenpop_touch(d->pops, &person_id, 1);
+    pops_touch(d->pops, &person_id, 1);
 }
 
 static int on_inbound(void *ctx, struct ledger_tx *tx, const struct outbox_inbound *in)
@@ -343,7 +348,7 @@ int part_incidents(struct daemon *d, struct errmsg *why)
     d->incidents = incidents_new(&o, why);
     if (!d->incidents)
         return E_IO;
-    screenpop_set_advisor(d->pops, incidents_advise, d->incidents);
+    pops_set_advisor(d->pops, incidents_advise, d->incidents);
     struct radar_watch_opts r = {
         .ledger = d->ledger, .hub = d->hub, .incidents = d->incidents, .site = d->site};
     d->radar = radar_watch_new(&r);
@@ -360,7 +365,7 @@ void part_incidents_quiet(struct daemon *d)
 
 void part_incidents_free(struct daemon *d)
 {
-    screenpop_set_advisor(d->pops, NULL, NULL);
+    pops_set_advisor(d->pops, NULL, NULL);
     radar_watch_free(&d->radar);
     incidents_free(&d->incidents);
 }
@@ -410,21 +415,21 @@ void part_importer_quiet(struct daemon *d)
 
 /* ---- calls ---- */
 
-int part_telephony(struct daemon *d, struct errmsg *why)
+int part_calls(struct daemon *d, struct errmsg *why)
 {
-    struct telephony_opts o = {.loop = d->loop,
-                               .ledger = d->ledger,
-                               .hub = d->hub,
-                               .staff = d->staff,
-                               .pops = d->pops,
-                               .tickets = d->tickets,
-                               .tell = d->tell};
-    telephony_conf_of(d->site, &o.conf);
-    d->telephony = telephony_new(&o);
-    return telephony_load(d->telephony, why);
+    struct calls_opts o = {.loop = d->loop,
+                           .ledger = d->ledger,
+                           .hub = d->hub,
+                           .staff = d->staff,
+                           .pops = d->pops,
+                           .tickets = d->tickets,
+                           .tell = d->tell};
+    calls_conf_of(d->site, &o.conf);
+    d->calls = calls_new(&o);
+    return calls_load(d->calls, why);
 }
 
-void part_telephony_free(struct daemon *d)
+void part_calls_free(struct daemon *d)
 {
-    telephony_free(&d->telephony);
+    calls_free(&d->calls);
 }

@@ -40,8 +40,8 @@ void part_digest_quiet(struct daemon *d);
 void part_digest_free(struct daemon *d);
 int part_importer(struct daemon *d, struct errmsg *why);
 void part_importer_quiet(struct daemon *d);
-int part_telephony(struct daemon *d, struct errmsg *why);
-void part_telephony_free(struct daemon *d);
+int part_calls(struct daemon *d, struct errmsg *why);
+void part_calls_free(struct daemon *d);
 
 /* doors */
 int part_plugins(struct daemon *d, struct errmsg *why);

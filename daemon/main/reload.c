@@ -74,9 +74,9 @@ static int take_outbox(struct daemon *d, struct site *site, struct errmsg *why)
 
 static int take_numbers(struct daemon *d, struct site *site, struct errmsg *why)
 {
-    struct telephony_conf conf;
-    telephony_conf_of(site, &conf);
-    telephony_reload(d->telephony, &conf);
+    struct calls_conf conf;
+    calls_conf_of(site, &conf);
+    calls_reload(d->calls, &conf);
     registry_set_site(d->registry, site, &conf.numbers);
     return 0;
 }

@@ -33,7 +33,7 @@ static const struct step {
     {"incidents", part_incidents, part_incidents_quiet, part_incidents_free},
     {"digest", part_digest, part_digest_quiet, part_digest_free},
     {"importer", part_importer, part_importer_quiet, NULL},
-    {"telephony", part_telephony, NULL, part_telephony_free},
+    {"calls", part_calls, NULL, part_calls_free},
     {"plugins", part_plugins, part_plugins_quiet, part_plugins_free},
     {"http", part_edge, part_edge_quiet, part_edge_free},
     {"line", part_line, part_line_quiet, part_line_free},

@@ -23,8 +23,8 @@ static struct ledger *ledger;
 static uint16_t port;
 
 /* Nothing pops here. */
-void screenpop_each(struct screenpop *sp, const char *source, const char *device,
-                    void (*fn)(void *ctx, const char *json, size_t len), void *ctx)
+void pops_each(struct pops *sp, const char *source, const char *device,
+               void (*fn)(void *ctx, const char *json, size_t len), void *ctx)
 {
 }
 

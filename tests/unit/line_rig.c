@@ -1,5 +1,5 @@
 /*
- * line_rig.c - the line protocol on a real loop, store and sockets, with a telephony that the test
+ * line_rig.c - the line protocol on a real loop, store and sockets, with calls that the test
  * plays, and clients that remember what they were told.
  */
 #include "unit.h"
@@ -13,12 +13,12 @@
 #include "service/pops/pops.h"
 #include "service/staff/staff_priv.h"
 
-/* ---- telephony as the test plays it ---- */
+/* ---- calls as the test plays them ---- */
 
-struct telephony_source sources[4];
+struct source sources[4];
 struct rig_action act;
 
-struct telephony_source *telephony_source(struct telephony *t, const char *name)
+struct source *source_get(struct calls *t, const char *name)
 {
     for (size_t i = 0; i < ARRAY_LEN(sources); i++) {
         if (!sources[i].name[0])
@@ -29,12 +29,12 @@ struct telephony_source *telephony_source(struct telephony *t, const char *name)
     return NULL;
 }
 
-void telephony_attach(struct telephony_source *s, const struct telephony_adapter *adapter)
+void source_attach(struct source *s, const struct source_adapter *adapter)
 {
     s->adapter = *adapter;
 }
 
-void telephony_detach(struct telephony_source *s, const void *ctx, const char *error)
+void source_detach(struct source *s, const void *ctx, const char *error)
 {
     if (s->adapter.ctx != ctx)
         return;
@@ -43,19 +43,19 @@ void telephony_detach(struct telephony_source *s, const void *ctx, const char *e
     text_copy(s->error, sizeof(s->error), error);
 }
 
-void telephony_source_state(struct telephony_source *s, enum steward_source_state state,
-                            uint32_t can, const char *error)
+void source_state(struct source *s, enum steward_source_state state, uint32_t can,
+                  const char *error)
 {
     s->state = state;
 }
 
-int64_t telephony_last_seq(const struct telephony_source *s)
+int64_t source_last_seq(const struct source *s)
 {
     return s->durable;
 }
 
-int telephony_event_parse(const struct json_obj *o, struct steward_cti_event *out, int64_t *seq,
-                          struct errmsg *why)
+int source_event_parse(const struct json_obj *o, struct steward_cti_event *out, int64_t *seq,
+                       struct errmsg *why)
 {
     int rc = json_obj_int(o, "seq", 1, INT64_MAX, seq, why);
     if (rc == 0)
@@ -63,8 +63,8 @@ int telephony_event_parse(const struct json_obj *o, struct steward_cti_event *ou
     return rc == 0 && !out->call ? errmsg_set(why, E_INVALID, "call: missing") : rc;
 }
 
-int telephony_event(struct telephony_source *s, int64_t seq, const struct steward_cti_event *ev,
-                    struct errmsg *why)
+int source_event(struct source *s, int64_t seq, const struct steward_cti_event *ev,
+                 struct errmsg *why)
 {
     if (strcmp(ev->call, "bad") == 0)
         return errmsg_set(why, E_INVALID, "direction: no such");
@@ -74,7 +74,7 @@ int telephony_event(struct telephony_source *s, int64_t seq, const struct stewar
     return 0;
 }
 
-void telephony_when_durable(struct telephony_source *s, void (*fn)(void *ctx), void *ctx)
+void source_when_durable(struct source *s, void (*fn)(void *ctx), void *ctx)
 {
     if (s->durable >= s->taken) {
         fn(ctx);
@@ -84,7 +84,7 @@ void telephony_when_durable(struct telephony_source *s, void (*fn)(void *ctx), v
     s->settled[s->n_settled++].ctx = ctx;
 }
 
-void commit(struct telephony_source *s)
+void commit(struct source *s)
 {
     s->durable = s->taken;
     if (s->adapter.durable)
@@ -94,8 +94,8 @@ void commit(struct telephony_source *s)
     s->n_settled = 0;
 }
 
-uint64_t telephony_act(struct telephony *t, const struct telephony_request *req,
-                       telephony_result_cb *cb, void *ctx)
+uint64_t call_control_do(struct calls *t, const struct call_control_request *req,
+                         call_control_cb *cb, void *ctx)
 {
     act.cb = cb;
     act.ctx = ctx;
@@ -105,7 +105,7 @@ uint64_t telephony_act(struct telephony *t, const struct telephony_request *req,
     return 7;
 }
 
-void telephony_forget_action(struct telephony *t, uint64_t id)
+void call_control_forget(struct calls *t, uint64_t id)
 {
     assert_int_equal(id, 7);
     act.forgotten = true;
@@ -113,8 +113,8 @@ void telephony_forget_action(struct telephony *t, uint64_t id)
 
 const char *standing;
 
-void screenpop_each(struct screenpop *sp, const char *source, const char *device,
-                    void (*fn)(void *ctx, const char *json, size_t len), void *ctx)
+void pops_each(struct pops *sp, const char *source, const char *device,
+               void (*fn)(void *ctx, const char *json, size_t len), void *ctx)
 {
     if (standing && strcmp(device, "1001") == 0)
         fn(ctx, standing, strlen(standing));
@@ -284,7 +284,7 @@ int setup(void **state)
     line = line_new(&(struct line_opts){.loop = loop,
                                         .staff = staff,
                                         .hub = hub,
-                                        .pops = (struct screenpop *)hub,
+                                        .pops = (struct pops *)hub,
                                         .address = "127.0.0.1:0",
                                         .max_links = 50,
                                         .hello_ms = 200},

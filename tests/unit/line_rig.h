@@ -10,12 +10,13 @@
 #include "spine/hub.h"
 #include "spine/ledger.h"
 #include "service/staff/staff.h"
-#include "service/calls/calls.h"
+#include "service/calls/call_control.h"
+#include "service/calls/source.h"
 
 /* Telephony as the test plays it. */
-struct telephony_source {
+struct source {
     char name[65];
-    struct telephony_adapter adapter;
+    struct source_adapter adapter;
     int64_t taken, durable;
     enum steward_source_state state;
     char error[128];
@@ -26,11 +27,11 @@ struct telephony_source {
     int n_settled;
     char calls[1024]; /* "delivered c1," */
 };
-extern struct telephony_source sources[4];
+extern struct source sources[4];
 
 /* The last action asked for. */
 struct rig_action {
-    telephony_result_cb *cb;
+    call_control_cb *cb;
     void *ctx;
     char action[32], device[65], number[65];
     bool forgotten;
@@ -40,7 +41,7 @@ extern struct rig_action act;
 /* A pop that stands at 1001; NULL: none. */
 extern const char *standing;
 /* What was taken is on disk now. */
-void commit(struct telephony_source *s);
+void commit(struct source *s);
 
 extern struct loop *loop;
 extern struct ledger *ledger;

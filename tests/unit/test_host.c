@@ -16,59 +16,59 @@
 #include "base/text.h"
 #include "domain/site.h"
 #include "host/plugins.h"
-#include "service/calls/calls.h"
+#include "service/calls/call_control.h"
+#include "service/calls/source.h"
 
-/* ---- telephony as the host sees it: counts what it is told ---- */
+/* ---- calls as the host sees them: counts what it is told ---- */
 
 static struct {
     int events, states, detached;
-    struct telephony_adapter adapter;
+    struct source_adapter adapter;
 } heard;
 
-static int telephony_dummy; /* stands for the one source */
+static int source_dummy; /* stands for the one source */
 
-struct telephony_source *telephony_source(struct telephony *t, const char *name)
+struct source *source_get(struct calls *t, const char *name)
 {
-    return (struct telephony_source *)(void *)&telephony_dummy;
+    return (struct source *)(void *)&source_dummy;
 }
 
-void telephony_attach(struct telephony_source *s, const struct telephony_adapter *adapter)
+void source_attach(struct source *s, const struct source_adapter *adapter)
 {
     heard.adapter = *adapter;
 }
 
-void telephony_detach(struct telephony_source *s, const void *ctx, const char *error)
+void source_detach(struct source *s, const void *ctx, const char *error)
 {
     heard.detached++;
 }
 
-int telephony_event(struct telephony_source *s, int64_t seq, const struct steward_cti_event *ev,
-                    struct errmsg *why)
+int source_event(struct source *s, int64_t seq, const struct steward_cti_event *ev,
+                 struct errmsg *why)
 {
     heard.events++;
     return 0;
 }
 
-void telephony_source_state(struct telephony_source *s, enum steward_source_state state,
-                            uint32_t can, const char *error)
+void source_state(struct source *s, enum steward_source_state state, uint32_t can,
+                  const char *error)
 {
     heard.states++;
 }
 
-void telephony_resync_begin(struct telephony_source *s)
+void source_resync_begin(struct source *s)
 {
 }
 
-void telephony_resync_end(struct telephony_source *s)
+void source_resync_end(struct source *s)
 {
 }
 
-void telephony_alive(struct telephony_source *s, const char *call)
+void source_alive(struct source *s, const char *call)
 {
 }
 
-void telephony_action_done(struct telephony *t, uint64_t token, bool ok, const char *code,
-                           const char *text)
+void call_control_done(struct calls *t, uint64_t token, bool ok, const char *code, const char *text)
 {
 }
 

@@ -9,7 +9,9 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "edge/api/api_priv.h"
+#include "service/calls/call_control.h"
 #include "service/calls/calls.h"
+#include "service/calls/source.h"
 #include "store/repo_call.h"
 
 /* ---- reading ---- */
@@ -76,7 +78,7 @@ static void get_call(struct http_req *req, void *ctx)
 /* ---- acting ---- */
 
 struct act {
-    struct telephony_request request;
+    struct call_control_request request;
     char device[65], number[64], to[64], kind[16], reason[64], action[16];
     char code[32], text[256]; /* of an action that failed */
 };
@@ -128,7 +130,7 @@ static void acted(void *ctx, bool ok, const char *code, const char *message)
 static void act_now(struct api_job *job)
 {
     struct act *a = job->arg;
-    (void)telephony_act(job->e->o.telephony, &a->request, acted, job);
+    (void)call_control_do(job->e->o.calls, &a->request, acted, job);
 }
 
 /* A call that is over is no call that is not there. */
@@ -272,7 +274,7 @@ static void set_agent(struct http_req *req, void *ctx)
     text_copy(act->device, sizeof(act->device), a->device);
     text_copy(act->reason, sizeof(act->reason), reason);
     text_copy(act->action, sizeof(act->action), strrchr(http_path(req), '/') + 1);
-    act->request = (struct telephony_request){
+    act->request = (struct call_control_request){
         .action = act->action, .device = act->device, .reason = reason ? act->reason : NULL};
     job->then = act_now;
     api_write(job, "agent_state", note_action);
@@ -290,7 +292,7 @@ struct agents {
 static void put_agent(void *ctx, const struct staff_account *a)
 {
     struct agents *list = ctx;
-    struct telephony_device d = {0};
+    struct calls_device d = {0};
     if (a->kind != STAFF_PERSON || a->disabled || a->id <= list->job->before)
         return;
     if (list->left-- <= 0) {
@@ -298,8 +300,8 @@ static void put_agent(void *ctx, const struct staff_account *a)
         return;
     }
     list->last = a->id;
-    bool known = a->device[0] && telephony_device(list->job->e->o.telephony, a->device, &d);
-    const char *state = known ? telephony_agent_state_name(d.state) : NULL;
+    bool known = a->device[0] && calls_device(list->job->e->o.calls, a->device, &d);
+    const char *state = known ? calls_agent_state_name(d.state) : NULL;
     int64_t since = known && d.since > a->device_since ? d.since : a->device_since;
     struct jw *w = &list->job->w;
     jw_obj(w);
@@ -331,11 +333,11 @@ static void list_agents(struct http_req *req, void *ctx)
     api_answer(job, E_OK, NULL);
 }
 
-static void put_source(void *ctx, const struct telephony_source_info *info)
+static void put_source(void *ctx, const struct source_info *info)
 {
     struct api_job *job = ctx;
     if (api_list_row(job))
-        telephony_source_json(info, &job->w);
+        source_json(info, &job->w);
 }
 
 static void list_sources(struct http_req *req, void *ctx)
@@ -344,7 +346,7 @@ static void list_sources(struct http_req *req, void *ctx)
     struct api_job *job = api_list(req, e);
     if (!job)
         return;
-    telephony_each_source(e->o.telephony, put_source, job);
+    source_each(e->o.calls, put_source, job);
     api_list_end(job);
 }
 

@@ -11,7 +11,7 @@
 #include "base/text.h"
 #include "edge/api/api_priv.h"
 #include "service/messages/outbox.h"
-#include "service/calls/calls.h"
+#include "service/calls/source.h"
 
 /* ---- gateways ---- */
 
@@ -130,7 +130,7 @@ struct seek {
     bool spoken_for; /* by a link or a plugin */
 };
 
-static void seek_source(void *ctx, const struct telephony_source_info *info)
+static void seek_source(void *ctx, const struct source_info *info)
 {
     struct seek *seek = ctx;
     if (text_eq(info->name, seek->name))
@@ -138,17 +138,17 @@ static void seek_source(void *ctx, const struct telephony_source_info *info)
 }
 
 /* A source that only pushes is up from its first event on. */
-static struct telephony_source *open_source(struct edge *e, const char *name)
+static struct source *open_source(struct edge *e, const char *name)
 {
-    struct telephony_source *s = telephony_source(e->o.telephony, name);
+    struct source *s = source_get(e->o.calls, name);
     struct seek seek = {.name = name};
     if (!s)
         return NULL;
-    telephony_each_source(e->o.telephony, seek_source, &seek);
+    source_each(e->o.calls, seek_source, &seek);
     if (!seek.spoken_for) {
-        struct telephony_adapter adapter = {.plugin = "http", .ctx = e};
-        telephony_attach(s, &adapter);
-        telephony_source_state(s, STEWARD_SOURCE_UP, 0, NULL);
+        struct source_adapter adapter = {.plugin = "http", .ctx = e};
+        source_attach(s, &adapter);
+        source_state(s, STEWARD_SOURCE_UP, 0, NULL);
     }
     return s;
 }
@@ -158,12 +158,11 @@ static int read_event(const json_t *event, struct steward_cti_event *ev, int64_t
 {
     struct json_obj o;
     json_obj_of(&o, event);
-    return telephony_event_parse(&o, ev, seq, why);
+    return source_event_parse(&o, ev, seq, why);
 }
 
 /* All or nothing as far as form goes: every event is read before the first one is applied. */
-static int take(struct telephony_source *s, json_t *const *events, size_t n, size_t *bad,
-                struct errmsg *why)
+static int take(struct source *s, json_t *const *events, size_t n, size_t *bad, struct errmsg *why)
 {
     struct steward_cti_event ev;
     int64_t seq;
@@ -176,7 +175,7 @@ static int take(struct telephony_source *s, json_t *const *events, size_t n, siz
     for (*bad = 0; *bad < n; (*bad)++) {
         rc = read_event(events[*bad], &ev, &seq, why);
         if (rc == E_OK)
-            rc = telephony_event(s, seq, &ev, why);
+            rc = source_event(s, seq, &ev, why);
         if (rc < 0)
             return rc;
     }
@@ -195,7 +194,7 @@ static size_t collect(json_t *body, json_t **events)
 }
 
 /* Sets job->rows. */
-static int take_body(struct api_job *job, struct telephony_source *s)
+static int take_body(struct api_job *job, struct source *s)
 {
     json_t **events = xcalloc(BATCH_MAX, sizeof(json_t *));
     size_t n = collect(job->arg, events), bad = 0;
@@ -211,7 +210,7 @@ static int take_body(struct api_job *job, struct telephony_source *s)
 
 static void push_events(struct api_job *job)
 {
-    struct telephony_source *s = open_source(job->e, http_param(job->req, "source"));
+    struct source *s = open_source(job->e, http_param(job->req, "source"));
     struct errmsg why = {"there can be no source of that name"};
     int rc = s ? take_body(job, s) : E_NOTFOUND;
     if (rc < 0) {
@@ -219,7 +218,7 @@ static void push_events(struct api_job *job)
         return;
     }
     DL_APPEND(job->e->pushes, job);
-    telephony_when_durable(s, stored, job);
+    source_when_durable(s, stored, job);
 }
 
 static void free_json(void *json)

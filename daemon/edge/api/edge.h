@@ -19,9 +19,9 @@ struct importer;
 struct incidents;
 struct outbox;
 struct registry;
-struct screenpop;
+struct pops;
 struct site;
-struct telephony;
+struct calls;
 struct tickets;
 struct clock_timer;
 struct auditor;
@@ -43,8 +43,8 @@ struct edge_opts {
     struct outbox *outbox;
     struct registry *registry;
     struct importer *importer;
-    struct telephony *telephony;
-    struct screenpop *pops;
+    struct calls *calls;
+    struct pops *pops;
 
     /** Reload the configuration. 0, with JSON {"now":"…","later":"…"} in out, or E_INVALID with
      * every fault as text in out (then the old one stays). */

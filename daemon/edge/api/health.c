@@ -9,6 +9,7 @@
 #include "edge/api/api_priv.h"
 #include "service/messages/outbox.h"
 #include "service/calls/calls.h"
+#include "service/calls/source.h"
 #include "service/clocks/clock_timer.h"
 
 #define TEXT_MAX (8u << 20)
@@ -29,7 +30,7 @@ struct asking {
     int64_t now;
 };
 
-static void check_source(void *ctx, const struct telephony_source_info *info)
+static void check_source(void *ctx, const struct source_info *info)
 {
     struct asking *ask = ctx;
     char name[96], detail[256];
@@ -37,7 +38,7 @@ static void check_source(void *ctx, const struct telephony_source_info *info)
         return;
     bool up = info->state == STEWARD_SOURCE_UP;
     snprintf(name, sizeof(name), "source:%s", info->name);
-    snprintf(detail, sizeof(detail), "%s%s%.180s", telephony_state_name(info->state),
+    snprintf(detail, sizeof(detail), "%s%s%.180s", source_state_name(info->state),
              info->error ? ": " : "", info->error ? info->error : "");
     /* Up, and with an error: it works, but for what that error names. */
     check_say(ask->out, name, up ? CHECK_OK : CHECK_DEGRADED, up ? info->error : detail);
@@ -47,7 +48,7 @@ static void check_sources(void *ctx, struct checks_out *out)
 {
     struct edge *e = ctx;
     struct asking ask = {out, clock_now_ms()};
-    telephony_each_source(e->o.telephony, check_source, &ask);
+    source_each(e->o.calls, check_source, &ask);
 }
 
 static void check_gateway(void *ctx, const struct outbox_gateway_state *g)
@@ -93,11 +94,11 @@ static void collect_ledger(void *ctx, struct metrics_out *out)
                   s.commit_us_max / 1000, NULL, NULL);
 }
 
-static void collect_telephony(void *ctx, struct metrics_out *out)
+static void collect_calls(void *ctx, struct metrics_out *out)
 {
     struct edge *e = ctx;
-    struct telephony_stats s;
-    telephony_get_stats(e->o.telephony, &s);
+    struct calls_stats s;
+    calls_get_stats(e->o.calls, &s);
     const struct {
         const char *name, *help;
         uint64_t v;
@@ -117,7 +118,7 @@ static void collect_telephony(void *ctx, struct metrics_out *out)
                 NULL);
 }
 
-static void collect_source(void *ctx, const struct telephony_source_info *info)
+static void collect_source(void *ctx, const struct source_info *info)
 {
     struct metrics_out *out = ctx;
     metrics_int(out, "steward_source_up", METRIC_GAUGE, "Whether the PBX is connected",
@@ -133,14 +134,14 @@ static void collect_source(void *ctx, const struct telephony_source_info *info)
 static void collect_sources(void *ctx, struct metrics_out *out)
 {
     struct edge *e = ctx;
-    telephony_each_source(e->o.telephony, collect_source, out);
+    source_each(e->o.calls, collect_source, out);
 }
 
 static void collect_pops(void *ctx, struct metrics_out *out)
 {
     struct edge *e = ctx;
-    struct screenpop_stats s;
-    screenpop_get_stats(e->o.pops, &s);
+    struct pops_stats s;
+    pops_get_stats(e->o.pops, &s);
     metrics_int(out, "steward_pops_total", METRIC_COUNTER, "Pops sent", (int64_t)s.pops, NULL,
                 NULL);
     metrics_int(out, "steward_pop_updates_total", METRIC_COUNTER, "Pops sent again as an update",
@@ -185,8 +186,8 @@ static const struct {
 } collectors[] = {
     {offsetof(struct edge_opts, loop), collect_process},
     {offsetof(struct edge_opts, ledger), collect_ledger},
-    {offsetof(struct edge_opts, telephony), collect_telephony},
-    {offsetof(struct edge_opts, telephony), collect_sources},
+    {offsetof(struct edge_opts, calls), collect_calls},
+    {offsetof(struct edge_opts, calls), collect_sources},
     {offsetof(struct edge_opts, pops), collect_pops},
     {offsetof(struct edge_opts, clock_timer), collect_timers},
     {offsetof(struct edge_opts, outbox), collect_outbox},
@@ -197,7 +198,7 @@ static const struct {
     checks_cb *cb;
 } own_checks[] = {
     {offsetof(struct edge_opts, ledger), check_store},
-    {offsetof(struct edge_opts, telephony), check_sources},
+    {offsetof(struct edge_opts, calls), check_sources},
     {offsetof(struct edge_opts, outbox), check_outbox},
 };
 

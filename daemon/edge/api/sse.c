@@ -171,8 +171,8 @@ static void send_standing(struct client *c)
     const char *slash = strchr(a->device, '/');
     if (slash)
         text_copyn(source, sizeof(source), a->device, (size_t)(slash - a->device));
-    screenpop_each(c->sse->e->o.pops, slash ? source : NULL, text_after_slash(a->device),
-                   on_standing_pop, c);
+    pops_each(c->sse->e->o.pops, slash ? source : NULL, text_after_slash(a->device),
+              on_standing_pop, c);
 }
 
 /* What was missed; or, for who comes first or too late, where the stream stands now. */

@@ -17,14 +17,14 @@
 #include "service/staff/staff.h"
 
 struct line;
-struct screenpop;
-struct telephony;
+struct pops;
+struct calls;
 
 struct line_opts {
     struct loop *loop;
     struct staff *staff;
-    struct telephony *telephony;
-    struct screenpop *pops; /* NULL: an agent that connects late gets no standing pops (tests) */
+    struct calls *calls;
+    struct pops *pops; /* NULL: an agent that connects late gets no standing pops (tests) */
     struct hub *hub;
     const char *address; /* listen.line */
     struct tls *tls;     /* NULL: plain. Not owned */

@@ -30,11 +30,11 @@ static void send_pops(struct link *k)
     if (!k->line->opts.pops || !k->device[0])
         return;
     if (device == k->device) {
-        screenpop_each(k->line->opts.pops, NULL, device, send_standing, k);
+        pops_each(k->line->opts.pops, NULL, device, send_standing, k);
         return;
     }
     text_copyn(source, sizeof(source), k->device, (size_t)(device - k->device - 1));
-    screenpop_each(k->line->opts.pops, source, device, send_standing, k);
+    pops_each(k->line->opts.pops, source, device, send_standing, k);
 }
 
 static void welcome(struct link *k)
@@ -85,7 +85,7 @@ static void action_free(struct line_action *a)
 void agent_close(struct link *k)
 {
     while (k->actions) {
-        telephony_forget_action(k->line->opts.telephony, k->actions->id);
+        call_control_forget(k->line->opts.calls, k->actions->id);
         action_free(k->actions);
     }
 }
@@ -112,7 +112,8 @@ static void on_result(void *ctx, bool ok, const char *code, const char *message)
     action_free(a);
 }
 
-static int read_request(const struct json_obj *o, struct telephony_request *r, struct errmsg *why)
+static int read_request(const struct json_obj *o, struct call_control_request *r,
+                        struct errmsg *why)
 {
     const struct {
         const char *key;
@@ -145,7 +146,7 @@ static char *echo_of(const struct json_obj *o)
 
 void agent_action(struct link *k, const struct json_obj *o)
 {
-    struct telephony_request r = {.device = k->device, .own = k->person};
+    struct call_control_request r = {.device = k->device, .own = k->person};
     struct errmsg why = {{0}};
     char *echo = echo_of(o);
     if (!echo) {
@@ -167,5 +168,5 @@ void agent_action(struct link *k, const struct json_obj *o)
     a->echo = echo;
     DL_APPEND(k->actions, a);
     k->n_actions++;
-    a->id = telephony_act(k->line->opts.telephony, &r, on_result, a);
+    a->id = call_control_do(k->line->opts.calls, &r, on_result, a);
 }

@@ -43,7 +43,7 @@ static void welcome(struct link *k)
 {
     struct jw w;
     k->welcomed = true;
-    k->durable = telephony_last_seq(k->source);
+    k->durable = source_last_seq(k->source);
     line_begin(k->line, &w, "welcome");
     jw_kint(&w, "v", 1);
     jw_kstr(&w, "name", k->name);
@@ -52,7 +52,7 @@ static void welcome(struct link *k)
     jw_end_obj(&w);
     link_write(k);
     link_flow(k);
-    telephony_source_state(k->source, STEWARD_SOURCE_UP, 0, NULL);
+    source_state(k->source, STEWARD_SOURCE_UP, 0, NULL);
     log_info(&k->line->log, "PBX %s is up from %s, at seq %lld", k->name, conn_peer(k->conn),
              (long long)k->durable);
 }
@@ -82,19 +82,19 @@ static void replace_former(struct link *k)
 void pbx_open(struct link *k)
 {
     struct line *l = k->line;
-    k->source = telephony_source(l->opts.telephony, k->name);
+    k->source = source_get(l->opts.calls, k->name);
     if (!k->source) {
         link_close(k, LINE_BAD_HELLO, "name: there are too many sources");
         return;
     }
     replace_former(k);
     line_join(&l->pbxs, &k->by_role, k, k->name);
-    struct telephony_adapter adapter = {.plugin = "line", .durable = on_durable, .ctx = k};
-    telephony_attach(k->source, &adapter);
+    struct source_adapter adapter = {.plugin = "line", .durable = on_durable, .ctx = k};
+    source_attach(k->source, &adapter);
     k->waiter = xcalloc(1, sizeof(*k->waiter));
     k->waiter->link = k;
     link_flow(k);
-    telephony_when_durable(k->source, on_settled, k->waiter);
+    source_when_durable(k->source, on_settled, k->waiter);
 }
 
 void pbx_close(struct link *k, const char *why)
@@ -103,7 +103,7 @@ void pbx_close(struct link *k, const char *why)
         k->waiter->link = NULL;
     if (!k->source)
         return;
-    telephony_detach(k->source, k, why);
+    source_detach(k->source, k, why);
     log_info(&k->line->log, "PBX %s is down: %s", k->name, why);
 }
 
@@ -114,11 +114,11 @@ void pbx_event(struct link *k, const struct json_obj *o)
     struct steward_cti_event ev = {.struct_size = sizeof(ev)};
     struct errmsg why = {{0}};
     int64_t seq = 0;
-    int rc = telephony_event_parse(o, &ev, &seq, &why);
+    int rc = source_event_parse(o, &ev, &seq, &why);
     if (rc == 0 && seq < 1)
         rc = errmsg_set(&why, E_INVALID, "seq: missing");
     if (rc == 0)
-        rc = telephony_event(k->source, seq, &ev, &why);
+        rc = source_event(k->source, seq, &ev, &why);
     struct json_field said;
     if (rc < 0 && !seq && json_obj_get(o, "seq", &said) && said.kind == JSON_OBJ_INT)
         seq = said.number;

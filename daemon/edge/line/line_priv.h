@@ -9,7 +9,8 @@
 #include "base/log.h"
 #include "edge/line/line.h"
 #include "service/pops/pops.h"
-#include "service/calls/calls.h"
+#include "service/calls/call_control.h"
+#include "service/calls/source.h"
 
 enum {
     LINE_OUT_MAX = 1 << 20,         /* output waiting for one link */
@@ -38,7 +39,7 @@ struct line_group {
 /** One action under way. */
 struct line_action {
     struct link *link;
-    uint64_t id; /* telephony's */
+    uint64_t id; /* of call_control_do() */
     char *echo;  /* the client's id as JSON */
     struct line_action *prev, *next;
 };
@@ -64,7 +65,7 @@ struct link {
     struct line_member by_device, by_account, by_role;
     uint64_t told; /* the last hub event that it was handed */
     /* pbx */
-    struct telephony_source *source;
+    struct source *source;
     struct line_waiter *waiter;
     int64_t durable; /* the highest number on disk */
     bool ack_owed;

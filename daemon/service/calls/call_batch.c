@@ -28,16 +28,21 @@
 
 /* ---- images ---- */
 
-void store_init(struct telephony *t)
+static void on_timer(void *calls)
 {
-    t->unstored.timer = loop_timer_new(t->opts.loop, store_timer, t);
+    call_batch_send(calls);
+}
+
+void call_batch_init(struct calls *t)
+{
+    t->unstored.timer = loop_timer_new(t->opts.loop, on_timer, t);
     buf_init(&t->out.offered, JSON_MAX);
     buf_init(&t->out.transfers, JSON_MAX);
     buf_init(&t->out.live, JSON_MAX);
     buf_init(&t->out.call, JSON_MAX);
 }
 
-void store_deinit(struct telephony *t)
+void call_batch_deinit(struct calls *t)
 {
     loop_timer_free(&t->unstored.timer);
     buf_free(&t->out.offered);
@@ -46,7 +51,7 @@ void store_deinit(struct telephony *t)
     buf_free(&t->out.call);
 }
 
-struct live_ref *live_ref_new(struct live *l)
+struct live_ref *live_ref_new(struct live_call *l)
 {
     struct live_ref *ref = pool_take0(sizeof(*ref));
     ref->refs = 1;
@@ -82,21 +87,21 @@ static void add_once(const char *list[8], const char *text)
 }
 
 struct concerned {
-    struct live *live;
+    struct live_call *live;
     struct call_image *image;
 };
 
 static void concern_device(void *ctx, const char *device)
 {
     struct concerned *c = ctx;
-    struct telephony_source *s = c->live->source;
+    struct source *s = c->live->source;
     const struct staff_account *a =
         s->t->opts.staff ? staff_at_device(s->t->opts.staff, s->name, device) : NULL;
     add_once(c->image->devices, device);
     add_once(c->image->users, a ? a->name : NULL);
 }
 
-static void fill_row(struct live *l, struct call_row *row)
+static void fill_row(struct live_call *l, struct call_row *row)
 {
     const struct call *c = l->call;
     bool internal = call_direction(c) == STEWARD_DIR_INTERNAL;
@@ -169,10 +174,10 @@ static struct call_image *image_copy(const struct call_image *from)
     return image;
 }
 
-static struct call_image *image_new(struct live *l)
+static struct call_image *image_new(struct live_call *l)
 {
     struct call_image image = {.source = l->source, .ref = l->ref};
-    struct telephony *t = l->source->t;
+    struct calls *t = l->source->t;
     struct concerned ctx = {.live = l, .image = &image};
     fill_row(l, &image.row);
     buf_reset(&t->out.offered);
@@ -207,7 +212,7 @@ static struct call_image *image_new(struct live *l)
 
 /* ---- batches ---- */
 
-static struct call_batch *batch_new(struct telephony *t)
+static struct call_batch *batch_new(struct calls *t)
 {
     struct call_batch *b = xcalloc(1, sizeof(*b));
     b->t = t;
@@ -228,7 +233,7 @@ static void batch_free(struct call_batch *b)
     free(b);
 }
 
-static struct call_batch *early(struct telephony *t)
+static struct call_batch *early(struct calls *t)
 {
     if (!t->unstored.early)
         t->unstored.early = batch_new(t);
@@ -236,7 +241,7 @@ static struct call_batch *early(struct telephony *t)
 }
 
 /* The call's image joins the batch; the call is clean. */
-static void take_image(struct call_batch *b, struct live *l)
+static void take_image(struct call_batch *b, struct live_call *l)
 {
     struct call_image *image = image_new(l);
     DL_APPEND(b->images, image);
@@ -245,7 +250,7 @@ static void take_image(struct call_batch *b, struct live *l)
 }
 
 /* Whether it is sealed already or not, nothing waits for the call's card any more. */
-static void card_settled(struct live *l)
+static void card_settled(struct live_call *l)
 {
     if (l->awaited_by)
         l->awaited_by->awaited--;
@@ -254,7 +259,7 @@ static void card_settled(struct live *l)
 }
 
 /* Who called, if that was not known when the image was taken. */
-static void name_party(struct call_image *image, const struct live *l)
+static void name_party(struct call_image *image, const struct live_call *l)
 {
     if (image->row.match || !l->match)
         return;
@@ -265,9 +270,9 @@ static void name_party(struct call_image *image, const struct live *l)
 
 static void take_seqs(struct call_batch *b)
 {
-    struct telephony *t = b->t;
+    struct calls *t = b->t;
     while (t->unstored.sources) {
-        struct telephony_source *s = t->unstored.sources;
+        struct source *s = t->unstored.sources;
         struct seq_image *seq = xcalloc(1, sizeof(*seq));
         *seq = (struct seq_image){.source = s, .seq = s->accepted, .gaps = (int64_t)s->gaps};
         DL_APPEND(b->seqs, seq);
@@ -279,7 +284,7 @@ static void take_seqs(struct call_batch *b)
 static void batch_done(void *arg, int rc, const struct errmsg *why)
 {
     struct call_batch *b = arg;
-    struct telephony *t = b->t;
+    struct calls *t = b->t;
     struct seq_image *s;
     t->unstored.under_way--;
     if (rc < 0)
@@ -293,15 +298,15 @@ static void batch_done(void *arg, int rc, const struct errmsg *why)
     ledger_expect(t->opts.ledger, -(ptrdiff_t)b->work);
     batch_free(b);
     if (rc == E_OK)
-        store_timer(t);
+        call_batch_send(t);
 }
 
 /* Nothing more is put into what was gathered. */
-static void seal(struct telephony *t)
+static void seal(struct calls *t)
 {
     struct call_batch *b = early(t);
     while (t->unstored.dirty) {
-        struct live *l = t->unstored.dirty;
+        struct live_call *l = t->unstored.dirty;
         take_image(b, l);
         l->sealed++;
         if (l->awaited && !l->awaited_by) {
@@ -335,7 +340,7 @@ static void unseal(struct call_batch *b)
     struct call_image *image;
     DL_DELETE(b->t->unstored.sealed, b);
     DL_FOREACH (b->images, image) {
-        struct live *l = image->ref->live;
+        struct live_call *l = image->ref->live;
         look_ahead(image);
         if (!l)
             continue;
@@ -348,22 +353,22 @@ static void unseal(struct call_batch *b)
 
 static void send_batch(struct call_batch *b)
 {
-    struct telephony *t = b->t;
+    struct calls *t = b->t;
     unseal(b);
     t->unstored.under_way++;
     struct ledger_cmd command = {.name = "calls",
-                                 .run = batch_write,
+                                 .run = call_batch_write,
                                  .done = batch_done,
                                  .arg = b,
                                  .insist = true,
                                  .whole = true};
     int rc = ledger_submit(t->opts.ledger, &command);
     if (rc < 0)
-        batch_done(b, rc, &(struct errmsg){.text = "the ledger took it not"});
+        batch_done(b, rc, &(struct errmsg){.text = "the ledger refused it"});
 }
 
 /* How long after the last batch the next one may be sealed. */
-static int apart_ms(const struct telephony *t)
+static int apart_ms(const struct calls *t)
 {
     return t->unstored.last_work >= BUSY_WORK ? BUSY_MS : APART_MS;
 }
@@ -374,7 +379,7 @@ static int64_t ms_since(int64_t us)
 }
 
 /* Sends what is sealed, in order, and has its cards or has waited long enough. */
-static void send_ready(struct telephony *t)
+static void send_ready(struct calls *t)
 {
     struct call_batch *b;
     while ((b = t->unstored.sealed) &&
@@ -382,9 +387,8 @@ static void send_ready(struct telephony *t)
         send_batch(b);
 }
 
-void store_timer(void *telephony)
+void call_batch_send(struct calls *t)
 {
-    struct telephony *t = telephony;
     int64_t apart = ms_since(t->unstored.sealed_us);
     bool full = t->unstored.work >= BATCH_WORK || t->unstored.stopping;
     send_ready(t);
@@ -401,37 +405,37 @@ void store_timer(void *telephony)
 }
 
 /* At the end of this turn, so that what came together leaves together. */
-static void gathered(struct telephony *t, size_t work)
+static void gathered(struct calls *t, size_t work)
 {
     bool first = !t->unstored.work;
     t->unstored.work += work;
     ledger_expect(t->opts.ledger, (ptrdiff_t)work);
     if (t->unstored.stopping)
-        store_timer(t);
+        call_batch_send(t);
     else if (first)
         loop_timer_arm(t->unstored.timer, 0);
 }
 
-void telephony_flush(struct telephony *t)
+void calls_flush(struct calls *t)
 {
     t->unstored.stopping = true;
-    store_timer(t);
+    call_batch_send(t);
 }
 
 /* What no ack was sent for: whoever counts its events sends these again. */
-static void say_lost(const struct telephony *t)
+static void say_lost(const struct calls *t)
 {
     uint64_t lost = 0;
-    for (const struct telephony_source *s = t->sources; s; s = s->hh.next)
+    for (const struct source *s = t->sources; s; s = s->hh.next)
         lost += (uint64_t)(s->accepted - s->durable);
     if (lost)
         log_error(NULL, "telephony: %llu events were not stored: their sources send them again",
                   (unsigned long long)lost);
 }
 
-void store_drop(struct telephony *t)
+void call_batch_drop(struct calls *t)
 {
-    struct live *l, *tmp;
+    struct live_call *l, *tmp;
     say_lost(t);
     DL_FOREACH_SAFE2 (t->unstored.dirty, l, tmp, next_dirty)
         l->dirty = false;
@@ -448,9 +452,9 @@ void store_drop(struct telephony *t)
 
 /* ---- what is gathered ---- */
 
-void store_call(struct live *l, bool answered, bool ended)
+void call_batch_add(struct live_call *l, bool answered, bool ended)
 {
-    struct telephony *t = l->source->t;
+    struct calls *t = l->source->t;
     if (!l->dirty)
         DL_APPEND2(t->unstored.dirty, l, prev_dirty, next_dirty);
     l->dirty = true;
@@ -462,7 +466,7 @@ void store_call(struct live *l, bool answered, bool ended)
     gathered(t, answered && t->conf.opens_tickets ? TICKET_WORK : 1);
 }
 
-void store_device(struct telephony_source *s, const struct device *d)
+void call_batch_device(struct source *s, const struct device *d)
 {
     struct device_image *image = xcalloc(1, sizeof(*image));
     image->source = s;
@@ -474,20 +478,20 @@ void store_device(struct telephony_source *s, const struct device *d)
     gathered(s->t, 1);
 }
 
-void store_seq(struct telephony_source *s)
+void call_batch_seq(struct source *s)
 {
-    struct telephony *t = s->t;
+    struct calls *t = s->t;
     if (!s->unstored)
         LL_PREPEND2(t->unstored.sources, s, next_unstored);
     s->unstored = true;
     gathered(t, 1);
     if (t->unstored.work >= BATCH_WORK)
-        store_timer(t);
+        call_batch_send(t);
 }
 
-void store_before_free(struct live *l)
+void call_batch_before_free(struct live_call *l)
 {
-    struct telephony *t = l->source->t;
+    struct calls *t = l->source->t;
     struct call_batch *b;
     struct call_image *image;
     card_settled(l);
@@ -501,9 +505,9 @@ void store_before_free(struct live *l)
                 name_party(image, l);
 }
 
-void store_card_came(struct live *l)
+void call_batch_card_came(struct live_call *l)
 {
-    struct telephony *t = l->source->t;
+    struct calls *t = l->source->t;
     card_settled(l);
     if (t->unstored.sealed && !t->unstored.sealed->awaited)
         loop_timer_arm(t->unstored.timer, 0);
@@ -511,7 +515,7 @@ void store_card_came(struct live *l)
 
 /* ---- publishing, after the commit ---- */
 
-static void publish(struct telephony *t, const struct call_image *image)
+static void publish(struct calls *t, const struct call_image *image)
 {
     struct buf b = buf_lend(&t->out.call);
     struct jw w;
@@ -528,9 +532,9 @@ static void publish(struct telephony *t, const struct call_image *image)
     buf_give_back(&t->out.call, &b);
 }
 
-void batch_publish(void *telephony, void *batch)
+void call_batch_publish(void *calls, void *batch)
 {
-    struct telephony *t = telephony;
+    struct calls *t = calls;
     struct call_batch *b = batch;
     struct call_image *image;
     DL_FOREACH (b->images, image) {
@@ -548,18 +552,18 @@ void batch_publish(void *telephony, void *batch)
 
 static int source_run(struct ledger_tx *tx, void *arg)
 {
-    struct telephony_source *s = arg;
+    struct source *s = arg;
     return repo_source_id_get(ledger_db(tx), s->name, &s->id);
 }
 
 static void source_done(void *arg, int rc, const struct errmsg *why)
 {
-    struct telephony_source *s = arg;
+    struct source *s = arg;
     if (rc < 0)
         log_error(&s->log, "the source could not be stored: %s", why->text);
 }
 
-void store_source(struct telephony_source *s)
+void call_batch_source(struct source *s)
 {
     struct ledger_cmd command = {
         .name = "source", .run = source_run, .done = source_done, .arg = s, .insist = true};

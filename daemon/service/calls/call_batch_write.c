@@ -58,7 +58,7 @@ static int write_devices(struct ledger_tx *tx, struct call_batch *b)
     DL_FOREACH (b->devices, d) {
         struct device_row row = {.source_id = d->source->id,
                                  .device = d->device,
-                                 .state = telephony_agent_state_name(d->state),
+                                 .state = calls_agent_state_name(d->state),
                                  .reason = d->reason[0] ? d->reason : NULL,
                                  .since = d->since};
         rc = repo_device_row_write(ledger_db(tx), &row);
@@ -294,7 +294,7 @@ static int apply_rules(struct rules *r, struct call_batch *b)
     return rc;
 }
 
-int batch_write(struct ledger_tx *tx, void *batch)
+int call_batch_write(struct ledger_tx *tx, void *batch)
 {
     struct call_batch *b = batch;
     struct rules rules;
@@ -306,6 +306,7 @@ int batch_write(struct ledger_tx *tx, void *batch)
     if (rc == E_OK)
         rc = write_seqs(tx, b);
     if (rc == E_OK)
-        ledger_effect(tx, batch_publish, b->t, b, NULL); /* b lives until its command is done */
+        ledger_effect(tx, call_batch_publish, b->t, b,
+                      NULL); /* b lives until its command is done */
     return rc == E_OK ? apply_rules(&rules, b) : rc;
 }

@@ -14,12 +14,12 @@
 #define TARGET_MAX 64
 
 struct pending_action {
-    struct telephony *t;
+    struct calls *t;
     uint64_t id;
-    telephony_result_cb *cb; /* NULL: the asker is gone */
+    call_control_cb *cb; /* NULL: the asker is gone */
     void *ctx;
     uint32_t what;
-    struct telephony_source *source;
+    struct source *source;
     char call[NAME_MAX_CALL + 1], device[DEVICE_MAX + 1], number[TARGET_MAX], to[TARGET_MAX];
     char name[128], reason[TEXT_MAX_EVENT + 1];
     enum steward_transfer transfer;
@@ -88,8 +88,7 @@ static void on_timer(void *arg)
     action_free(a);
 }
 
-void telephony_action_done(struct telephony *t, uint64_t token, bool ok, const char *code,
-                           const char *text)
+void call_control_done(struct calls *t, uint64_t token, bool ok, const char *code, const char *text)
 {
     struct pending_action *a;
     HASH_FIND(hh, t->actions, &token, sizeof(token), a);
@@ -97,7 +96,7 @@ void telephony_action_done(struct telephony *t, uint64_t token, bool ok, const c
         answer(a, ok, code, text);
 }
 
-void telephony_forget_action(struct telephony *t, uint64_t id)
+void call_control_forget(struct calls *t, uint64_t id)
 {
     struct pending_action *a;
     HASH_FIND(hh, t->actions, &id, sizeof(id), a);
@@ -105,7 +104,7 @@ void telephony_forget_action(struct telephony *t, uint64_t id)
         a->cb = NULL;
 }
 
-void actions_source_down(struct telephony_source *s)
+void actions_source_down(struct source *s)
 {
     struct pending_action *a, *tmp;
     HASH_ITER (hh, s->t->actions, a, tmp)
@@ -113,7 +112,7 @@ void actions_source_down(struct telephony_source *s)
             answer(a, false, "source_down", "the link to the PBX went down");
 }
 
-void actions_free(struct telephony *t)
+void actions_free(struct calls *t)
 {
     struct pending_action *a, *tmp;
     HASH_ITER (hh, t->actions, a, tmp)
@@ -123,7 +122,7 @@ void actions_free(struct telephony *t)
 /* ---- which source, which call ---- */
 
 /* How well a source suits: it can, it is up, it knows the device. */
-static int suits(const struct pending_action *a, struct telephony_source *s)
+static int suits(const struct pending_action *a, struct source *s)
 {
     if (!(s->can & a->what) || !s->adapter.action)
         return 0;
@@ -132,7 +131,7 @@ static int suits(const struct pending_action *a, struct telephony_source *s)
 
 static void choose_source(struct pending_action *a)
 {
-    struct telephony_source *s, *tmp;
+    struct source *s, *tmp;
     int best = 0;
     HASH_ITER (hh, a->t->sources, s, tmp) {
         int score = suits(a, s);
@@ -144,7 +143,7 @@ static void choose_source(struct pending_action *a)
 }
 
 /* How well a call suits what the device wants of it. */
-static int fits(const struct pending_action *a, const struct live *l)
+static int fits(const struct pending_action *a, const struct live_call *l)
 {
     if ((a->source && l->source != a->source) || !call_busies(l->call, a->device))
         return 0;
@@ -157,9 +156,9 @@ static int fits(const struct pending_action *a, const struct live *l)
     return holder ? (held ? 2 : 3) : 1;
 }
 
-static const struct live *present_call(const struct pending_action *a)
+static const struct live_call *present_call(const struct pending_action *a)
 {
-    const struct live *l, *best = NULL;
+    const struct live_call *l, *best = NULL;
     int score = 0;
     DL_FOREACH (a->t->lives, l) {
         int n = fits(a, l);
@@ -171,10 +170,10 @@ static const struct live *present_call(const struct pending_action *a)
     return best;
 }
 
-static const struct live *asked_call(const struct pending_action *a,
-                                     const struct telephony_request *req)
+static const struct live_call *asked_call(const struct pending_action *a,
+                                          const struct call_control_request *req)
 {
-    const struct live *l;
+    const struct live_call *l;
     if (!req->call && !req->call_id)
         return a->device[0] ? present_call(a) : NULL;
     DL_FOREACH (a->t->lives, l)
@@ -201,7 +200,7 @@ static bool target_of(struct pending_action *a, const char *text, char out[TARGE
 
 static void dispatch(struct pending_action *a)
 {
-    struct telephony_source *s = a->source;
+    struct source *s = a->source;
     struct steward_action action = {.struct_size = sizeof(action),
                                     .token = a->id,
                                     .what = a->what,
@@ -249,7 +248,7 @@ static void dial(struct pending_action *a, const char *number)
     }
     a->wait = xcalloc(1, sizeof(*a->wait));
     a->wait->action = a;
-    screenpop_find(a->t->opts.pops, n.value, on_name, a->wait);
+    pops_find(a->t->opts.pops, n.value, on_name, a->wait);
 }
 
 /* ---- judging the request ---- */
@@ -263,7 +262,7 @@ static const struct verb *verb_of(const char *word)
 }
 
 /* Copies what is asked; the code of what is wrong with it, NULL if nothing is. */
-static const char *read_request(struct pending_action *a, const struct telephony_request *req,
+static const char *read_request(struct pending_action *a, const struct call_control_request *req,
                                 const struct verb *verb, const char **text)
 {
     const char *device = req->device ? req->device : "";
@@ -272,7 +271,7 @@ static const char *read_request(struct pending_action *a, const struct telephony
         return "bad_request";
     *text = "source: there is no such source";
     if (req->source)
-        a->source = telephony_source_find(a->t, req->source);
+        a->source = source_find(a->t, req->source);
     if (req->source && !a->source)
         return "bad_request";
     *text = "device: is missing or too long";
@@ -296,11 +295,11 @@ static const char *read_request(struct pending_action *a, const struct telephony
 }
 
 /* The source that is to do it, and the call; the code of what is in the way, NULL if nothing is. */
-static const char *find_target(struct pending_action *a, const struct telephony_request *req,
+static const char *find_target(struct pending_action *a, const struct call_control_request *req,
                                const struct verb *verb, const char **text)
 {
     if (verb->on_call) {
-        const struct live *l = asked_call(a, req);
+        const struct live_call *l = asked_call(a, req);
         *text = "there is no such live call";
         if (!l)
             return "no_such_call";
@@ -319,8 +318,8 @@ static const char *find_target(struct pending_action *a, const struct telephony_
     return a->source->can & a->what ? NULL : "not_supported";
 }
 
-uint64_t telephony_act(struct telephony *t, const struct telephony_request *req,
-                       telephony_result_cb *cb, void *ctx)
+uint64_t call_control_do(struct calls *t, const struct call_control_request *req,
+                         call_control_cb *cb, void *ctx)
 {
     struct pending_action *a = xcalloc(1, sizeof(*a));
     const struct verb *verb = verb_of(req->action);

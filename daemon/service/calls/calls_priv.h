@@ -1,5 +1,5 @@
 /*
- * calls_priv.h - what the parts of telephony share: sources, live calls, devices, and the
+ * calls_priv.h - what the parts of the room share: sources, live calls, devices, and the
  * images of calls that go to the ledger.
  */
 #pragma once
@@ -8,7 +8,9 @@
 #include "base/log.h"
 #include "domain/call.h"
 #include "service/pops/pop_call.h"
+#include "service/calls/call_control.h"
 #include "service/calls/calls.h"
+#include "service/calls/source.h"
 #include "service/tickets/tickets.h"
 #include "store/repo_call.h"
 
@@ -26,13 +28,13 @@
 /** By which an image finds its live call; the call and its images hold it. Loop thread only. */
 struct live_ref {
     int refs;
-    struct live *live; /* NULL once it is dropped */
+    struct live_call *live; /* NULL once it is dropped */
 };
 
 /** The row of a call as it was when its batch left; texts lie behind it in one block. The ledger
  * thread fills in what the row came to. */
 struct call_image {
-    struct telephony_source *source;
+    struct source *source;
     struct live_ref *ref; /* referenced */
     size_t size;          /* with its texts */
     struct call_row row;
@@ -50,7 +52,7 @@ struct call_image {
 };
 
 struct device_image {
-    struct telephony_source *source;
+    struct source *source;
     char device[DEVICE_MAX + 1], reason[64];
     enum steward_agent_state state;
     int64_t since;
@@ -58,14 +60,14 @@ struct device_image {
 };
 
 struct seq_image {
-    struct telephony_source *source;
+    struct source *source;
     int64_t seq, gaps;
     struct seq_image *prev, *next;
 };
 
 /** What one command writes: all that was taken in since the batch before, nothing by halves. */
 struct call_batch {
-    struct telephony *t;
+    struct calls *t;
     size_t work;       /* what it was charged with */
     size_t awaited;    /* its calls whose card is being read */
     int64_t sealed_us; /* since when nothing more is put in */
@@ -76,8 +78,8 @@ struct call_batch {
 };
 
 /** What a live call shows beside its fold. */
-struct live {
-    struct telephony_source *source;
+struct live_call {
+    struct source *source;
     char name[NAME_MAX_CALL + 1];
     struct call *call;
     struct live_ref *ref;
@@ -91,19 +93,19 @@ struct live {
     char first_agent[65]; /* … at the one that answered first, or that dials */
     char agent_device[DEVICE_MAX + 1];
     bool gap;
-    bool answered_told, ended_told;       /* tickets and callbacks know */
-    bool ended;                           /* it lingers for late events */
-    bool seen;                            /* in the snapshot under way */
-    int64_t heard;                        /* wall time of its last sign of life */
-    int64_t id;                           /* of the row, once committed */
-    bool dirty;                           /* the store does not have it as it is */
-    bool awaited;                         /* its card, by what is to be written of it */
-    struct call_batch *awaited_by;        /* … sealed already; NULL: to be gathered yet */
-    int sealed;                           /* images of it in batches that were not sent yet */
-    bool imaged;                          /* a row of it is there, or on its way */
-    uint64_t answered_turn, ended_turn;   /* as in its next image */
-    struct live *prev_dirty, *next_dirty; /* telephony.unstored.dirty */
-    struct live *prev, *next;             /* telephony.lives or .ended: longest unheard first */
+    bool answered_told, ended_told;            /* tickets and callbacks know */
+    bool ended;                                /* it lingers for late events */
+    bool seen;                                 /* in the snapshot under way */
+    int64_t heard;                             /* wall time of its last sign of life */
+    int64_t id;                                /* of the row, once committed */
+    bool dirty;                                /* the store does not have it as it is */
+    bool awaited;                              /* its card, by what is to be written of it */
+    struct call_batch *awaited_by;             /* … sealed already; NULL: to be gathered yet */
+    int sealed;                                /* images of it in batches that were not sent yet */
+    bool imaged;                               /* a row of it is there, or on its way */
+    uint64_t answered_turn, ended_turn;        /* as in its next image */
+    struct live_call *prev_dirty, *next_dirty; /* calls.unstored.dirty */
+    struct live_call *prev, *next;             /* calls.lives or .ended: longest unheard first */
     UT_hash_handle hh;
 };
 
@@ -124,13 +126,13 @@ struct durable_wait {
     struct durable_wait *prev, *next;
 };
 
-struct telephony_source {
-    struct telephony *t;
+struct source {
+    struct calls *t;
     char name[65];
     struct log_ctx log;
     struct complaint gap_complaint;
     char plugin[32];
-    struct telephony_adapter adapter;
+    struct source_adapter adapter;
     enum steward_source_state state;
     uint32_t can;
     char error[256];
@@ -139,12 +141,12 @@ struct telephony_source {
     int64_t skew;              /* our clock minus the source's, of its last event with a time */
     uint64_t events, refused, repeats, gaps;
     bool syncing, ack_due;
-    struct live *calls; /* uthash by name; ended ones that linger, too */
+    struct live_call *calls; /* uthash by name; ended ones that linger, too */
     size_t n_live;
     struct device *devices; /* uthash */
     struct durable_wait *waits;
-    bool unstored; /* in telephony.unstored.sources */
-    struct telephony_source *next_unstored;
+    bool unstored; /* in calls.unstored.sources */
+    struct source *next_unstored;
     int64_t id; /* of the row; ledger thread */
     UT_hash_handle hh;
 };
@@ -152,24 +154,24 @@ struct telephony_source {
 /** A call-control request that waits for its answer. */
 struct pending_action;
 
-struct telephony {
-    struct telephony_opts opts;
-    struct telephony_conf conf;
+struct calls {
+    struct calls_opts opts;
+    struct calls_conf conf;
     char outbound[NUMBER_TEXT_MAX];
     struct numbers *numbers;
-    struct telephony_source *sources; /* uthash by name */
-    struct live *lives, *ended;       /* utlist */
+    struct source *sources;          /* uthash by name */
+    struct live_call *lives, *ended; /* utlist */
     size_t n_ended;
     struct loop_timer *sweep;       /* forgets silent calls */
     struct loop_timer *acks;        /* tells durable, once a turn */
     struct pending_action *actions; /* uthash by token */
     uint64_t next_action;
     uint64_t tellings; /* of agents' states */
-    struct telephony_stats stats;
+    struct calls_stats stats;
     /** Taken in since the last batch was sealed. */
     struct {
-        struct live *dirty;
-        struct telephony_source *sources;
+        struct live_call *dirty;
+        struct source *sources;
         struct call_batch *early; /* devices, and calls that were dropped before their batch left */
         size_t work;              /* events, and what they cost the ledger */
         struct call_batch *sealed; /* they wait for cards; sent in order */
@@ -186,71 +188,73 @@ struct telephony {
     } out; /* for the JSON that is written */
 };
 
-/* telephony_live.c: live calls */
-struct live *live_find(struct telephony_source *s, const char *name);
-struct live *live_new(struct telephony_source *s, const char *name);
+/* live_call.c: live calls */
+struct live_call *live_find(struct source *s, const char *name);
+struct live_call *live_new(struct source *s, const char *name);
 /** Its fold changed: pops and agents follow, and the ledger writes it. */
-void live_changed(struct live *l);
+void live_changed(struct live_call *l);
 /** A call of the store, as it was when the daemon ended. */
-int live_restore(struct telephony_source *s, const struct call_row *row, struct errmsg *why);
+int live_restore(struct source *s, const struct call_row *row, struct errmsg *why);
 /** Heard of just now. */
-void live_heard(struct live *l, int64_t now);
+void live_heard(struct live_call *l, int64_t now);
 /** Ends it now, marked, with what it had come to. at: by its source's clock. */
-void live_close(struct live *l, int64_t at, const char *why);
+void live_close(struct live_call *l, int64_t at, const char *why);
 /** Marks the source's live calls: something of them was missed. */
-bool live_mark_gap(struct telephony_source *s);
-/** Forgets calls that have been silent too long, and ended ones; a timer's callback. */
-void live_sweep(void *telephony);
+bool live_mark_gap(struct source *s);
+/** Forgets calls that have been silent too long, and ended ones. */
+void live_sweep(struct calls *t);
 /** Frees it without a word. */
-void live_free(struct live *l);
+void live_free(struct live_call *l);
 
-/* telephony_store.c: gathering what the ledger is to write */
-void store_init(struct telephony *t);
-void store_deinit(struct telephony *t);
+/* call_batch.c: gathering what the ledger is to write */
+void call_batch_init(struct calls *t);
+void call_batch_deinit(struct calls *t);
 /** Make the source's row. */
-void store_source(struct telephony_source *s);
+void call_batch_source(struct source *s);
 /** Write the call with the next batch; answered, ended: tickets and callbacks are to hear of it. */
-void store_call(struct live *l, bool answered, bool ended);
+void call_batch_add(struct live_call *l, bool answered, bool ended);
 /** Write an agent's device with the next batch. */
-void store_device(struct telephony_source *s, const struct device *d);
+void call_batch_device(struct source *s, const struct device *d);
 /** All of the source's events up to the accepted one are in what was stored above: write that. The
  * last call for an event; a full batch leaves now. */
-void store_seq(struct telephony_source *s);
+void call_batch_seq(struct source *s);
 /** The call is about to be dropped: its row must not be. */
-void store_before_free(struct live *l);
+void call_batch_before_free(struct live_call *l);
 /** The call's card has come: what is gathered or sealed of it will bear it. */
-void store_card_came(struct live *l);
-/** What is gathered is sealed and leaves, or waits for its cards; a timer's callback. */
-void store_timer(void *telephony);
+void call_batch_card_came(struct live_call *l);
+/** What is gathered is sealed and leaves, or waits for its cards. */
+void call_batch_send(struct calls *t);
 /** Forget what is gathered; the ledger is gone. */
-void store_drop(struct telephony *t);
-struct live_ref *live_ref_new(struct live *l);
+void call_batch_drop(struct calls *t);
+struct live_ref *live_ref_new(struct live_call *l);
 void live_ref_drop(struct live_ref *ref);
 /** After the commit: the call event of each image. */
-void batch_publish(void *telephony, void *batch);
+void call_batch_publish(void *calls, void *batch);
 
-/* telephony_write.c: a batch on the ledger thread */
-int batch_write(struct ledger_tx *tx, void *batch);
+/* call_batch_write.c: a batch on the ledger thread */
+int call_batch_write(struct ledger_tx *tx, void *batch);
 
-/* telephony.c */
+/* source.c */
+/** A source of that name, which must be new; it has no row yet. */
+struct source *source_new(struct calls *t, const char *name);
+void source_free(struct source *s);
 /** seq is on disk. */
-void source_durable(struct telephony_source *s, int64_t seq);
+void source_durable(struct source *s, int64_t seq);
 
-/* telephony_device.c */
+/* calls_device.c */
 /** NULL: not known, or (make) too many. */
-struct device *device_get(struct telephony_source *s, const char *name, bool make);
-void devices_free(struct telephony_source *s);
+struct device *device_get(struct source *s, const char *name, bool make);
+void devices_free(struct source *s);
 /** Split "pbx-a/1001": the source named, or NULL for "1001"; *name is the device. E_NOTFOUND: no
  * such source. */
-int device_source(struct telephony *t, const char *device, struct telephony_source **s,
-                  const char **name);
+int device_source(struct calls *t, const char *device, struct source **s, const char **name);
 
-/* telephony_act.c */
-void actions_free(struct telephony *t);
+/* call_control_do.c */
+void actions_free(struct calls *t);
 /** The source's adapter is gone: what waits for it fails. */
-void actions_source_down(struct telephony_source *s);
+void actions_source_down(struct source *s);
 
-/* telephony_parse.c */
+/* event_words.c */
 const char *direction_name(enum steward_direction d); /* "inbound" for NONE */
 const char *by_name(enum steward_by by);              /* NULL for NONE */
 enum steward_agent_state agent_state_parse(const char *word);

@@ -9,7 +9,7 @@
 #include "base/text.h"
 #include "service/calls/calls_priv.h"
 
-struct device *device_get(struct telephony_source *s, const char *name, bool make)
+struct device *device_get(struct source *s, const char *name, bool make)
 {
     struct device *d;
     HASH_FIND_STR(s->devices, name, d);
@@ -21,7 +21,7 @@ struct device *device_get(struct telephony_source *s, const char *name, bool mak
     return d;
 }
 
-void devices_free(struct telephony_source *s)
+void devices_free(struct source *s)
 {
     struct device *d, *tmp;
     HASH_ITER (hh, s->devices, d, tmp) {
@@ -30,8 +30,7 @@ void devices_free(struct telephony_source *s)
     }
 }
 
-int device_source(struct telephony *t, const char *device, struct telephony_source **s,
-                  const char **name)
+int device_source(struct calls *t, const char *device, struct source **s, const char **name)
 {
     char source[65];
     *s = NULL;
@@ -39,7 +38,7 @@ int device_source(struct telephony *t, const char *device, struct telephony_sour
     if (*name == device)
         return E_OK;
     text_copyn(source, sizeof(source), device, (size_t)(*name - device - 1));
-    *s = telephony_source_find(t, source);
+    *s = source_find(t, source);
     return *s ? E_OK : E_NOTFOUND;
 }
 
@@ -54,10 +53,9 @@ static const struct device *told_last(const struct device *a, const struct devic
 }
 
 /* The call that it talks on, else one that it dials or that rings it. */
-static const struct live *call_at(struct telephony *t, const struct telephony_source *s,
-                                  const char *name)
+static const struct live_call *call_at(struct calls *t, const struct source *s, const char *name)
 {
-    const struct live *l, *rings = NULL;
+    const struct live_call *l, *rings = NULL;
     DL_FOREACH (t->lives, l) {
         if ((s && l->source != s) || !call_busies(l->call, name))
             continue;
@@ -68,9 +66,9 @@ static const struct live *call_at(struct telephony *t, const struct telephony_so
     return rings;
 }
 
-bool telephony_device(struct telephony *t, const char *device, struct telephony_device *out)
+bool calls_device(struct calls *t, const char *device, struct calls_device *out)
 {
-    struct telephony_source *s, *each, *tmp;
+    struct source *s, *each, *tmp;
     const struct device *d = NULL;
     const char *name;
     memset(out, 0, sizeof(*out));
@@ -84,7 +82,7 @@ bool telephony_device(struct telephony *t, const char *device, struct telephony_
         out->since = d->since;
         text_copy(out->reason, sizeof(out->reason), d->reason);
     }
-    const struct live *l = call_at(t, s, name);
+    const struct live_call *l = call_at(t, s, name);
     if (!l)
         return out->state != STEWARD_AGENT_NONE;
     out->call_id = l->id;

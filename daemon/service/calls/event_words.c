@@ -53,17 +53,17 @@ static int find_word(const char *const *names, size_t n, const char *word)
     return 0;
 }
 
-enum steward_event_kind telephony_event_kind(const char *word)
+enum steward_event_kind source_event_kind(const char *word)
 {
     return (enum steward_event_kind)find_word(event_names, ARRAY_LEN(event_names), word);
 }
 
-const char *telephony_event_name(enum steward_event_kind kind)
+const char *source_event_name(enum steward_event_kind kind)
 {
     return kind > STEWARD_EV_NONE && kind < STEWARD_EV_COUNT ? event_names[kind] : "none";
 }
 
-const char *telephony_agent_state_name(enum steward_agent_state state)
+const char *calls_agent_state_name(enum steward_agent_state state)
 {
     return (size_t)state < ARRAY_LEN(agent_names) ? agent_names[state] : NULL;
 }
@@ -73,7 +73,7 @@ enum steward_agent_state agent_state_parse(const char *word)
     return (enum steward_agent_state)find_word(agent_names, ARRAY_LEN(agent_names), word);
 }
 
-const char *telephony_state_name(enum steward_source_state state)
+const char *source_state_name(enum steward_source_state state)
 {
     return (size_t)state < ARRAY_LEN(state_names) ? state_names[state] : "down";
 }
@@ -213,8 +213,8 @@ static int get_words(const struct json_obj *o, unsigned uses, struct steward_cti
     return rc;
 }
 
-int telephony_event_parse(const struct json_obj *o, struct steward_cti_event *ev, int64_t *seq,
-                          struct errmsg *why)
+int source_event_parse(const struct json_obj *o, struct steward_cti_event *ev, int64_t *seq,
+                       struct errmsg *why)
 {
     const char *word = NULL;
     memset(ev, 0, sizeof(*ev));
@@ -225,7 +225,7 @@ int telephony_event_parse(const struct json_obj *o, struct steward_cti_event *ev
         return rc;
     if (!word)
         return errmsg_set(why, E_INVALID, "event: is missing");
-    ev->kind = telephony_event_kind(word);
+    ev->kind = source_event_kind(word);
     if (!ev->kind)
         return errmsg_set(why, E_INVALID, "event: '%.40s' is unknown", word);
     rc = get_common(o, ev, seq, why);
@@ -281,7 +281,7 @@ int event_check(const struct steward_cti_event *ev, struct errmsg *why)
         return errmsg_set(why, E_INVALID, "call: is missing");
     if (form->needs & F_DEVICE && (!ev->device || !ev->device[0]))
         return errmsg_set(why, E_INVALID, "device: is missing");
-    if (form->needs & F_STATE && !telephony_agent_state_name(ev->agent_state))
+    if (form->needs & F_STATE && !calls_agent_state_name(ev->agent_state))
         return errmsg_set(why, E_INVALID, "state: is missing");
     if (ev->cause && form->causes && !(form->causes & (1u << ev->cause)))
         return errmsg_set(why, E_INVALID, "cause: '%s' is none of %s", cause_names[ev->cause],

@@ -15,16 +15,16 @@
 
 /* ---- finding and freeing ---- */
 
-struct live *live_find(struct telephony_source *s, const char *name)
+struct live_call *live_find(struct source *s, const char *name)
 {
-    struct live *l;
+    struct live_call *l;
     HASH_FIND_STR(s->calls, name, l);
     return l;
 }
 
-struct live *live_new(struct telephony_source *s, const char *name)
+struct live_call *live_new(struct source *s, const char *name)
 {
-    struct live *l = pool_take0(sizeof(*l));
+    struct live_call *l = pool_take0(sizeof(*l));
     l->source = s;
     text_copy(l->name, sizeof(l->name), name);
     l->call = call_new();
@@ -36,9 +36,9 @@ struct live *live_new(struct telephony_source *s, const char *name)
     return l;
 }
 
-static void unlink_live(struct live *l)
+static void unlink_live(struct live_call *l)
 {
-    struct telephony *t = l->source->t;
+    struct calls *t = l->source->t;
     if (l->ended) {
         DL_DELETE(t->ended, l);
         t->n_ended--;
@@ -49,9 +49,9 @@ static void unlink_live(struct live *l)
     }
 }
 
-void live_free(struct live *l)
+void live_free(struct live_call *l)
 {
-    store_before_free(l);
+    call_batch_before_free(l);
     unlink_live(l);
     HASH_DEL(l->source->calls, l);
     pop_call_free(&l->pops);
@@ -62,9 +62,9 @@ void live_free(struct live *l)
 }
 
 /* It ended: kept a while for events that come late. */
-static void linger(struct live *l)
+static void linger(struct live_call *l)
 {
-    struct telephony *t = l->source->t;
+    struct calls *t = l->source->t;
     if (l->ended)
         return;
     unlink_live(l);
@@ -75,9 +75,9 @@ static void linger(struct live *l)
         live_free(t->ended);
 }
 
-void live_heard(struct live *l, int64_t now)
+void live_heard(struct live_call *l, int64_t now)
 {
-    struct telephony *t = l->source->t;
+    struct calls *t = l->source->t;
     l->heard = now;
     l->seen = true;
     if (l->ended || t->lives->prev == l)
@@ -94,7 +94,7 @@ static void copy_value(char out[NUMBER_TEXT_MAX], const struct number *n, enum n
 }
 
 /* The numbers of the call, from what the PBX showed first. */
-static void read_numbers(struct live *l)
+static void read_numbers(struct live_call *l)
 {
     struct numbers *numbers = l->source->t->numbers;
     bool out = call_direction(l->call) == STEWARD_DIR_OUTBOUND;
@@ -118,7 +118,7 @@ static const char *some(const char *s)
     return s[0] ? s : NULL;
 }
 
-static struct pop_about about_of(const struct live *l)
+static struct pop_about about_of(const struct live_call *l)
 {
     return (struct pop_about){.source = l->source->name,
                               .call = l->name,
@@ -135,20 +135,20 @@ static struct pop_about about_of(const struct live *l)
 /* The caller is known: told while the call lives, and again when it is known better. */
 static void on_found(void *ctx, const struct pop_found *found)
 {
-    struct live *l = ctx;
+    struct live_call *l = ctx;
     bool before = l->match != NULL, news = l->person_id != found->person_id;
     l->match = found->match;
     l->person_id = found->person_id;
     l->certain = found->certain;
     /* Not while it is being made or written: what is stored then bears it anyway. */
     if (l->pops && !l->awaited && (!before || news))
-        store_call(l, false, false);
-    store_card_came(l);
+        call_batch_add(l, false, false);
+    call_batch_card_came(l);
 }
 
-static void look_up(struct live *l)
+static void look_up(struct live_call *l)
 {
-    struct screenpop *pops = l->source->t->opts.pops;
+    struct pops *pops = l->source->t->opts.pops;
     read_numbers(l);
     struct pop_about about = about_of(l);
     if (!pops || call_direction(l->call) == STEWARD_DIR_INTERNAL)
@@ -171,12 +171,12 @@ static void hide_lost(void *ctx, const char *device)
         [CALL_END_REJECTED] = POP_REJECTED,
         [CALL_END_TRANSFERRED] = POP_TRANSFERRED,
     };
-    struct live *l = ctx;
+    struct live_call *l = ctx;
     if (!call_shows(l->call, device))
         pop_call_hide(l->pops, device, reasons[call_end_reason(l->call, device)]);
 }
 
-static const struct staff_account *stands_at(const struct live *l, const char *device)
+static const struct staff_account *stands_at(const struct live_call *l, const char *device)
 {
     struct staff *staff = l->source->t->opts.staff;
     return staff && device ? staff_at_device(staff, l->source->name, device) : NULL;
@@ -184,11 +184,11 @@ static const struct staff_account *stands_at(const struct live *l, const char *d
 
 static void show(void *ctx, const char *device)
 {
-    struct live *l = ctx;
+    struct live_call *l = ctx;
     pop_call_show(l->pops, device, call_last_at(l->call));
 }
 
-static void follow_screens(struct live *l)
+static void follow_screens(struct live_call *l)
 {
     if (!l->pops)
         return;
@@ -198,7 +198,7 @@ static void follow_screens(struct live *l)
 
 /* ---- who stands there ---- */
 
-static void note_agent(struct live *l)
+static void note_agent(struct live_call *l)
 {
     const char *device = call_device(l->call);
     if (device && !text_eq(device, l->agent_device)) {
@@ -215,7 +215,7 @@ static void note_agent(struct live *l)
     }
 }
 
-void live_changed(struct live *l)
+void live_changed(struct live_call *l)
 {
     look_up(l);
     note_agent(l);
@@ -224,14 +224,14 @@ void live_changed(struct live *l)
     l->answered_told |= answered;
     l->ended_told |= ended;
     follow_screens(l);
-    store_call(l, answered, ended);
+    call_batch_add(l, answered, ended);
     if (call_ended_at(l->call))
         linger(l);
 }
 
 /* ---- letting go ---- */
 
-void live_close(struct live *l, int64_t at, const char *why)
+void live_close(struct live_call *l, int64_t at, const char *why)
 {
     struct call_event end = {.kind = STEWARD_EV_CLEARED, .at = at};
     if (end.at < call_last_at(l->call))
@@ -242,25 +242,24 @@ void live_close(struct live *l, int64_t at, const char *why)
     live_changed(l);
 }
 
-bool live_mark_gap(struct telephony_source *s)
+bool live_mark_gap(struct source *s)
 {
-    struct live *l, *tmp;
+    struct live_call *l, *tmp;
     bool any = false;
     HASH_ITER (hh, s->calls, l, tmp) {
         if (l->ended || l->gap)
             continue;
         any = l->gap = true;
-        store_call(l, false, false);
+        call_batch_add(l, false, false);
     }
     return any;
 }
 
-void live_sweep(void *arg)
+void live_sweep(struct calls *t)
 {
-    struct telephony *t = arg;
     int64_t now = clock_now_ms(), after = t->conf.forget_after_ms;
     while (t->lives && now - t->lives->heard >= after) {
-        struct live *l = t->lives;
+        struct live_call *l = t->lives;
         t->stats.forgotten++;
         live_close(l, call_last_at(l->call), "nothing was heard of it for too long");
     }
@@ -282,13 +281,13 @@ static const char *match_literal(const char *word)
     return NULL;
 }
 
-int live_restore(struct telephony_source *s, const struct call_row *row, struct errmsg *why)
+int live_restore(struct source *s, const struct call_row *row, struct errmsg *why)
 {
     struct call *call;
     int rc = call_restore(row->live_json, &call, why);
     if (rc < 0)
         return rc;
-    struct live *l = live_new(s, row->call);
+    struct live_call *l = live_new(s, row->call);
     int64_t now = clock_now_ms();
     call_free(&l->call);
     l->call = call;

@@ -2,7 +2,7 @@
  * source.c - sources and their events: numbered, judged, applied to live calls, acked once they
  * are on disk.
  */
-#include "service/calls/calls.h"
+#include "service/calls/source.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -11,17 +11,15 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/text.h"
-#include "domain/site.h"
 #include "service/calls/calls_priv.h"
 
-#define FORGET_AFTER_MS ((int64_t)6 * 3600 * 1000)
-#define OUTSIDE_DIGITS  7 /* shorter texts are devices, not outside numbers */
+#define OUTSIDE_DIGITS 7 /* shorter texts are devices, not outside numbers */
 
 /* ---- sources ---- */
 
-static struct telephony_source *source_new(struct telephony *t, const char *name)
+struct source *source_new(struct calls *t, const char *name)
 {
-    struct telephony_source *s = xcalloc(1, sizeof(*s));
+    struct source *s = xcalloc(1, sizeof(*s));
     s->t = t;
     text_copy(s->name, sizeof(s->name), name);
     log_ctx_init(&s->log, "source", name, NULL);
@@ -30,43 +28,54 @@ static struct telephony_source *source_new(struct telephony *t, const char *name
     return s;
 }
 
-struct telephony_source *telephony_source_find(struct telephony *t, const char *name)
+void source_free(struct source *s)
 {
-    struct telephony_source *s;
+    struct durable_wait *w, *wtmp;
+    DL_FOREACH_SAFE (s->waits, w, wtmp) {
+        DL_DELETE(s->waits, w);
+        free(w);
+    }
+    devices_free(s);
+    HASH_DEL(s->t->sources, s);
+    free(s);
+}
+
+struct source *source_find(struct calls *t, const char *name)
+{
+    struct source *s;
     HASH_FIND_STR(t->sources, name, s);
     return s;
 }
 
-struct telephony_source *telephony_source(struct telephony *t, const char *name)
+struct source *source_get(struct calls *t, const char *name)
 {
     if (!text_is_name(name))
         return NULL;
-    struct telephony_source *s = telephony_source_find(t, name);
+    struct source *s = source_find(t, name);
     if (s || HASH_COUNT(t->sources) >= SOURCES_MAX)
         return s;
     s = source_new(t, name);
-    store_source(s);
+    call_batch_source(s);
     return s;
 }
 
-const char *telephony_source_name(const struct telephony_source *s)
+const char *source_name(const struct source *s)
 {
     return s->name;
 }
 
-static void set_state(struct telephony_source *s, enum steward_source_state state,
-                      const char *error)
+static void set_state(struct source *s, enum steward_source_state state, const char *error)
 {
     if (s->state != state) {
-        log_info(&s->log, "%s -> %s%s%s", telephony_state_name(s->state),
-                 telephony_state_name(state), error ? ": " : "", error ? error : "");
+        log_info(&s->log, "%s -> %s%s%s", source_state_name(s->state), source_state_name(state),
+                 error ? ": " : "", error ? error : "");
         s->since = clock_now_ms();
     }
     s->state = state;
     text_copy(s->error, sizeof(s->error), error ? error : "");
 }
 
-void telephony_attach(struct telephony_source *s, const struct telephony_adapter *adapter)
+void source_attach(struct source *s, const struct source_adapter *adapter)
 {
     s->adapter = *adapter;
     s->can = adapter->can;
@@ -74,24 +83,24 @@ void telephony_attach(struct telephony_source *s, const struct telephony_adapter
     s->adapter.plugin = s->plugin;
 }
 
-void telephony_detach(struct telephony_source *s, const void *ctx, const char *error)
+void source_detach(struct source *s, const void *ctx, const char *error)
 {
     if (s->adapter.ctx != ctx)
         return;
-    s->adapter = (struct telephony_adapter){.plugin = s->plugin};
+    s->adapter = (struct source_adapter){.plugin = s->plugin};
     s->syncing = false;
     set_state(s, STEWARD_SOURCE_DOWN, error);
     actions_source_down(s);
 }
 
-static void count_gap(struct telephony_source *s)
+static void count_gap(struct source *s)
 {
     s->gaps++;
     s->t->stats.gaps++;
 }
 
-void telephony_source_state(struct telephony_source *s, enum steward_source_state state,
-                            uint32_t can, const char *error)
+void source_state(struct source *s, enum steward_source_state state, uint32_t can,
+                  const char *error)
 {
     bool back = s->state < STEWARD_SOURCE_SYNCING && state == STEWARD_SOURCE_SYNCING;
     s->can = can;
@@ -104,40 +113,38 @@ void telephony_source_state(struct telephony_source *s, enum steward_source_stat
     }
 }
 
-int64_t telephony_last_seq(const struct telephony_source *s)
+int64_t source_last_seq(const struct source *s)
 {
     return s->durable;
 }
 
-static int by_source_name(struct telephony_source *a, struct telephony_source *b)
+static int by_source_name(struct source *a, struct source *b)
 {
     return strcmp(a->name, b->name);
 }
 
-void telephony_each_source(struct telephony *t,
-                           void (*fn)(void *ctx, const struct telephony_source_info *info),
-                           void *ctx)
+void source_each(struct calls *t, void (*fn)(void *ctx, const struct source_info *info), void *ctx)
 {
-    struct telephony_source *s, *tmp;
+    struct source *s, *tmp;
     HASH_SORT(t->sources, by_source_name);
     HASH_ITER (hh, t->sources, s, tmp) {
-        struct telephony_source_info info = {.name = s->name,
-                                             .plugin = s->plugin[0] ? s->plugin : NULL,
-                                             .error = s->error[0] ? s->error : NULL,
-                                             .state = s->state,
-                                             .since = s->since,
-                                             .can = s->can,
-                                             .last_seq = s->durable,
-                                             .events = s->events,
-                                             .refused = s->refused,
-                                             .repeats = s->repeats,
-                                             .gaps = s->gaps,
-                                             .live_calls = s->n_live};
+        struct source_info info = {.name = s->name,
+                                   .plugin = s->plugin[0] ? s->plugin : NULL,
+                                   .error = s->error[0] ? s->error : NULL,
+                                   .state = s->state,
+                                   .since = s->since,
+                                   .can = s->can,
+                                   .last_seq = s->durable,
+                                   .events = s->events,
+                                   .refused = s->refused,
+                                   .repeats = s->repeats,
+                                   .gaps = s->gaps,
+                                   .live_calls = s->n_live};
         fn(ctx, &info);
     }
 }
 
-void telephony_source_json(const struct telephony_source_info *info, struct jw *w)
+void source_json(const struct source_info *info, struct jw *w)
 {
     static const struct {
         uint32_t bit;
@@ -152,7 +159,7 @@ void telephony_source_json(const struct telephony_source_info *info, struct jw *
     jw_obj(w);
     jw_kstr(w, "name", info->name);
     jw_kstr(w, "plugin", info->plugin);
-    jw_kstr(w, "state", telephony_state_name(info->state));
+    jw_kstr(w, "state", source_state_name(info->state));
     jw_ktime(w, "since", info->since);
     jw_key(w, "can");
     jw_arr(w);
@@ -166,10 +173,9 @@ void telephony_source_json(const struct telephony_source_info *info, struct jw *
 
 /* ---- acks ---- */
 
-static void tell_acks(void *arg)
+void calls_tell_durable(struct calls *t)
 {
-    struct telephony *t = arg;
-    struct telephony_source *s, *tmp;
+    struct source *s, *tmp;
     HASH_ITER (hh, t->sources, s, tmp) {
         if (!s->ack_due)
             continue;
@@ -179,19 +185,14 @@ static void tell_acks(void *arg)
     }
 }
 
-void telephony_tell_durable(struct telephony *t)
-{
-    tell_acks(t);
-}
-
-static void ack_soon(struct telephony_source *s)
+static void ack_soon(struct source *s)
 {
     s->ack_due = true;
     if (!loop_timer_armed(s->t->acks))
         loop_timer_arm(s->t->acks, 0);
 }
 
-void source_durable(struct telephony_source *s, int64_t seq)
+void source_durable(struct source *s, int64_t seq)
 {
     struct durable_wait *w, *tmp;
     if (seq > s->durable)
@@ -206,7 +207,7 @@ void source_durable(struct telephony_source *s, int64_t seq)
     }
 }
 
-void telephony_when_durable(struct telephony_source *s, void (*fn)(void *ctx), void *ctx)
+void source_when_durable(struct source *s, void (*fn)(void *ctx), void *ctx)
 {
     if (s->durable >= s->accepted) {
         fn(ctx);
@@ -220,7 +221,7 @@ void telephony_when_durable(struct telephony_source *s, void (*fn)(void *ctx), v
 /* ---- events ---- */
 
 /* When it happened, by the source's clock. */
-static int64_t moment(struct telephony_source *s, const struct steward_cti_event *ev, int64_t now)
+static int64_t moment(struct source *s, const struct steward_cti_event *ev, int64_t now)
 {
     if (!ev->at)
         return now - s->skew > 0 ? now - s->skew : now;
@@ -229,7 +230,7 @@ static int64_t moment(struct telephony_source *s, const struct steward_cti_event
 }
 
 /* An outside party's number stands where a device might. */
-static bool is_outside(struct telephony_source *s, const char *text)
+static bool is_outside(struct source *s, const char *text)
 {
     struct number n;
     if (!text || strlen(text) < OUTSIDE_DIGITS || device_get(s, text, false) ||
@@ -240,15 +241,14 @@ static bool is_outside(struct telephony_source *s, const char *text)
 }
 
 /* "pbx-a/1001" at pbx-a is 1001. */
-static const char *own_device(const struct telephony_source *s, const char *device)
+static const char *own_device(const struct source *s, const char *device)
 {
     size_t n = strlen(s->name);
     bool own = device && strncmp(device, s->name, n) == 0 && device[n] == '/';
     return own ? device + n + 1 : device;
 }
 
-static struct call_event event_of(struct telephony_source *s, const struct steward_cti_event *ev,
-                                  int64_t at)
+static struct call_event event_of(struct source *s, const struct steward_cti_event *ev, int64_t at)
 {
     struct call_event e = {.kind = ev->kind,
                            .at = at,
@@ -274,7 +274,7 @@ static struct call_event event_of(struct telephony_source *s, const struct stewa
  * Whether the PBX uses the name of a call that ended again: an event comes long after the end, or,
  * from a source that tells all in order, a birth that is not within that call's life.
  */
-static bool is_new_life(const struct live *l, const struct call_event *e, bool in_order)
+static bool is_new_life(const struct live_call *l, const struct call_event *e, bool in_order)
 {
     if (!l->ended || e->kind == STEWARD_EV_CLEARED)
         return false;
@@ -286,10 +286,10 @@ static bool is_new_life(const struct live *l, const struct call_event *e, bool i
 }
 
 /* The call of that name to which an event at that moment belongs; made if new. */
-static struct live *call_of(struct telephony_source *s, const struct call_event *e,
-                            const char *name, bool in_order)
+static struct live_call *call_of(struct source *s, const struct call_event *e, const char *name,
+                                 bool in_order)
 {
-    struct live *l = live_find(s, name);
+    struct live_call *l = live_find(s, name);
     if (l && is_new_life(l, e, in_order)) {
         live_free(l);
         l = NULL;
@@ -303,7 +303,7 @@ static struct live *call_of(struct telephony_source *s, const struct call_event 
 }
 
 /* The consultation ends in the call that took it over. */
-static void end_in_other(struct live *l, int64_t at)
+static void end_in_other(struct live_call *l, int64_t at)
 {
     struct call_event end = {.kind = STEWARD_EV_CLEARED, .at = at};
     if (l->ended || !call_apply(l->call, &end))
@@ -318,10 +318,9 @@ static bool takes_over(const struct steward_cti_event *ev)
 }
 
 /* A snapshot dates what it shows by the age of channels: what was heard of it live is better. */
-static bool is_known_better(struct telephony_source *s, const struct call_event *e,
-                            const char *name)
+static bool is_known_better(struct source *s, const struct call_event *e, const char *name)
 {
-    const struct live *l = s->state == STEWARD_SOURCE_SYNCING ? live_find(s, name) : NULL;
+    const struct live_call *l = s->state == STEWARD_SOURCE_SYNCING ? live_find(s, name) : NULL;
     if (!l || l->ended || e->at >= call_last_at(l->call))
         return false;
     switch (e->kind) {
@@ -338,18 +337,17 @@ static bool is_known_better(struct telephony_source *s, const struct call_event 
     }
 }
 
-static void apply(struct telephony_source *s, const struct steward_cti_event *ev, bool in_order,
-                  int64_t now)
+static void apply(struct source *s, const struct steward_cti_event *ev, bool in_order, int64_t now)
 {
     struct call_event e = event_of(s, ev, moment(s, ev, now));
     if (is_known_better(s, &e, ev->call)) {
         live_heard(live_find(s, ev->call), now);
         return;
     }
-    struct live *other = takes_over(ev) ? live_find(s, ev->other_call) : NULL;
+    struct live_call *other = takes_over(ev) ? live_find(s, ev->other_call) : NULL;
     if (other)
         e.joined = call_joined_as(other->call, e.device, &e.joined_device);
-    struct live *l = call_of(s, &e, ev->call, in_order);
+    struct live_call *l = call_of(s, &e, ev->call, in_order);
     bool changed = call_apply(l->call, &e);
     live_heard(l, now);
     if (other) /* first, so that its screens are free when this call's follow */
@@ -358,8 +356,7 @@ static void apply(struct telephony_source *s, const struct steward_cti_event *ev
         live_changed(l);
 }
 
-static void apply_agent_state(struct telephony_source *s, const struct steward_cti_event *ev,
-                              int64_t now)
+static void apply_agent_state(struct source *s, const struct steward_cti_event *ev, int64_t now)
 {
     struct device *d = device_get(s, own_device(s, ev->device), true);
     if (!d)
@@ -368,20 +365,20 @@ static void apply_agent_state(struct telephony_source *s, const struct steward_c
     d->since = moment(s, ev, now);
     d->told = ++s->t->tellings;
     text_copy(d->reason, sizeof(d->reason), ev->reason ? ev->reason : "");
-    store_device(s, d);
+    call_batch_device(s, d);
 }
 
-static int refuse(struct telephony_source *s, int rc)
+static int refuse(struct source *s, int rc)
 {
     s->refused++;
     s->t->stats.refused++;
     return rc;
 }
 
-int telephony_event(struct telephony_source *s, int64_t seq, const struct steward_cti_event *ev,
-                    struct errmsg *why)
+int source_event(struct source *s, int64_t seq, const struct steward_cti_event *ev,
+                 struct errmsg *why)
 {
-    struct telephony *t = s->t;
+    struct calls *t = s->t;
     if (seq && seq <= s->accepted) {
         s->repeats++;
         t->stats.repeats++;
@@ -405,30 +402,30 @@ int telephony_event(struct telephony_source *s, int64_t seq, const struct stewar
         apply_agent_state(s, ev, now);
     else
         apply(s, ev, !seq && ev->at, now);
-    store_seq(s);
+    call_batch_seq(s);
     return E_OK;
 }
 
 /* ---- snapshots ---- */
 
-void telephony_resync_begin(struct telephony_source *s)
+void source_resync_begin(struct source *s)
 {
-    struct live *l, *tmp;
+    struct live_call *l, *tmp;
     HASH_ITER (hh, s->calls, l, tmp)
         l->seen = false;
     s->syncing = true;
 }
 
-void telephony_alive(struct telephony_source *s, const char *call)
+void source_alive(struct source *s, const char *call)
 {
-    struct live *l = live_find(s, call);
+    struct live_call *l = live_find(s, call);
     if (l)
         live_heard(l, clock_now_ms());
 }
 
-void telephony_resync_end(struct telephony_source *s)
+void source_resync_end(struct source *s)
 {
-    struct live *l, *tmp;
+    struct live_call *l, *tmp;
     int64_t at = clock_now_ms() - s->skew;
     if (!s->syncing)
         return;
@@ -444,120 +441,4 @@ void telephony_resync_end(struct telephony_source *s)
     }
     if (news) /* nobody told that the PBX was cut off, and it cost us ends of calls */
         count_gap(s);
-}
-
-/* ---- configuration ---- */
-
-void telephony_conf_of(const struct site *site, struct telephony_conf *out)
-{
-    *out = (struct telephony_conf){.outbound_number = site->numbering.outbound_number};
-    number_rules_of(site, &out->numbers);
-    out->forget_after_ms = span_rough_ms(&site->calls.forget_after);
-    out->opens_tickets = !text_eq(site->tickets.open_on, "manual");
-}
-
-void telephony_reload(struct telephony *t, const struct telephony_conf *conf)
-{
-    t->conf = *conf;
-    text_copy(t->outbound, sizeof(t->outbound), conf->outbound_number ? conf->outbound_number : "");
-    t->conf.outbound_number = t->outbound;
-    if (t->conf.forget_after_ms <= 0)
-        t->conf.forget_after_ms = FORGET_AFTER_MS;
-    if (t->numbers)
-        numbers_set_rules(t->numbers, &conf->numbers);
-    else
-        t->numbers = numbers_new(&conf->numbers);
-    loop_timer_arm(t->sweep, 0);
-}
-
-/* ---- start and end ---- */
-
-struct telephony *telephony_new(const struct telephony_opts *opts)
-{
-    struct telephony *t = xcalloc(1, sizeof(*t));
-    t->opts = *opts;
-    t->sweep = loop_timer_new(opts->loop, live_sweep, t);
-    t->acks = loop_timer_new(opts->loop, tell_acks, t);
-    store_init(t);
-    telephony_reload(t, &opts->conf);
-    return t;
-}
-
-static void load_source(void *ctx, const struct source_row *row)
-{
-    struct telephony_source *s = source_new(ctx, row->name);
-    s->id = row->id;
-    s->accepted = s->durable = row->last_seq;
-    s->gaps = (uint64_t)row->gaps;
-}
-
-static void load_device(void *ctx, const struct device_row *row)
-{
-    struct telephony_source *s = telephony_source_find(ctx, row->source);
-    struct device *d = s ? device_get(s, row->device, true) : NULL;
-    if (!d)
-        return;
-    d->state = agent_state_parse(row->state);
-    d->since = row->since;
-    text_copy(d->reason, sizeof(d->reason), row->reason ? row->reason : "");
-}
-
-static void load_call(void *ctx, const struct call_row *row)
-{
-    struct errmsg why;
-    struct telephony_source *s = telephony_source_find(ctx, row->source);
-    if (s && live_restore(s, row, &why) < 0)
-        log_error(&s->log, "call %s cannot be rebuilt: %s", row->call, why.text);
-}
-
-int telephony_load(struct telephony *t, struct errmsg *why)
-{
-    struct db *db = ledger_startup_db(t->opts.ledger);
-    if (!db)
-        return errmsg_set(why, E_IO, "the store cannot be read");
-    int rc = repo_source_rows(db, load_source, t);
-    if (rc == E_OK)
-        rc = repo_device_rows(db, load_device, t);
-    if (rc == E_OK)
-        rc = repo_call_rows_live(db, load_call, t);
-    return rc < 0 ? errmsg_set(why, rc, "calls cannot be read: %s", db_last_error(db)) : E_OK;
-}
-
-static void source_free(struct telephony_source *s)
-{
-    struct durable_wait *w, *wtmp;
-    DL_FOREACH_SAFE (s->waits, w, wtmp) {
-        DL_DELETE(s->waits, w);
-        free(w);
-    }
-    devices_free(s);
-    HASH_DEL(s->t->sources, s);
-    free(s);
-}
-
-void telephony_free(struct telephony **tp)
-{
-    struct telephony *t = *tp;
-    struct telephony_source *s, *tmp;
-    if (!t)
-        return;
-    *tp = NULL;
-    actions_free(t);
-    store_drop(t);
-    while (t->lives)
-        live_free(t->lives);
-    while (t->ended)
-        live_free(t->ended);
-    HASH_ITER (hh, t->sources, s, tmp)
-        source_free(s);
-    loop_timer_free(&t->sweep);
-    loop_timer_free(&t->acks);
-    store_deinit(t);
-    numbers_free(&t->numbers);
-    free(t);
-}
-
-void telephony_get_stats(const struct telephony *t, struct telephony_stats *out)
-{
-    *out = t->stats;
 }

@@ -49,7 +49,7 @@ void incidents_set_site(struct incidents *in, const struct site *site);
 
 /** Writes what to say to somebody from these places as items of an open array:
  * {"kind":"incident","text","ticket":null,"incident","state"}. ctx is the incidents; the type is
- * screenpop's. */
+ * the pops'. */
 void incidents_advise(void *ctx, const struct radar_scope *places, size_t n, struct jw *w);
 /** The live incident that a complaint is about already: of its group, or of its category in a wider
  * scope; 0 if there is none. */

@@ -47,7 +47,7 @@ struct want {
 
 /* One read: made on the loop, filled by a reader. */
 struct card_job {
-    struct screenpop *sp;
+    struct pops *sp;
     struct card *card;
     bool unkept;
 };
@@ -97,7 +97,7 @@ struct card *card_nobody(const char *match)
     return c;
 }
 
-bool card_valid(const struct screenpop *sp, const struct card *card)
+bool card_valid(const struct pops *sp, const struct card *card)
 {
     if (!card->key[0]) /* nobody's: nothing can change it */
         return true;
@@ -112,7 +112,7 @@ bool card_valid(const struct screenpop *sp, const struct card *card)
     return true;
 }
 
-struct card *card_cached(struct screenpop *sp, const char *key)
+struct card *card_cached(struct pops *sp, const char *key)
 {
     struct card *c = lru_get(sp->cards, key);
     if (c && card_valid(sp, c)) {
@@ -227,7 +227,7 @@ static int read_run(struct db *db, void *arg)
 static void read_done(void *arg, int rc);
 
 /* Gives the want to a reader; if the lane is full, the retry timer comes back to it. */
-static void want_submit(struct screenpop *sp, struct want *want)
+static void want_submit(struct pops *sp, struct want *want)
 {
     struct card_job *job = pool_take0(sizeof(*job));
     want->born = sp->turn;
@@ -242,7 +242,7 @@ static void want_submit(struct screenpop *sp, struct want *want)
     loop_timer_arm(sp->retry, RETRY_MS);
 }
 
-static void want_answer(struct screenpop *sp, struct want *want, struct card *card)
+static void want_answer(struct pops *sp, struct want *want, struct card *card)
 {
     struct waiter *w;
     HASH_DEL(sp->wants, want);
@@ -253,7 +253,7 @@ static void want_answer(struct screenpop *sp, struct want *want, struct card *ca
     pool_give(want, sizeof(*want));
 }
 
-static void want_failed(struct screenpop *sp, struct want *want)
+static void want_failed(struct pops *sp, struct want *want)
 {
     sp->stats.failed++;
     if (want->tries++ < TRIES) {
@@ -270,7 +270,7 @@ static void want_failed(struct screenpop *sp, struct want *want)
 static void read_done(void *arg, int rc)
 {
     struct card_job *job = arg;
-    struct screenpop *sp = job->sp;
+    struct pops *sp = job->sp;
     struct card *card = job->card;
     struct want *want;
     if (rc >= 0 && job->unkept && sp->opts.registry)
@@ -290,7 +290,7 @@ static void read_done(void *arg, int rc)
 
 static void retry_cb(void *arg)
 {
-    struct screenpop *sp = arg;
+    struct pops *sp = arg;
     struct want *want, *tmp;
     HASH_ITER (hh, sp->wants, want, tmp) {
         if (want->queued)
@@ -301,7 +301,7 @@ static void retry_cb(void *arg)
     }
 }
 
-void card_wait(struct screenpop *sp, const char *key, struct waiter *w)
+void card_wait(struct pops *sp, const char *key, struct waiter *w)
 {
     struct want *want;
     HASH_FIND_STR(sp->wants, key, want);
@@ -314,7 +314,7 @@ void card_wait(struct screenpop *sp, const char *key, struct waiter *w)
     DL_APPEND(want->waiters, w);
 }
 
-void card_unwait(struct screenpop *sp, const char *key, struct waiter *w)
+void card_unwait(struct pops *sp, const char *key, struct waiter *w)
 {
     struct want *want;
     HASH_FIND_STR(sp->wants, key, want);
@@ -326,7 +326,7 @@ void card_unwait(struct screenpop *sp, const char *key, struct waiter *w)
 
 /* Numbers of touched persons: one that a person got just now may be cached as nobody's. */
 struct numbers_job {
-    struct screenpop *sp;
+    struct pops *sp;
     int64_t ids[NUMBERS_AT_A_TIME];
     size_t n;
     struct buf numbers; /* struct owned_number, one after the other */
@@ -364,7 +364,7 @@ static int numbers_run(struct db *db, void *arg)
 }
 
 /* A person has a number. Unless its card shows them, it was made before they had it. */
-static void check_number(struct screenpop *sp, const struct owned_number *number)
+static void check_number(struct pops *sp, const struct owned_number *number)
 {
     struct card *cached = lru_get(sp->cards, number->e164);
     struct want *want;
@@ -377,16 +377,16 @@ static void check_number(struct screenpop *sp, const struct owned_number *number
     pops_number_changed(sp, number->e164, number->person_id);
 }
 
-static void read_numbers(struct screenpop *sp);
+static void read_numbers(struct pops *sp);
 
 static void numbers_done(void *arg, int rc)
 {
     struct numbers_job *job = arg;
-    struct screenpop *sp = job->sp;
+    struct pops *sp = job->sp;
     struct owned_number number;
     sp->reading_numbers = false;
     if (rc < 0 || job->numbers.overflow)
-        screenpop_touch(sp, NULL, 0);
+        pops_touch(sp, NULL, 0);
     for (size_t at = 0; at + sizeof(number) <= job->numbers.len; at += sizeof(number)) {
         memcpy(&number, job->numbers.data + at, sizeof(number));
         check_number(sp, &number);
@@ -396,7 +396,7 @@ static void numbers_done(void *arg, int rc)
     read_numbers(sp);
 }
 
-static void read_numbers(struct screenpop *sp)
+static void read_numbers(struct pops *sp)
 {
     if (sp->reading_numbers || !sp->unread_n)
         return;
@@ -414,7 +414,7 @@ static void read_numbers(struct screenpop *sp)
         numbers_done(job, E_BUSY);
 }
 
-static void touch_all(struct screenpop *sp)
+static void touch_all(struct pops *sp)
 {
     struct touched *t, *tmp;
     HASH_ITER (hh, sp->touched, t, tmp) {
@@ -426,7 +426,7 @@ static void touch_all(struct screenpop *sp)
     lru_clear(sp->cards);
 }
 
-static void touch_one(struct screenpop *sp, int64_t id)
+static void touch_one(struct pops *sp, int64_t id)
 {
     struct touched *t;
     HASH_FIND(hh, sp->touched, &id, sizeof(id), t);
@@ -443,7 +443,7 @@ static void touch_one(struct screenpop *sp, int64_t id)
     sp->unread[sp->unread_n++] = id;
 }
 
-void cards_touch(struct screenpop *sp, const int64_t *ids, size_t n)
+void cards_touch(struct pops *sp, const int64_t *ids, size_t n)
 {
     sp->turn++;
     if (!ids || HASH_COUNT(sp->touched) + n > TOUCHED_MAX || sp->unread_n + n > UNREAD_MAX) {
@@ -455,12 +455,12 @@ void cards_touch(struct screenpop *sp, const int64_t *ids, size_t n)
     read_numbers(sp);
 }
 
-size_t cards_reading(const struct screenpop *sp)
+size_t cards_reading(const struct pops *sp)
 {
     return HASH_COUNT(sp->wants) + sp->reading_numbers;
 }
 
-void cards_init(struct screenpop *sp)
+void cards_init(struct pops *sp)
 {
     size_t entries = sp->opts.cache_entries ? sp->opts.cache_entries : CACHE_ENTRIES;
     size_t bytes = sp->opts.cache_bytes ? sp->opts.cache_bytes : CACHE_BYTES;
@@ -469,7 +469,7 @@ void cards_init(struct screenpop *sp)
     sp->turn = 1;
 }
 
-void cards_deinit(struct screenpop *sp)
+void cards_deinit(struct pops *sp)
 {
     struct want *want, *tmp;
     HASH_ITER (hh, sp->wants, want, tmp) {

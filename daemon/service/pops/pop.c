@@ -27,7 +27,7 @@ struct shown {
 };
 
 struct pop_call {
-    struct screenpop *sp;
+    struct pops *sp;
     struct pop_about about;
     char *texts; /* where those of about lie */
     size_t texts_size;
@@ -37,13 +37,13 @@ struct pop_call {
     struct shown *shown;
     pop_found_cb *found;
     void *ctx;
-    struct pop_call *prev, *next; /* screenpop.calls */
-    /* screenpop.standing, while shown is not empty */
+    struct pop_call *prev, *next; /* pops.calls */
+    /* pops.standing, while shown is not empty */
     struct pop_call *prev_standing, *next_standing;
 };
 
 struct finder {
-    struct screenpop *sp;
+    struct pops *sp;
     void (*fn)(void *ctx, const struct pop_found *found);
     void *ctx;
     char key[NUMBER_TEXT_MAX];
@@ -63,7 +63,7 @@ const char *pop_end_name(enum pop_end reason)
 /* What goes on where the caller lives, as it is now; then what the card says of the caller. */
 static void put_advice(const struct pop_call *p, struct jw *w)
 {
-    const struct screenpop *sp = p->sp;
+    const struct pops *sp = p->sp;
     const struct card *c = p->card;
     size_t len = strlen(c->advice);
     jw_key(w, "advice");
@@ -251,8 +251,8 @@ static bool same_about(const struct pop_about *a, const struct pop_about *b)
            text_eq(a->called, b->called) && text_eq(a->queue, b->queue);
 }
 
-struct pop_call *pop_call_new(struct screenpop *sp, const struct pop_about *about,
-                              pop_found_cb *found, void *ctx)
+struct pop_call *pop_call_new(struct pops *sp, const struct pop_about *about, pop_found_cb *found,
+                              void *ctx)
 {
     struct pop_call *p = pool_take0(sizeof(*p));
     p->sp = sp;
@@ -350,7 +350,7 @@ void pop_call_free(struct pop_call **pp)
 
 /* ---- touches ---- */
 
-void pops_number_changed(struct screenpop *sp, const char *key, int64_t person_id)
+void pops_number_changed(struct pops *sp, const char *key, int64_t person_id)
 {
     struct pop_call *p;
     DL_FOREACH2 (sp->standing, p, next_standing)
@@ -360,7 +360,7 @@ void pops_number_changed(struct screenpop *sp, const char *key, int64_t person_i
 
 static void refresh(void *arg)
 {
-    struct screenpop *sp = arg;
+    struct pops *sp = arg;
     struct pop_call *p;
     sp->refresh_due = false;
     DL_FOREACH2 (sp->standing, p, next_standing)
@@ -368,9 +368,8 @@ static void refresh(void *arg)
             look_up(p);
 }
 
-void screenpop_touch(void *arg, const int64_t *ids, size_t n)
+void pops_touch(struct pops *sp, const int64_t *ids, size_t n)
 {
-    struct screenpop *sp = arg;
     cards_touch(sp, ids, n);
     if (sp->refresh_due || !sp->standing)
         return;
@@ -380,8 +379,8 @@ void screenpop_touch(void *arg, const int64_t *ids, size_t n)
 
 /* ---- the rest ---- */
 
-void screenpop_each(struct screenpop *sp, const char *source, const char *device,
-                    void (*fn)(void *ctx, const char *json, size_t len), void *ctx)
+void pops_each(struct pops *sp, const char *source, const char *device,
+               void (*fn)(void *ctx, const char *json, size_t len), void *ctx)
 {
     const char *slash = strchr(device, '/');
     struct pop_call *p;
@@ -409,8 +408,8 @@ static void finder_answer(void *ctx, struct card *card)
     free(f);
 }
 
-void screenpop_find(struct screenpop *sp, const char *e164,
-                    void (*fn)(void *ctx, const struct pop_found *found), void *ctx)
+void pops_find(struct pops *sp, const char *e164,
+               void (*fn)(void *ctx, const struct pop_found *found), void *ctx)
 {
     struct card *card = e164 && e164[0] ? card_cached(sp, e164) : NULL;
     if (card || !e164 || !e164[0]) {
@@ -426,18 +425,18 @@ void screenpop_find(struct screenpop *sp, const char *e164,
     card_wait(sp, f->key, &f->waiter);
 }
 
-void screenpop_set_advisor(struct screenpop *sp,
-                           void (*advise)(void *ctx, const struct radar_scope *places, size_t n,
-                                          struct jw *w),
-                           void *ctx)
+void pops_set_advisor(struct pops *sp,
+                      void (*advise)(void *ctx, const struct radar_scope *places, size_t n,
+                                     struct jw *w),
+                      void *ctx)
 {
     sp->advise = advise;
     sp->advise_ctx = ctx;
 }
 
-struct screenpop *screenpop_new(const struct screenpop_opts *opts)
+struct pops *pops_new(const struct pops_opts *opts)
 {
-    struct screenpop *sp = xcalloc(1, sizeof(*sp));
+    struct pops *sp = xcalloc(1, sizeof(*sp));
     sp->opts = *opts;
     buf_init(&sp->out, POP_MAX);
     sp->refresh = loop_timer_new(sp->opts.loop, refresh, sp);
@@ -445,9 +444,9 @@ struct screenpop *screenpop_new(const struct screenpop_opts *opts)
     return sp;
 }
 
-void screenpop_free(struct screenpop **pp)
+void pops_free(struct pops **pp)
 {
-    struct screenpop *sp = *pp;
+    struct pops *sp = *pp;
     struct finder *f, *tmp;
     if (!sp)
         return;
@@ -468,7 +467,7 @@ void screenpop_free(struct screenpop **pp)
     *pp = NULL;
 }
 
-void screenpop_get_stats(const struct screenpop *sp, struct screenpop_stats *out)
+void pops_get_stats(const struct pops *sp, struct pops_stats *out)
 {
     *out = sp->stats;
     out->cached = lru_count(sp->cards);

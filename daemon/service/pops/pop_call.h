@@ -22,8 +22,8 @@ typedef void pop_found_cb(void *ctx, const struct pop_found *found);
 
 /** Starts to look the caller up at once; found is told (perhaps before this returns) whenever it
  * is known or known better. about is copied. */
-struct pop_call *pop_call_new(struct screenpop *sp, const struct pop_about *about,
-                              pop_found_cb *found, void *ctx);
+struct pop_call *pop_call_new(struct pops *sp, const struct pop_about *about, pop_found_cb *found,
+                              void *ctx);
 /** More is known of the call; looks up anew if the key changed. */
 void pop_call_about(struct pop_call *p, const struct pop_about *about);
 /** The card belongs on this device since `at`. */

@@ -3,7 +3,7 @@
  *
  * A pop waits for no commit: it leaves as soon as the card is there (cache, or an urgent read).
  * Per (call, device) it is sent once, again only as an update when a CARD field other than
- * `recent` changed, and ended once with its reason. telephony decides when; screenpop knows what
+ * `recent` changed, and ended once with its reason. calls decides when; pops knows what
  * to show and who was shown it. Loop thread only.
  */
 #pragma once
@@ -17,7 +17,7 @@
 #include "spine/hub.h"
 #include "spine/ledger.h"
 
-struct screenpop;
+struct pops;
 struct registry;
 
 enum pop_end {
@@ -39,7 +39,7 @@ struct pop_found {
     const char *name;  /* of "one"; else NULL */
 };
 
-struct screenpop_opts {
+struct pops_opts {
     struct loop *loop;
     struct ledger *ledger;
     struct hub *hub;
@@ -49,40 +49,39 @@ struct screenpop_opts {
 };
 
 /** Starts nothing by itself. */
-struct screenpop *screenpop_new(const struct screenpop_opts *opts);
+struct pops *pops_new(const struct pops_opts *opts);
 /** After ledger_free(): reads under way refer to it. */
-void screenpop_free(struct screenpop **sp);
+void pops_free(struct pops **sp);
 
 /** The pops that stand at a device just now, as whole line-protocol objects: for a softphone or
  * desk that connects while its phone rings. source NULL: of every source. */
-void screenpop_each(struct screenpop *sp, const char *source, const char *device,
-                    void (*fn)(void *ctx, const char *json, size_t len), void *ctx);
+void pops_each(struct pops *sp, const char *source, const char *device,
+               void (*fn)(void *ctx, const char *json, size_t len), void *ctx);
 
 /**
  * A commit touched these persons' cards (ids NULL: everybody's): what is cached of them is not used
- * any more, and standing pops are read anew. sp is the struct screenpop; the type is that of
- * registry_on_person_changed(), where this is to be registered.
+ * any more, and standing pops are read anew.
  */
-void screenpop_touch(void *sp, const int64_t *ids, size_t n);
+void pops_touch(struct pops *sp, const int64_t *ids, size_t n);
 
 /**
  * Who a number is, from the cache or an urgent read; fn exactly once, possibly before this
  * returns; found's text lives during the call. "none" when the store cannot be read. A number NULL
  * or "" is "none".
  */
-void screenpop_find(struct screenpop *sp, const char *e164,
-                    void (*fn)(void *ctx, const struct pop_found *found), void *ctx);
+void pops_find(struct pops *sp, const char *e164,
+               void (*fn)(void *ctx, const struct pop_found *found), void *ctx);
 
 /** Whoever knows what is going on at a caller's places (incidents/incidents.h): writes items of
  * advice into an open array, at once and without asking a database. NULL: nobody. */
-void screenpop_set_advisor(struct screenpop *sp,
-                           void (*advise)(void *ctx, const struct radar_scope *places, size_t n,
-                                          struct jw *w),
-                           void *ctx);
+void pops_set_advisor(struct pops *sp,
+                      void (*advise)(void *ctx, const struct radar_scope *places, size_t n,
+                                     struct jw *w),
+                      void *ctx);
 
-struct screenpop_stats {
+struct pops_stats {
     uint64_t pops, updates, ends, hits, misses, failed;
     size_t cached, cached_bytes, standing, reading; /* reading: cards asked for, not there yet */
 };
 /** Counted since the start. */
-void screenpop_get_stats(const struct screenpop *sp, struct screenpop_stats *out);
+void pops_get_stats(const struct pops *sp, struct pops_stats *out);

@@ -16,7 +16,7 @@
 struct card {
     int refs;
     char key[NUMBER_TEXT_MAX];
-    uint64_t born; /* screenpop.turn when its read was asked for */
+    uint64_t born; /* pops.turn when its read was asked for */
     bool stale;    /* its number changed hands since */
     const char *match;
     int64_t ids[CARD_PERSONS]; /* candidates */
@@ -40,15 +40,15 @@ struct waiter {
 /** A read under way for a number; those who wait for it. */
 struct want;
 
-/** Persons whose cards changed, and when (screenpop.turn). */
+/** Persons whose cards changed, and when (pops.turn). */
 struct touched {
     int64_t id;
     uint64_t turn;
     UT_hash_handle hh;
 };
 
-struct screenpop {
-    struct screenpop_opts opts;
+struct pops {
+    struct pops_opts opts;
     struct lru *cards;
     struct want *wants;         /* uthash by number */
     struct touched *touched;    /* uthash by person */
@@ -58,34 +58,34 @@ struct screenpop {
     bool reading_numbers, refresh_due;
     struct pop_call *calls;    /* utlist: those with a caller to look up, ended ones, too */
     struct pop_call *standing; /* utlist: those that some screen shows */
-    struct finder *finders;    /* utlist: screenpop_find() under way */
+    struct finder *finders;    /* utlist: pops_find() under way */
     struct loop_timer *retry, *refresh;
     void (*advise)(void *ctx, const struct radar_scope *places, size_t n, struct jw *w);
     void *advise_ctx;
     struct buf out; /* for the pops that are written */
-    struct screenpop_stats stats;
+    struct pops_stats stats;
 };
 
 /** The cache and what belongs to it, within sp. */
-void cards_init(struct screenpop *sp);
+void cards_init(struct pops *sp);
 /** After the ledger is gone. */
-void cards_deinit(struct screenpop *sp);
+void cards_deinit(struct pops *sp);
 /** Reads under way. */
-size_t cards_reading(const struct screenpop *sp);
+size_t cards_reading(const struct pops *sp);
 /** True while nothing that the card shows has changed since its read was asked for. */
-bool card_valid(const struct screenpop *sp, const struct card *card);
+bool card_valid(const struct pops *sp, const struct card *card);
 struct card *card_ref(struct card *card);
 void card_unref(struct card **card);
 /** The cached card of a number or NULL; not referenced. */
-struct card *card_cached(struct screenpop *sp, const char *key);
+struct card *card_cached(struct pops *sp, const char *key);
 /** Read it; w->fn once, later, unless card_unwait() comes first. */
-void card_wait(struct screenpop *sp, const char *key, struct waiter *w);
-void card_unwait(struct screenpop *sp, const char *key, struct waiter *w);
+void card_wait(struct pops *sp, const char *key, struct waiter *w);
+void card_unwait(struct pops *sp, const char *key, struct waiter *w);
 /** What cannot be looked up: no number. Referenced by the caller. */
 struct card *card_nobody(const char *match);
 /** Take note of touched persons; fresh numbers that they have are looked up by a reader. */
-void cards_touch(struct screenpop *sp, const int64_t *ids, size_t n);
+void cards_touch(struct pops *sp, const int64_t *ids, size_t n);
 /** pop.c: the person has this number; calls whose card does not show them look again. */
-void pops_number_changed(struct screenpop *sp, const char *key, int64_t person_id);
+void pops_number_changed(struct pops *sp, const char *key, int64_t person_id);
 /** The card shows the person as a candidate. */
 bool card_shows(const struct card *card, int64_t person_id);

@@ -204,7 +204,7 @@ int callback_leave(struct tickets *t, struct ledger_tx *tx, const struct callbac
     return finish(t, tx, &r, rc);
 }
 
-/* ---- what telephony tells ---- */
+/* ---- what calls tells ---- */
 
 /* Where the list of numbers goes on if it is to hold one more: past the oldest, once it is full. */
 static const char *calls_to_keep(const char *list)

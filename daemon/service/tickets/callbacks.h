@@ -20,7 +20,7 @@ int callbacks_on_unanswered(struct tickets *t, struct ledger_tx *tx,
                             const struct unanswered_call *call, int64_t *id) MUST_CHECK;
 
 /** Somebody of the household (or the number) was answered: waiting callbacks are superseded.
- * tickets_on_answered() does this itself; telephony calls it only when no ticket is to be opened.
+ * tickets_on_answered() does this itself; calls uses it only when no ticket is to be opened.
  */
 int callbacks_on_answered(struct tickets *t, struct ledger_tx *tx, int64_t person_id,
                           const char *number, int64_t at) MUST_CHECK;

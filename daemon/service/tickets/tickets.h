@@ -45,7 +45,7 @@ int32_t tickets_today(const struct tickets *t, int64_t now);
  * how many were. A clock_due_fn: tickets is the service. */
 int tickets_clocks_due(void *tickets, struct ledger_tx *tx, int limit, int *done) MUST_CHECK;
 
-/* ---- what telephony tells, inside its own ledger command ---- */
+/* ---- what calls tells, inside its own ledger command ---- */
 
 /** An inbound call that somebody answered. */
 struct answered_call {

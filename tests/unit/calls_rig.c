@@ -1,7 +1,7 @@
 /*
- * tele_rig.c - see tele_rig.h.
+ * calls_rig.c - see calls_rig.h.
  */
-#include "tele_rig.h"
+#include "calls_rig.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -74,31 +74,31 @@ static void start(void)
     assert_non_null(rig.ledger);
     rig.hub = hub_new(100, 1 << 20);
     sub = hub_subscribe(rig.hub, on_hub, NULL);
-    rig.pops = screenpop_new(
-        &(struct screenpop_opts){.loop = rig.loop, .ledger = rig.ledger, .hub = rig.hub});
-    rig.t = telephony_new(&(struct telephony_opts){.loop = rig.loop,
-                                                   .ledger = rig.ledger,
-                                                   .hub = rig.hub,
-                                                   .pops = rig.pops,
-                                                   .tickets = rig.tickets,
-                                                   .staff = rig.staff,
-                                                   .conf = rig.conf});
-    assert_int_equal(telephony_load(rig.t, &why), E_OK);
-    rig.source = telephony_source(rig.t, "pbx-a");
+    rig.pops =
+        pops_new(&(struct pops_opts){.loop = rig.loop, .ledger = rig.ledger, .hub = rig.hub});
+    rig.t = calls_new(&(struct calls_opts){.loop = rig.loop,
+                                           .ledger = rig.ledger,
+                                           .hub = rig.hub,
+                                           .pops = rig.pops,
+                                           .tickets = rig.tickets,
+                                           .staff = rig.staff,
+                                           .conf = rig.conf});
+    assert_int_equal(calls_load(rig.t, &why), E_OK);
+    rig.source = source_get(rig.t, "pbx-a");
     assert_non_null(rig.source);
-    struct telephony_adapter adapter = {
+    struct source_adapter adapter = {
         .plugin = "test", .durable = on_durable, .action = on_action, .ctx = &rig};
-    telephony_attach(rig.source, &adapter);
-    telephony_source_state(rig.source, STEWARD_SOURCE_UP, 0, NULL);
+    source_attach(rig.source, &adapter);
+    source_state(rig.source, STEWARD_SOURCE_UP, 0, NULL);
     rig.acked = 0;
-    next_seq = telephony_last_seq(rig.source) + 1;
+    next_seq = source_last_seq(rig.source) + 1;
 }
 
 static void stop(void)
 {
     ledger_free(&rig.ledger);
-    telephony_free(&rig.t);
-    screenpop_free(&rig.pops);
+    calls_free(&rig.t);
+    pops_free(&rig.pops);
     hub_unsubscribe(&sub);
     hub_free(&rig.hub);
     loop_free(&rig.loop);
@@ -146,9 +146,9 @@ void rig_restart(void)
 static bool idle(void)
 {
     struct ledger_stats stats;
-    struct screenpop_stats pops;
+    struct pops_stats pops;
     ledger_get_stats(rig.ledger, &stats);
-    screenpop_get_stats(rig.pops, &pops);
+    pops_get_stats(rig.pops, &pops);
     return stats.waiting == 0 && pops.reading == 0;
 }
 
@@ -173,9 +173,9 @@ int rig_event(int64_t seq, const char *fields)
     struct json_obj o;
     if (json_obj_read(&o, text, strlen(text), &why) < 0)
         fail_msg("%s: %s", text, why.text);
-    int rc = telephony_event_parse(&o, &ev, &parsed, &why);
+    int rc = source_event_parse(&o, &ev, &parsed, &why);
     if (rc == E_OK)
-        rc = telephony_event(rig.source, seq, &ev, &why);
+        rc = source_event(rig.source, seq, &ev, &why);
     if (rc == E_OK && seq >= next_seq)
         next_seq = seq + 1;
     json_obj_free(&o);

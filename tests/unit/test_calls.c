@@ -2,7 +2,7 @@
  * Telephony over a real ledger: numbers and acks, rows, pops and their ends, restarts, silent
  * calls, snapshots, devices.
  */
-#include "tele_rig.h"
+#include "calls_rig.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -189,17 +189,17 @@ static void test_seq(void **state)
     assert_string_equal(rig_ask("SELECT gap FROM call WHERE call = 's.1'"), "1");
     assert_string_equal(rig_ask("SELECT gap FROM call WHERE call = 's.2'"), "0");
     assert_string_equal(rig_ask("SELECT gaps FROM source"), "1");
-    struct telephony_stats stats;
-    telephony_get_stats(rig.t, &stats);
+    struct calls_stats stats;
+    calls_get_stats(rig.t, &stats);
     assert_int_equal(stats.repeats, 1);
     assert_int_equal(stats.gaps, 1);
     assert_int_equal(stats.live, 2);
     /* a source that cannot resend is numbered here */
     struct steward_cti_event ev = {
         .kind = STEWARD_EV_CLEARED, .call = "s.2", .by = STEWARD_BY_CALLER};
-    assert_int_equal(telephony_event(rig.source, 0, &ev, &why), E_OK);
+    assert_int_equal(source_event(rig.source, 0, &ev, &why), E_OK);
     rig_settle();
-    assert_int_equal(telephony_last_seq(rig.source), 10);
+    assert_int_equal(source_last_seq(rig.source), 10);
 }
 
 static void flag_it(void *ctx)
@@ -210,15 +210,15 @@ static void flag_it(void *ctx)
 static void test_when_durable(void **state)
 {
     bool told = false;
-    telephony_when_durable(rig.source, flag_it, &told);
+    source_when_durable(rig.source, flag_it, &told);
     assert_true(told);
     told = false;
     assert_int_equal(rig_event(1, "\"event\":\"queued\",\"call\":\"w.1\""), E_OK);
-    telephony_when_durable(rig.source, flag_it, &told);
+    source_when_durable(rig.source, flag_it, &told);
     assert_false(told);
     rig_settle();
     assert_true(told);
-    assert_int_equal(telephony_last_seq(rig.source), 1);
+    assert_int_equal(source_last_seq(rig.source), 1);
 }
 
 /* ---- pops ---- */
@@ -273,7 +273,7 @@ static void test_attended(void **state)
 static void test_matches(void **state)
 {
     rig_sql(people);
-    screenpop_touch(rig.pops, NULL, 0); /* as after an import */
+    pops_touch(rig.pops, NULL, 0); /* as after an import */
     rig_say("\"event\":\"delivered\",\"call\":\"m.1\",\"direction\":\"inbound\",\"calling\":"
             "\"13800138000\",\"presentation\":\"restricted\",\"device\":\"1001\"");
     assert_string_equal(rig_pops(), "pop 1001 withheld");
@@ -320,26 +320,26 @@ static void test_updates(void **state)
     rig_say("\"event\":\"delivered\",\"call\":\"u.2\",\"direction\":\"inbound\",\"calling\":"
             "\"13600136000\",\"device\":\"1002\"");
     assert_string_equal(rig_pops(), "pop 1001 one|pop 1002 none");
-    screenpop_touch(rig.pops, ids, 1); /* nothing is different */
+    pops_touch(rig.pops, ids, 1); /* nothing is different */
     rig_settle();
     assert_string_equal(rig_pops(), "");
     rig_sql("UPDATE person SET segment = 'elderly' WHERE id = 7");
-    screenpop_touch(rig.pops, ids, 1);
+    pops_touch(rig.pops, ids, 1);
     rig_settle();
     assert_string_equal(rig_pops(), "pop 1001 one update");
     rig_sql("INSERT INTO phone (person_id, e164, label, raw, pos) VALUES (7, '+8613600136000', "
             "'home', '136', 1)");
-    screenpop_touch(rig.pops, ids, 1); /* a number that was nobody's */
+    pops_touch(rig.pops, ids, 1); /* a number that was nobody's */
     rig_settle();
     assert_non_null(strstr(rig_pops(), "pop 1002 one update"));
     rig_sql("UPDATE person SET name = '王小芳' WHERE id = 7");
-    screenpop_touch(rig.pops, NULL, 0);
+    pops_touch(rig.pops, NULL, 0);
     rig_settle();
     const char *updates = rig_pops();
     assert_non_null(strstr(updates, "pop 1001 one update"));
     assert_non_null(strstr(updates, "pop 1002 one update"));
     rig_say("\"event\":\"cleared\",\"call\":\"u.1\",\"by\":\"caller\"");
-    screenpop_touch(rig.pops, NULL, 0);
+    pops_touch(rig.pops, NULL, 0);
     rig_settle();
     assert_string_equal(rig_pops(), "pop_end 1001 caller_left");
 }
@@ -355,13 +355,13 @@ static void test_standing(void **state)
     int n = 0;
     rig_say(
         "\"event\":\"delivered\",\"call\":\"d.1\",\"direction\":\"inbound\",\"device\":\"1001\"");
-    screenpop_each(rig.pops, NULL, "1001", count_pop, &n);
-    screenpop_each(rig.pops, "pbx-a", "1001", count_pop, &n);
-    screenpop_each(rig.pops, NULL, "pbx-a/1001", count_pop, &n);
+    pops_each(rig.pops, NULL, "1001", count_pop, &n);
+    pops_each(rig.pops, "pbx-a", "1001", count_pop, &n);
+    pops_each(rig.pops, NULL, "pbx-a/1001", count_pop, &n);
     assert_int_equal(n, 3);
-    screenpop_each(rig.pops, "pbx-b", "1001", count_pop, &n);
-    screenpop_each(rig.pops, NULL, "pbx/1001", count_pop, &n);
-    screenpop_each(rig.pops, NULL, "1002", count_pop, &n);
+    pops_each(rig.pops, "pbx-b", "1001", count_pop, &n);
+    pops_each(rig.pops, NULL, "pbx/1001", count_pop, &n);
+    pops_each(rig.pops, NULL, "1002", count_pop, &n);
     assert_int_equal(n, 3);
 }
 
@@ -369,7 +369,7 @@ static void test_standing(void **state)
 
 static void test_restart(void **state)
 {
-    struct telephony_device d;
+    struct calls_device d;
     rig_sql(people);
     rig_say("\"event\":\"queued\",\"call\":\"r.1\"," T "00.000Z\",\"direction\":\"inbound\","
             "\"calling\":\"13800138000\",\"queue\":\"s\"");
@@ -382,15 +382,15 @@ static void test_restart(void **state)
     rig_restart();
     rig_settle();
     assert_string_equal(rig_pops(), "pop 1001 one");
-    assert_int_equal(telephony_last_seq(rig.source), 4);
-    assert_true(telephony_device(rig.t, "1002", &d));
+    assert_int_equal(source_last_seq(rig.source), 4);
+    assert_true(calls_device(rig.t, "1002", &d));
     assert_int_equal(d.state, STEWARD_AGENT_NOT_READY);
     assert_string_equal(d.reason, "lunch");
-    assert_true(telephony_device(rig.t, "pbx-a/1001", &d));
+    assert_true(calls_device(rig.t, "pbx-a/1001", &d));
     assert_int_equal(d.state, STEWARD_AGENT_BUSY);
     assert_int_equal(d.call_id, 1);
     assert_string_equal(d.call, "r.1");
-    assert_false(telephony_device(rig.t, "pbx-b/1001", &d));
+    assert_false(calls_device(rig.t, "pbx-b/1001", &d));
     assert_int_equal(rig_event(3, "\"event\":\"cleared\",\"call\":\"r.1\""), E_OK); /* a repeat */
     rig_say("\"event\":\"cleared\",\"call\":\"r.1\"," T "05.000Z\",\"by\":\"caller\"");
     assert_string_equal(rig_pops(), "pop_end 1001 cleared");
@@ -404,11 +404,11 @@ static void test_forget(void **state)
     rig_say("\"event\":\"delivered\",\"call\":\"f.1\",\"device\":\"1001\"");
     rig_log();
     clock_test_advance(5 * 3600 * 1000);
-    telephony_reload(rig.t, &rig.conf);
+    calls_reload(rig.t, &rig.conf);
     rig_settle();
     assert_string_equal(rig_log(), "");
     clock_test_advance(1 * 3600 * 1000 + 1000);
-    telephony_reload(rig.t, &rig.conf);
+    calls_reload(rig.t, &rig.conf);
     rig_settle();
     assert_string_equal(rig_pops(), "pop_end 1001 caller_left");
     assert_string_equal(rig_ask("SELECT state || ' ' || disposition || ' ' || gap FROM call"),
@@ -424,31 +424,31 @@ static void test_resync(void **state)
     rig_say(
         "\"event\":\"delivered\",\"call\":\"y.3\",\"direction\":\"inbound\",\"device\":\"1003\"");
     rig_log();
-    telephony_resync_begin(rig.source);
-    telephony_alive(rig.source, "y.1");
-    telephony_alive(rig.source, "never");
+    source_resync_begin(rig.source);
+    source_alive(rig.source, "y.1");
+    source_alive(rig.source, "never");
     rig_say("\"event\":\"established\",\"call\":\"y.2\",\"device\":\"1002\"");
-    telephony_resync_end(rig.source);
-    telephony_resync_end(rig.source);
+    source_resync_end(rig.source);
+    source_resync_end(rig.source);
     rig_settle();
     assert_string_equal(rig_ask("SELECT group_concat(state || gap, ' ') FROM (SELECT state, gap "
                                 "FROM call ORDER BY id)"),
                         "delivered0 established0 cleared1");
-    struct telephony_stats stats;
-    telephony_get_stats(rig.t, &stats);
+    struct calls_stats stats;
+    calls_get_stats(rig.t, &stats);
     assert_int_equal(stats.gaps, 1);
 }
 
 static void state_is(enum steward_source_state state)
 {
-    telephony_source_state(rig.source, state, 0, NULL);
+    source_state(rig.source, state, 0, NULL);
 }
 
 /* A link that was lost shows in the calls that live through it, once it is back, and counts once.
  */
 static void test_cut_off(void **state)
 {
-    struct telephony_stats stats;
+    struct calls_stats stats;
     state_is(STEWARD_SOURCE_DOWN);
     state_is(STEWARD_SOURCE_SYNCING);
     state_is(STEWARD_SOURCE_UP);
@@ -457,20 +457,20 @@ static void test_cut_off(void **state)
     state_is(STEWARD_SOURCE_SYNCING); /* the same link: a list is read again */
     state_is(STEWARD_SOURCE_DOWN);
     state_is(STEWARD_SOURCE_CONNECTING);
-    telephony_get_stats(rig.t, &stats);
+    calls_get_stats(rig.t, &stats);
     assert_int_equal(stats.gaps, 0);
     state_is(STEWARD_SOURCE_SYNCING);
     rig_say("\"event\":\"delivered\",\"call\":\"x.3\",\"device\":\"1003\"");
-    telephony_resync_begin(rig.source);
-    telephony_alive(rig.source, "x.1");
-    telephony_alive(rig.source, "x.3");
-    telephony_resync_end(rig.source);
+    source_resync_begin(rig.source);
+    source_alive(rig.source, "x.1");
+    source_alive(rig.source, "x.3");
+    source_resync_end(rig.source);
     state_is(STEWARD_SOURCE_UP);
     rig_settle();
     assert_string_equal(rig_ask("SELECT group_concat(state || gap, ' ') FROM (SELECT state, gap "
                                 "FROM call ORDER BY id)"),
                         "delivered1 cleared1 delivered0");
-    telephony_get_stats(rig.t, &stats);
+    calls_get_stats(rig.t, &stats);
     assert_int_equal(stats.gaps, 1);
 }
 
@@ -480,11 +480,11 @@ static void test_snapshot_dates(void **state)
     rig_say("\"event\":\"delivered\",\"call\":\"z.1\"," T "10Z\",\"direction\":\"inbound\","
             "\"device\":\"1001\"");
     rig_say("\"event\":\"established\",\"call\":\"z.1\",\"device\":\"1001\"," T "30Z\"");
-    telephony_source_state(rig.source, STEWARD_SOURCE_SYNCING, 0, NULL);
+    source_state(rig.source, STEWARD_SOURCE_SYNCING, 0, NULL);
     rig_say("\"event\":\"originated\",\"call\":\"z.1\"," T "05Z\"");
     rig_say("\"event\":\"established\",\"call\":\"z.1\",\"device\":\"1001\"," T "10Z\"");
     rig_say("\"event\":\"established\",\"call\":\"z.2\",\"device\":\"1002\"," T "10Z\"");
-    telephony_source_state(rig.source, STEWARD_SOURCE_UP, 0, NULL);
+    source_state(rig.source, STEWARD_SOURCE_UP, 0, NULL);
     rig_settle();
     assert_string_equal(rig_ask("SELECT group_concat(answered_at - started_at) FROM (SELECT * FROM "
                                 "call ORDER BY id)"),
@@ -510,49 +510,48 @@ static void test_name_again(void **state)
 
 static void test_agent_state(void **state)
 {
-    struct telephony_device d;
+    struct calls_device d;
     assert_int_equal(rig_event(1, "\"event\":\"agent_state\",\"device\":\"1001\""), E_INVALID);
     assert_int_equal(
         rig_event(1, "\"event\":\"agent_state\",\"device\":\"1001\",\"state\":\"asleep\""),
         E_INVALID);
     rig_say("\"event\":\"agent_state\",\"device\":\"1001\",\"state\":\"ready\",\"call\":7");
-    assert_true(telephony_device(rig.t, "1001", &d));
-    assert_string_equal(telephony_agent_state_name(d.state), "ready");
+    assert_true(calls_device(rig.t, "1001", &d));
+    assert_string_equal(calls_agent_state_name(d.state), "ready");
     assert_int_equal(d.call_id, 0);
     rig_say(
         "\"event\":\"delivered\",\"call\":\"g.1\",\"direction\":\"inbound\",\"device\":\"1001\"");
-    assert_true(telephony_device(rig.t, "1001", &d));
-    assert_string_equal(telephony_agent_state_name(d.state), "ready");
+    assert_true(calls_device(rig.t, "1001", &d));
+    assert_string_equal(calls_agent_state_name(d.state), "ready");
     assert_int_equal(d.call_id, 1);
     rig_say("\"event\":\"established\",\"call\":\"g.1\",\"device\":\"1001\"");
-    assert_true(telephony_device(rig.t, "1001", &d));
-    assert_string_equal(telephony_agent_state_name(d.state), "busy");
-    assert_false(telephony_device(rig.t, "1009", &d));
+    assert_true(calls_device(rig.t, "1001", &d));
+    assert_string_equal(calls_agent_state_name(d.state), "busy");
+    assert_false(calls_device(rig.t, "1009", &d));
     assert_int_equal(rig.acked, 3);
 }
 
-static void print_source(void *ctx, const struct telephony_source_info *info)
+static void print_source(void *ctx, const struct source_info *info)
 {
     struct jw *w = ctx;
-    telephony_source_json(info, w);
+    source_json(info, w);
 }
 
 static void test_sources(void **state)
 {
     struct buf b = BUF_INIT(4000);
     struct jw w;
-    assert_null(telephony_source(rig.t, "PBX A"));
-    assert_null(telephony_source(rig.t, ""));
-    assert_non_null(telephony_source(rig.t, "a-first"));
-    assert_ptr_equal(telephony_source(rig.t, "pbx-a"), rig.source);
-    telephony_source_state(rig.source, STEWARD_SOURCE_UP, STEWARD_CAN_DIAL | STEWARD_CAN_HANGUP,
-                           NULL);
+    assert_null(source_get(rig.t, "PBX A"));
+    assert_null(source_get(rig.t, ""));
+    assert_non_null(source_get(rig.t, "a-first"));
+    assert_ptr_equal(source_get(rig.t, "pbx-a"), rig.source);
+    source_state(rig.source, STEWARD_SOURCE_UP, STEWARD_CAN_DIAL | STEWARD_CAN_HANGUP, NULL);
     clock_test_set(1700000000000);
-    telephony_detach(rig.source, &b, "somebody else");
-    telephony_detach(rig.source, &rig, "no route");
+    source_detach(rig.source, &b, "somebody else");
+    source_detach(rig.source, &rig, "no route");
     jw_init(&w, &b);
     jw_arr(&w);
-    telephony_each_source(rig.t, print_source, &w);
+    source_each(rig.t, print_source, &w);
     jw_end_arr(&w);
     assert_non_null(
         strstr(buf_str(&b), "[{\"name\":\"a-first\",\"plugin\":null,\"state\":\"down\""));
@@ -596,9 +595,9 @@ static void test_fields(void **state)
         snprintf(text, sizeof(text), "{%s}", rows[i].fields);
         struct json_obj o;
         assert_int_equal(json_obj_read(&o, text, strlen(text), &why), E_OK);
-        int rc = telephony_event_parse(&o, &ev, &seq, &why);
+        int rc = source_event_parse(&o, &ev, &seq, &why);
         if (rc == E_OK)
-            rc = telephony_event(rig.source, 1, &ev, &why);
+            rc = source_event(rig.source, 1, &ev, &why);
         if (rc != E_INVALID || !strstr(why.text, rows[i].why))
             fail_msg("%s: %d %s", rows[i].fields, rc, why.text);
         json_obj_free(&o);
@@ -612,11 +611,11 @@ static void test_fields(void **state)
     memset(longer, 'c', sizeof(longer) - 1);
     longer[sizeof(longer) - 1] = '\0';
     struct steward_cti_event ev = {.kind = STEWARD_EV_QUEUED, .call = longer};
-    assert_int_equal(telephony_event(rig.source, 2, &ev, &why), E_INVALID);
+    assert_int_equal(source_event(rig.source, 2, &ev, &why), E_INVALID);
     ev = (struct steward_cti_event){.kind = STEWARD_EV_QUEUED, .call = "\xff\xfe"};
-    assert_int_equal(telephony_event(rig.source, 2, &ev, &why), E_INVALID);
+    assert_int_equal(source_event(rig.source, 2, &ev, &why), E_INVALID);
     ev = (struct steward_cti_event){.kind = (enum steward_event_kind)99, .call = "x"};
-    assert_int_equal(telephony_event(rig.source, 2, &ev, &why), E_INVALID);
+    assert_int_equal(source_event(rig.source, 2, &ev, &why), E_INVALID);
     rig_settle();
 }
 
@@ -629,16 +628,16 @@ static void on_result(void *ctx, bool ok, const char *code, const char *message)
     snprintf(result, sizeof(result), "%s %s", ok ? "ok" : code, ok ? "" : message);
 }
 
-static const char *act(struct telephony_request req)
+static const char *act(struct call_control_request req)
 {
     result[0] = rig.action[0] = '\0';
-    telephony_act(rig.t, &req, on_result, NULL);
+    call_control_do(rig.t, &req, on_result, NULL);
     assert_string_equal(result, ""); /* never before it returns */
     rig_settle();
     return result;
 }
 
-#define ACT(...) act((struct telephony_request){__VA_ARGS__})
+#define ACT(...) act((struct call_control_request){__VA_ARGS__})
 
 static bool says(const char *text, const char *word)
 {
@@ -673,7 +672,7 @@ static void test_actions(void **state)
     uint32_t can =
         STEWARD_CAN_DIAL | STEWARD_CAN_HANGUP | STEWARD_CAN_TRANSFER | STEWARD_CAN_AGENT_STATE;
     rig_sql(people);
-    telephony_source_state(rig.source, STEWARD_SOURCE_UP, can, NULL);
+    source_state(rig.source, STEWARD_SOURCE_UP, can, NULL);
     rig_say(
         "\"event\":\"delivered\",\"call\":\"c.1\",\"direction\":\"inbound\",\"device\":\"1001\"");
     rig_say("\"event\":\"established\",\"call\":\"c.1\",\"device\":\"1001\"");
@@ -682,15 +681,15 @@ static void test_actions(void **state)
 
     assert_string_equal(ACT(.action = "hangup", .device = "1001"), "");
     assert_string_equal(rig.action, "4 call=c.1 device=1001 number=- to=- name=- out=075526888888");
-    telephony_action_done(rig.t, rig.token, true, NULL, NULL);
-    telephony_action_done(rig.t, rig.token, false, "failed", "twice");
+    call_control_done(rig.t, rig.token, true, NULL, NULL);
+    call_control_done(rig.t, rig.token, false, "failed", "twice");
     rig_settle();
     assert_string_equal(result, "ok ");
 
     assert_string_equal(ACT(.action = "dial", .device = "1002", .number = "+86 138 0013 8000"), "");
     assert_string_equal(rig.action, "1 call=- device=1002 number=913800138000 to=- name=王芳 "
                                     "out=075526888888");
-    telephony_action_done(rig.t, rig.token, false, "failed", "nobody there");
+    call_control_done(rig.t, rig.token, false, "failed", "nobody there");
     rig_settle();
     assert_string_equal(result, "failed nobody there");
 
@@ -701,19 +700,19 @@ static void test_actions(void **state)
     assert_non_null(strstr(rig.action, "to=913900139000"));
     assert_true(says(ACT(.action = "hold", .device = "1001"), "not_supported"));
     ACT(.action = "not_ready", .device = "1001", .reason = "lunch");
-    telephony_source_state(rig.source, STEWARD_SOURCE_DOWN, can, "no route");
+    source_state(rig.source, STEWARD_SOURCE_DOWN, can, "no route");
     rig_settle();
     assert_string_equal(result, "source_down the link to the PBX went down");
     assert_true(says(ACT(.action = "ready", .device = "1001"), "source_down no route"));
 
-    telephony_source_state(rig.source, STEWARD_SOURCE_UP, can, NULL);
+    source_state(rig.source, STEWARD_SOURCE_UP, can, NULL);
     rig.action_rc = E_UNSUPPORTED;
     assert_true(says(ACT(.action = "ready", .device = "1001"), "not_supported"));
     rig.action_rc = E_OK;
     result[0] = '\0';
-    struct telephony_request req = {.action = "ready", .device = "1001"};
-    telephony_forget_action(rig.t, telephony_act(rig.t, &req, on_result, NULL));
-    telephony_action_done(rig.t, rig.token, true, NULL, NULL);
+    struct call_control_request req = {.action = "ready", .device = "1001"};
+    call_control_forget(rig.t, call_control_do(rig.t, &req, on_result, NULL));
+    call_control_done(rig.t, rig.token, true, NULL, NULL);
     rig_settle();
     assert_string_equal(result, "");
     ACT(.action = "dial", .device = "1002", .number = "13800138000"); /* left open at the end */
@@ -745,14 +744,14 @@ static void test_anything(void **state)
             rig_settle();
             assert_int_equal(rig.acked, seq ? seq : 1);
             rig_restart();
-            assert_int_equal(telephony_last_seq(rig.source), seq ? seq : 1);
+            assert_int_equal(source_last_seq(rig.source), seq ? seq : 1);
         }
     }
     rig_settle();
-    assert_int_equal(telephony_last_seq(rig.source), seq);
-    struct telephony_stats stats;
+    assert_int_equal(source_last_seq(rig.source), seq);
+    struct calls_stats stats;
     char live[20];
-    telephony_get_stats(rig.t, &stats);
+    calls_get_stats(rig.t, &stats);
     snprintf(live, sizeof(live), "%zu", stats.live);
     assert_string_equal(rig_ask("SELECT count(*) FROM call WHERE live_json IS NOT NULL"), live);
 }
