@@ -45,6 +45,13 @@ static const struct ctl_column message_columns[] = {{"id", "id", AS_TEXT, 0},
                                                     {"attempts", "attempts", AS_TEXT, 0},
                                                     {"error", "error", AS_TEXT, 40},
                                                     {0}};
+static const struct ctl_column inbound_columns[] = {{"id", "id", AS_TEXT, 0},
+                                                    {"at", "at", AS_TIME, 0},
+                                                    {"from", "from", AS_TEXT, 28},
+                                                    {"became", "became", AS_TEXT, 0},
+                                                    {"ticket", "ticket", AS_TEXT, 0},
+                                                    {"text", "text", AS_TEXT, 60},
+                                                    {0}};
 static const struct ctl_column agent_columns[] = {{"user", "user", AS_TEXT, 24},
                                                   {"name", "name", AS_TEXT, 20},
                                                   {"role", "role", AS_TEXT, 0},
@@ -112,6 +119,13 @@ static const struct ctl_arg message_list_args[] = {
     {"--gateway", "NAME", "gateway", IN_QUERY, ARG_TEXT, false, "By one gateway"},
     PAGE,
     {0}};
+static const struct ctl_arg inbound_list_args[] = {
+    {"--became", "WHAT", "became", IN_QUERY, ARG_TEXT, false,
+     "confirmed, not_satisfied, reopened, noted, opened, opted_out, opted_in or kept"},
+    {"--ticket", "TICKET", "ticket", IN_QUERY, ARG_TICKET, false, "Of one ticket"},
+    {"--person", "ID", "person", IN_QUERY, ARG_INT, false, "Of one owner"},
+    PAGE,
+    {0}};
 static const struct ctl_arg message_args[] = {ID("ID", "A message's id"), {0}};
 
 const struct ctl_verb ctl_call_verbs[] = {
@@ -141,6 +155,8 @@ const struct ctl_verb ctl_call_verbs[] = {
      SHOW_ROWS, callback_columns, NULL, NULL},
     GET_LIST("message list", "Messages, newest first", message_list_args, "/messages",
              message_columns),
+    GET_LIST("inbound list", "What owners wrote and what became of it, newest first",
+             inbound_list_args, "/inbound", inbound_columns),
     GET_ONE("message show", "One message", message_args, "/messages/{id}"),
     {"message resend", "Send a message again, as a new one", NULL, message_args, "POST",
      "/messages/{id}/resend", SHOW_ROWS, message_columns, NULL, NULL},

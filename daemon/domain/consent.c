@@ -19,10 +19,16 @@ static const char *const stop_words[] = {
     "退订", "退訂",    "TD",          "TDD",    "拒收", "取消订阅", "取消訂閱", "停止发送",
 };
 static const char *const start_words[] = {"START", "UNSTOP", "恢复订阅", "恢復訂閱"};
-static const char *const yes_words[] = {"1",    "Y",    "YES",  "OK",   "是",     "好",
-                                        "好的", "满意", "滿意", "同意", "已解决", "已解決"};
-static const char *const no_words[] = {"2",      "N",      "NO",     "否",     "不满意", "不滿意",
-                                       "不同意", "没解决", "未解决", "沒解決", "未解決"};
+static const char *const yes_words[] = {
+    "1",      "Y",        "YES",      "OK",       "SATISFIED", "SOLVED", "FIXED",
+    "是",     "是的",     "好",       "好的",     "满意",      "滿意",   "很满意",
+    "很滿意", "非常满意", "非常滿意", "满意了",   "同意",      "已解决", "已解決",
+    "解决了", "解決了",   "已经解决", "已經解決", "已经解决了"};
+static const char *const no_words[] = {
+    "2",          "N",        "NO",       "NOT SATISFIED", "UNSATISFIED", "NOT SOLVED", "NOT FIXED",
+    "否",         "不",       "不满意",   "不滿意",        "不太满意",    "很不满意",   "很不滿意",
+    "非常不满意", "不同意",   "没解决",   "未解决",        "沒解決",      "未解決",     "没有解决",
+    "沒有解決",   "还没解决", "還沒解決", "还没有解决",    "没修好",      "没好",       "还没好"};
 static const char single_letters[] = "TNR";
 /* How a marketing text offers a way out: "回复T退订", "reply T to stop". */
 static const char *const offers[] = {"回复", "回覆", "回復", "REPLY ", "reply ", "Reply "};
@@ -140,4 +146,13 @@ enum answer_word answer_word(const char *text)
     if (in_words(yes_words, ARRAY_LEN(yes_words), word))
         return ANSWER_YES;
     return in_words(no_words, ARRAY_LEN(no_words), word) ? ANSWER_NO : ANSWER_NONE;
+}
+
+int answer_figure(const char *text)
+{
+    static const char *const units[] = {"", "分", "星", " 分", " 星"};
+    char word[WORD_MAX];
+    if (!normalise(text, word) || word[0] < '1' || word[0] > '5')
+        return 0;
+    return in_words(units, ARRAY_LEN(units), word + 1) ? word[0] - '0' : 0;
 }

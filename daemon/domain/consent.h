@@ -30,3 +30,5 @@ enum answer_word { ANSWER_NONE, ANSWER_YES, ANSWER_NO };
 /** What an owner's text says to "are you satisfied": 1, 是, 满意, yes …; 2, 否, 不满意, no …. The
  * whole text, read like an opt-out word. */
 enum answer_word answer_word(const char *text);
+/** 1 to 5 where the whole text is that figure ("5", "５。", "5分", "4星"); 0 for any other. */
+int answer_figure(const char *text);

@@ -234,7 +234,7 @@ static void on_consent(void *ctx, int64_t person_id)
     pops_touch(d->pops, &person_id, 1);
 }
 
-static int on_inbound(void *ctx, struct ledger_tx *tx, const struct outbox_inbound *in)
+static int on_inbound(void *ctx, struct ledger_tx *tx, struct outbox_inbound *in)
 {
     struct daemon *d = ctx;
     return d->tickets ? replies_take(d->tickets, tx, in) : 0;

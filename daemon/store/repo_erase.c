@@ -168,6 +168,7 @@ const struct erase_column erase_columns[] = {
     NONE("inbound", "provider_id"),
     NONE("inbound", "recipient"), /* our own number */
     NONE("inbound", "reply_to_key"),
+    NONE("inbound", "became"),
     NONE("idempotency", "account"),
     NONE("idempotency", "route"),
     NONE("idempotency", "key"),

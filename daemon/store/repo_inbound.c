@@ -64,13 +64,45 @@ int repo_inbound_add(struct db *db, const struct inbound_row *r, int64_t *id)
     return db_insert(q, id);
 }
 
-int repo_inbound_link(struct db *db, int64_t id, int64_t person_id, int64_t ticket_id)
+int repo_inbound_link(struct db *db, int64_t id, int64_t person_id, int64_t ticket_id,
+                      const char *became)
 {
-    struct db_q *q = db_query(db, "UPDATE inbound SET person_id=$2,ticket_id=$3 WHERE id=$1");
+    struct db_q *q =
+        db_query(db, "UPDATE inbound SET person_id=$2,ticket_id=$3,became=$4 WHERE id=$1");
     db_bind_int(q, 1, id);
     db_bind_opt(q, 2, person_id);
     db_bind_opt(q, 3, ticket_id);
+    db_bind_text(q, 4, became);
     return db_run(q);
+}
+
+int repo_inbound_list(struct db *db, const struct inbound_query *f,
+                      void (*fn)(void *ctx, const struct inbound_row *row), void *ctx)
+{
+    struct db_q *q = db_query(
+        db, "SELECT id,at,person_id,ticket_id,gateway,provider_id,sender,recipient,text,"
+            "reply_to_key,became FROM inbound WHERE id<$1 AND ($2 IS NULL OR became=$2) AND "
+            "($3=0 OR person_id=$3) AND ($4=0 OR ticket_id=$4) ORDER BY id DESC LIMIT $5");
+    db_bind_int(q, 1, f->before ? f->before : INT64_MAX);
+    db_bind_text(q, 2, f->became);
+    db_bind_int(q, 3, f->person_id);
+    db_bind_int(q, 4, f->ticket_id);
+    db_bind_int(q, 5, f->limit);
+    while (db_row(q)) {
+        struct inbound_row row = {.id = db_int(q, 0),
+                                  .at = db_int(q, 1),
+                                  .person_id = db_int(q, 2),
+                                  .ticket_id = db_int(q, 3),
+                                  .gateway = db_str(q, 4),
+                                  .provider_id = db_str(q, 5),
+                                  .sender = db_str(q, 6),
+                                  .recipient = db_text(q, 7),
+                                  .text = db_str(q, 8),
+                                  .reply_to_key = db_text(q, 9),
+                                  .became = db_text(q, 10)};
+        fn(ctx, &row);
+    }
+    return db_end(q);
 }
 
 int repo_inbound_forget(struct db *db, int64_t person_id)

@@ -146,6 +146,27 @@ int repo_message_last_to(struct db *db, const char *recipient, int64_t since, me
     return one(q, fn, ctx);
 }
 
+bool message_is_question(const char *template_name)
+{
+    return text_eq(template_name, "confirm") || text_eq(template_name, "no_answer") ||
+           text_eq(template_name, "survey");
+}
+
+int repo_message_followed(struct db *db, const char *recipient, int64_t after, int64_t since,
+                          bool *yes)
+{
+    struct db_q *q =
+        db_query(db, "SELECT 1 FROM message WHERE recipient=$1 AND id>$2 AND queued_at>$3 AND "
+                     "class<>'staff' AND event_type IS NULL AND (template IS NULL OR template NOT "
+                     "IN " MESSAGE_QUESTIONS ") AND state IN ('sending','sent','delivered') "
+                     "LIMIT 1");
+    db_bind_text(q, 1, recipient);
+    db_bind_int(q, 2, after);
+    db_bind_int(q, 3, since);
+    *yes = db_row(q);
+    return db_end(q);
+}
+
 int repo_message_list(struct db *db, const struct message_query *f, message_row_fn *fn, void *ctx)
 {
 #define REST                                                                                       \

@@ -40,6 +40,15 @@ int repo_message_by_provider(struct db *db, const char *gateway, const char *pro
 int repo_message_last_to(struct db *db, const char *recipient, int64_t since, message_row_fn *fn,
                          void *ctx) MUST_CHECK;
 
+/** Templates that ask an owner whether a ticket is settled, for IN. */
+#define MESSAGE_QUESTIONS "('confirm','no_answer','survey')"
+/** Whether a template is one of them. */
+bool message_is_question(const char *template_name);
+/** Whether that number or address got a message of ours, none of them and none to staff, that was
+ * queued after `since` and whose id is above `after`. */
+int repo_message_followed(struct db *db, const char *recipient, int64_t after, int64_t since,
+                          bool *yes) MUST_CHECK;
+
 /** What a list shows; NULL or 0: any. Newest first, ids below `before`. */
 struct message_query {
     int64_t ticket_id, person_id, before;

@@ -54,10 +54,28 @@ int repo_ticket_handed_by(struct db *db, const char *account, struct ticket_ids 
 int repo_ticket_exists(struct db *db, int64_t id, bool *yes) MUST_CHECK;
 /** "" if there is none; out has NAME_MAX_TEXT bytes. */
 int repo_ticket_responder(struct db *db, int64_t id, char *out) MUST_CHECK;
-/** The newest live ticket of the person (0: nobody) or number; first the one of `first`. asking: of
- * those whose owner was asked; else also the one of `first` itself, whoever's it is. 0: none. */
+/** The newest live ticket of the person (0: nobody) or number; before all, that of `first`,
+ * whoever's it is. 0: none. */
 int repo_ticket_live_of(struct db *db, int64_t person_id, const char *number, int64_t first,
-                        bool asking, int64_t *id) MUST_CHECK;
+                        int64_t *id) MUST_CHECK;
+/** The one of that person or number that was closed last (cancelled ones do not count). 0: none. */
+int repo_ticket_closed_of(struct db *db, int64_t person_id, const char *number,
+                          int64_t *id) MUST_CHECK;
+/** The newest live ticket of those who live with a person, else the newest that ended since; only:
+ * that one alone (0: any). 0: none. today: days since 1970 at the site. */
+int repo_ticket_of_household(struct db *db, int64_t person_id, int32_t today, int64_t only,
+                             int64_t since, int64_t *id) MUST_CHECK;
+
+/** A ticket that waits for its owner's answer, and the last question of its present cycle. */
+struct asking_row {
+    int64_t id, asked_at;
+    int64_t message_id;   /* 0: put by word of mouth */
+    const char *question; /* its text; NULL likewise; lives during the call */
+};
+/** Those of the person (0: nobody) or number that were asked, who was asked last first; at most 16.
+ */
+int repo_ticket_asking(struct db *db, int64_t person_id, const char *number,
+                       void (*fn)(void *ctx, const struct asking_row *row), void *ctx) MUST_CHECK;
 
 /** What a list of tickets shows; NULL and 0: any. Newest first, ids below `before`. */
 struct ticket_query {

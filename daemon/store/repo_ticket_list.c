@@ -5,6 +5,8 @@
 
 #include "base/mem.h"
 #include "base/text.h"
+#include "store/household.h"
+#include "store/repo_message.h"
 #include "store/repo_ticket.h"
 
 static int all_ids(struct db_q *q, struct ticket_ids *out)
@@ -46,22 +48,70 @@ int repo_ticket_responder(struct db *db, int64_t id, char *out)
     return db_end(q);
 }
 
-int repo_ticket_live_of(struct db *db, int64_t person_id, const char *number, int64_t first,
-                        bool asking, int64_t *id)
+static int first_id(struct db_q *q, int64_t *id)
 {
-    static const char asked[] =
-        "SELECT id FROM ticket WHERE closed_at IS NULL AND state IN "
-        "('resolved','awaiting_confirmation') AND (person_id=$1 OR caller=$2) "
-        "ORDER BY CASE WHEN id=$3 THEN 0 ELSE 1 END,id DESC LIMIT 1";
-    static const char any[] =
-        "SELECT id FROM ticket WHERE closed_at IS NULL AND state NOT IN ('closed','cancelled') "
-        "AND (person_id=$1 OR caller=$2 OR id=$3) "
-        "ORDER BY CASE WHEN id=$3 THEN 0 ELSE 1 END,id DESC LIMIT 1";
-    struct db_q *q = db_query(db, asking ? asked : any);
+    *id = db_row(q) ? db_int(q, 0) : 0;
+    return db_end(q);
+}
+
+int repo_ticket_live_of(struct db *db, int64_t person_id, const char *number, int64_t first,
+                        int64_t *id)
+{
+    struct db_q *q = db_query(
+        db, "SELECT id FROM ticket WHERE closed_at IS NULL AND state NOT IN ('closed','cancelled') "
+            "AND (person_id=$1 OR caller=$2 OR id=$3) "
+            "ORDER BY CASE WHEN id=$3 THEN 0 ELSE 1 END,id DESC LIMIT 1");
     db_bind_opt(q, 1, person_id);
     db_bind_text(q, 2, number);
     db_bind_int(q, 3, first);
-    *id = db_row(q) ? db_int(q, 0) : 0;
+    return first_id(q, id);
+}
+
+int repo_ticket_closed_of(struct db *db, int64_t person_id, const char *number, int64_t *id)
+{
+    struct db_q *q = db_query(db, "SELECT id FROM ticket WHERE state='closed' AND "
+                                  "(person_id=$1 OR caller=$2) ORDER BY closed_at DESC,id DESC "
+                                  "LIMIT 1");
+    db_bind_opt(q, 1, person_id);
+    db_bind_text(q, 2, number);
+    return first_id(q, id);
+}
+
+int repo_ticket_of_household(struct db *db, int64_t person_id, int32_t today, int64_t only,
+                             int64_t since, int64_t *id)
+{
+    struct db_q *q = db_query(
+        db, "SELECT id FROM ticket WHERE person_id IN (" HOUSEHOLD_MEMBERS(
+                "$1", "$2") ") AND person_id<>$1 AND state<>'cancelled' AND ($3=0 OR id=$3) AND "
+                            "(closed_at IS NULL OR closed_at>=$4) "
+                            "ORDER BY CASE WHEN closed_at IS NULL THEN 0 ELSE 1 END,id DESC "
+                            "LIMIT 1");
+    db_bind_int(q, 1, person_id);
+    db_bind_int(q, 2, today);
+    db_bind_int(q, 3, only);
+    db_bind_int(q, 4, since);
+    return first_id(q, id);
+}
+
+int repo_ticket_asking(struct db *db, int64_t person_id, const char *number,
+                       void (*fn)(void *ctx, const struct asking_row *row), void *ctx)
+{
+    struct db_q *q = db_query(
+        db, "SELECT t.id,coalesce(m.sent_at,m.queued_at,t.awaiting_at),m.id,m.text FROM ticket t "
+            "LEFT JOIN message m ON m.id=(SELECT max(q.id) FROM message q WHERE q.ticket_id=t.id "
+            "AND q.class<>'staff' AND q.template IN " MESSAGE_QUESTIONS
+            " AND q.queued_at>=t.awaiting_at) "
+            "WHERE t.state='awaiting_confirmation' AND t.closed_at IS NULL AND "
+            "(t.person_id=$1 OR t.caller=$2) ORDER BY 2 DESC,t.id DESC LIMIT 16");
+    db_bind_opt(q, 1, person_id);
+    db_bind_text(q, 2, number);
+    while (db_row(q)) {
+        struct asking_row row = {.id = db_int(q, 0),
+                                 .asked_at = db_int(q, 1),
+                                 .message_id = db_int(q, 2),
+                                 .question = db_text(q, 3)};
+        fn(ctx, &row);
+    }
     return db_end(q);
 }
 

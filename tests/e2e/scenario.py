@@ -107,12 +107,13 @@ class Run:
         self.number = f"139{stage.count:08d}"
         self.calls = self.seen = self.callback = 0
         self.key = None
+        self.names = {}
 
     # -- what happens ---------------------------------------------------------------------------
 
     def do_owner(self, rest):
         """owner {"flags":…}: the scenario's number becomes a registered owner's."""
-        body = {"name": f"业主{self.stage.count}", "phones": [self.number], **(json.loads(rest) if rest else {})}
+        body = {"name": f"业主{self.stage.count}", "phones": [self.number], **(self.fill(rest) if rest else {})}
         self.person = self.site.post("/owners", body)["id"]
 
     def call_name(self):
@@ -153,15 +154,75 @@ class Run:
         self.stage.pbx.sync()
         self.call_id = self.site.get(f"/calls?call={name}")["items"][0]["id"]
 
-    def do_sms(self, rest):
-        """sms TEXT: the owner writes."""
+    def inbound(self, text, sender, key=None):
         self.calls += 1
         r = self.site.request("POST", "/hooks/sms/inbound", {"type": "message.inbound", "timestamp": "2026-11-22T00:00:00Z", "data": {
-            "id": f"in-{self.stage.count}-{self.calls}", "from": "+86" + self.number, "to": "1069", "text": rest,
-            "at": "2026-11-22T00:00:00Z", "reply_to_key": None}})
+            "id": f"in-{self.stage.count}-{self.calls}", "from": sender, "to": "1069", "text": text,
+            "at": "2026-11-22T00:00:00Z", "reply_to_key": key}})
         assert r.status == 204, r
+
+    def do_sms(self, rest):
+        """sms TEXT: the owner writes."""
+        self.inbound(rest, "+86" + self.number)
         if not self.key:
-            self.key = self.site.ticket(caller="+86" + self.number)["id"]
+            found = [t for t in self.site.get("/tickets?limit=500")["items"] if t["caller"] == "+86" + self.number]
+            self.key = found[0]["id"] if found else None
+
+    def do_answer_to(self, rest):
+        """answer_to TEMPLATE TEXT: the owner's text names our newest message of that template (or text) to the number."""
+        template, _, text = rest.partition(" ")
+        ours = [m for m in self.site.get(f"/messages?person={self.person}&limit=500")["items"] if template in (m["template"], m["class"])]
+        self.inbound(text, "+86" + self.number, ours[0]["key"])
+
+    def do_mail(self, rest):
+        """mail TEXT: the owner writes from their address; \\n is a new line."""
+        self.inbound(rest.replace("\\n", "\n").replace("$ticket", self.key), self.address())
+
+    def do_name_ticket(self, rest):
+        """name_ticket TEXT: the owner's text names the ticket."""
+        self.inbound(f"{self.key} {rest}", "+86" + self.number)
+
+    def do_stranger(self, rest):
+        """stranger TEXT: somebody whom nobody knows writes."""
+        self.inbound(rest.replace("$ticket", self.key), f"+86136{self.stage.count:08d}")
+
+    def do_household(self, _):
+        """household: the owner has a home, and somebody lives there with them."""
+        folder = self.site.folder / f"units-{self.stage.count}"
+        folder.mkdir()
+        (folder / "units.csv").write_text(f"estate,building,unit,area_m2,delivered_on\n四季花城,9,{self.stage.count},80,\n")
+        self.site.ctl("import", str(folder))
+        unit = next(u["id"] for u in self.site.get("/units?limit=500")["items"] if u["building"] == "9" and u["unit"] == str(self.stage.count))
+        self.site.request("PATCH", f"/api/v1/owners/{self.person}", {"tenures": [{"unit_id": unit, "role": "owner"}]})
+        self.relative = f"137{self.stage.count:08d}"
+        self.site.post("/owners", {"name": f"家人{self.stage.count}", "phones": [self.relative], "tenures": [{"unit_id": unit, "role": "family"}]})
+
+    def do_relative(self, rest):
+        """relative TEXT: that somebody writes."""
+        self.inbound(rest, "+86" + self.relative)
+
+    def do_send(self, rest):
+        """send {…}: a message to the owner, which the gateway took over at once (fields of POST /messages)."""
+        m = self.site.post("/messages", {"channel": "sms", "to": self.number, "person_id": self.person, **self.fill(rest)})
+        self.sent(m["key"])
+
+    def do_delivered(self, _):
+        """delivered: the gateway says so of every message to the owner that waits."""
+        for m in self.site.get(f"/messages?person={self.person}&state=queued&limit=500")["items"]:
+            self.sent(m["key"])
+
+    def sent(self, key):
+        r = self.site.request("POST", "/hooks/sms/receipt", {"type": "message.receipt", "timestamp": "2026-11-22T00:00:00Z", "data": {
+            "key": key, "state": "delivered", "at": "2026-11-22T00:00:00Z", "error": None, "provider_id": None}})
+        assert r.status == 204, r
+
+    def do_ticket(self, rest):
+        """ticket A: from here on the words are about the ticket that is now called A (`as A` calls it so)."""
+        self.key, self.seen = self.names[rest]
+
+    def do_as(self, rest):
+        """as A: the present ticket is called A; the next call, text or `open` may begin another."""
+        self.names[rest] = (self.key, self.seen)
 
     def do_wait(self, rest):
         self.site.advance(seconds(rest))
@@ -170,7 +231,7 @@ class Run:
     def do_open(self, rest):
         """open WHO {…}: typed in at the desk."""
         who, _, body = rest.partition(" ")
-        body = {"caller": self.number, **json.loads(body or "{}")}
+        body = {"caller": self.number, **self.fill(body)}
         self.key = self.site.post("/tickets", body, token=self.stage.tokens[who])["id"]
 
     def do_shift(self, rest):
@@ -299,6 +360,16 @@ class Run:
                 if m["template"] == template and matches(want, m)
                 and (m["to"] in ("+86" + self.number,) or (m["person_id"] and not m["account"]) if who == "owner" else m["account"] == who)]
 
+    def see_inbound(self, rest):
+        """inbound {…}: the last text that came in has these fields."""
+        row = self.site.get("/inbound?limit=1")["items"][0]
+        assert matches(self.fill(rest), row), row
+
+    def see_tickets(self, rest):
+        """tickets N: so many tickets of the owner's number."""
+        found = [t["id"] for t in self.site.get("/tickets?limit=500")["items"] if t["caller"] == "+86" + self.number]
+        assert len(found) == int(rest), found
+
     def see_callback(self, rest):
         row = self.row("callback")
         assert matches(self.fill(rest), row), row
@@ -323,6 +394,9 @@ class Run:
         """The second reading of the histories agrees, now."""
         report = self.site.get("/audit/verify")
         assert report["ok"] and not report["odd"], report
+
+    def address(self):
+        return f"owner{self.stage.count}@example.com"
 
     # -- helpers --------------------------------------------------------------------------------
 

@@ -142,3 +142,52 @@ def test_without_gateway_messages_wait(make):
     assert m["state"] == "queued"
     site.restart()
     assert site.get("/messages")["items"][0]["state"] == "queued"
+
+
+def test_everything_that_owners_write_is_listed(desk):
+    texts = [("+8613800138000", "没解决"), ("+8613800138000", "谢谢"), ("+8613912345678", "1"), ("+8613912345678", "水管漏水")]
+    for n, (sender, text) in enumerate(texts):
+        r = desk.request("POST", "/hooks/sms/inbound", {"type": "message.inbound", "timestamp": "2026-11-22T00:00:00Z", "data": {
+            "id": f"in-{n}", "from": sender, "to": "1069", "text": text, "at": "2026-11-22T00:00:00Z", "reply_to_key": None}})
+        assert r.status == 204, r
+    rows = desk.get("/inbound")["items"]
+    assert [(r["text"], r["became"]) for r in rows] == [("水管漏水", "opened"), ("1", "kept"), ("谢谢", "noted"), ("没解决", "opened")]
+    assert rows[2]["ticket"] == rows[3]["ticket"] and rows[1]["ticket"] is None and rows[3]["person_id"] == desk.person
+    assert [r["id"] for r in desk.get("/inbound?became=opened")["items"]] == [rows[0]["id"], rows[3]["id"]]
+    assert len(desk.get(f"/inbound?ticket={rows[3]['ticket']}")["items"]) == len(desk.get(f"/inbound?person={desk.person}")["items"]) == 2
+    first = desk.get("/inbound?limit=3")
+    assert [r["id"] for r in desk.get(f"/inbound?cursor={first['next']}")["items"]] == [rows[3]["id"]]
+    assert desk.request("GET", "/api/v1/inbound?became=lost").status == 422
+    assert desk.get("/inbound", token=desk.user("he.jing", role="auditor"))["items"][0]["from"] == "+86139****5678"
+    assert "没解决" in desk.ctl("inbound", "list", "--became", "opened").stdout
+
+
+def test_a_question_that_asks_for_a_figure(make):
+    """1 to a question from 1 to 5 is a no; to a yes or no question it would be a yes."""
+    site = make(frozen=True, start=False)
+    (site.folder / "templates").mkdir(exist_ok=True)
+    (site.folder / "templates" / "confirm.zh.txt").write_text("{ticket}已处理完成，请回复1-5打分，5为最满意。\n", encoding="utf-8")
+    site.section("messages", "\n  templates: templates/\n  sms: {gateway: sms}\n")
+    site.start()
+    token = site.user("li.na")
+    numbers = iter(range(10))
+
+    def ticket():
+        t = site.post("/tickets", {"subject": "漏水", "caller": "13912345678", "take": True}, token=token)["id"]
+        site.post(f"/tickets/{t}/resolve", token=token)
+        site.post(f"/tickets/{t}/reply", token=token)
+        return t
+
+    def sms(text):
+        r = site.request("POST", "/hooks/sms/inbound", {"type": "message.inbound", "timestamp": "2026-11-22T00:00:00Z", "data": {
+            "id": f"in-{next(numbers)}", "from": "+8613912345678", "to": "1069", "text": text, "at": "2026-11-22T00:00:00Z", "reply_to_key": None}})
+        assert r.status == 204, r
+        return site.get("/inbound")["items"][0]["became"]
+
+    low, high = ticket(), ticket()
+    assert sms("5分") == "confirmed" and site.get(f"/tickets/{high}")["state"] == "closed"
+    assert sms("1") == "not_satisfied"
+    t = site.get(f"/tickets/{low}")
+    assert (t["state"], t["cycle"]) == ("open", 2)
+    said = [e["data"] for e in site.timeline(low) if e["kind"] == "confirmed"]
+    assert said[0]["score"] == 1 and said[0]["satisfied"] is False

@@ -202,7 +202,7 @@ static inline void person_changed(void *ctx, int64_t id)
     ((struct world *)ctx)->changed++;
 }
 
-static inline int on_inbound(void *ctx, struct ledger_tx *tx, const struct outbox_inbound *in)
+static inline int on_inbound(void *ctx, struct ledger_tx *tx, struct outbox_inbound *in)
 {
     ((struct world *)ctx)->inbound++;
     return 0;

@@ -65,11 +65,11 @@ static void lists_fields_once(void **state)
 static void built_in(void **state)
 {
     static const char *const names[] = {
-        "opened",     "replied",    "resolved",     "confirm", "survey",
-        "no_answer",  "reopened",   "closed",       "visit",   "callback",
-        "escalated",  "dispatched", "refused",      "done",    "urged",
-        "handover",   "reassigned", "incident",     "alert",   "digest",
-        "inspection", "care",       "unsubscribed", "notice",  "unreached"};
+        "opened",    "replied", "resolved",   "confirm",  "survey",       "no_answer",
+        "reopened",  "closed",  "visit",      "callback", "escalated",    "dispatched",
+        "refused",   "done",    "urged",      "handover", "reassigned",   "incident",
+        "alert",     "digest",  "inspection", "care",     "unsubscribed", "notice",
+        "unreached", "wrote"};
     struct errmsg why;
     struct template_set *set = template_set_load(NULL, &why);
     assert_non_null(set);

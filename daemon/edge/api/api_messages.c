@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "edge/api/api_priv.h"
 #include "domain/ticket_id.h"
+#include "service/messages/inbound.h"
 #include "service/messages/outbox.h"
 
 /* ---- messages ---- */
@@ -136,6 +137,38 @@ static void cancel_message(struct http_req *req, void *ctx)
     do_message(req, ctx, "message_cancel", run_cancel);
 }
 
+/* ---- what owners write ---- */
+
+static int read_inbound(struct db *db, struct api_job *job)
+{
+    const struct list_query *q = job->arg;
+    struct inbound_filter f = {.became = http_query(job->req, "became"),
+                               .person_id = q->person,
+                               .ticket_id = q->ticket,
+                               .before = job->before,
+                               .limit = job->limit};
+    int64_t next = 0;
+    api_items(job);
+    int rc = inbound_list(db, &f, &job->w, &next);
+    api_items_end(job, next);
+    return rc;
+}
+
+static void list_inbound(struct http_req *req, void *ctx)
+{
+    struct list_query q;
+    int limit;
+    int64_t before;
+    if (!http_page_id(req, &limit, &before) || !http_query_word(req, "became", INBOUND_BECAME) ||
+        !ticket_query(req, &q.ticket) || !http_query_int(req, "person", 1, INT64_MAX, 0, &q.person))
+        return;
+    struct api_job *job = api_job(req, ctx);
+    job->limit = limit;
+    job->before = before;
+    api_job_keep(job, &q, sizeof(q));
+    api_read(job, "inbound", read_inbound);
+}
+
 #define WHO (MAY_STAFF | MAY_INTEGRATION)
 
 const struct http_route api_message_routes[] = {
@@ -147,6 +180,9 @@ const struct http_route api_message_routes[] = {
                   "params:object "
                   "text subject language not_before",
           .answer = "Message"),
+    ROUTE(GET, "/api/v1/inbound", MAY_READ, list_inbound,
+          "What owners wrote, newest first, with what became of it",
+          .query = "became ticket person:int limit:int cursor", .answer = "[Inbound]"),
     ROUTE(GET, "/api/v1/messages/{id}", MAY_READ, get_message, "One message", .answer = "Message"),
     ROUTE(POST, "/api/v1/messages/{id}/resend", WHO, resend_message,
           "Send it once more, as a new message", .answer = "Message"),

@@ -29,6 +29,8 @@ static const struct {
                 "provider_template params:object language text! segments:int state! attempts:int "
                 "not_before queued_at! sent_at delivered_at failed_at error provider_id "
                 "resend_of:int"},
+    {"Inbound", "id:int! at! channel! gateway! from! to person_id:int text! reply_to_key became "
+                "ticket"},
     {"Card", "id:int! name! language phone_label tenures:list household:list vehicles:list "
              "membership:object segment flags:list steward:object consent:object open_tickets:list "
              "recent:list satisfaction:object phones:list emails:list version:int"},

@@ -29,8 +29,14 @@ struct outbox_inbound {
     int64_t at;
     int64_t
         person_id; /* filled for on_inbound: the one owner with this number, 0 if none or several */
-    int64_t ticket_id; /* filled for on_inbound: of the message that is answered, 0 if none */
-    bool opted_out;    /* filled for on_inbound: it was STOP or the like, and is done with */
+    int64_t ticket_id; /* filled for on_inbound: of the message that is answered, 0 if none; it
+                          leaves there the ticket that the text came to */
+    bool opted_out;    /* filled for on_inbound: it was STOP, START or the like, and is done with */
+    /* Filled for on_inbound: the message that it answers; 0 if there is none. */
+    int64_t message_id, message_at;
+    bool named;           /* it names that message, rather than coming after it */
+    const char *question; /* its text where it asked whether a ticket is settled; else NULL */
+    const char *became;   /* left by on_inbound: what came of the text, a literal */
 };
 
 struct outbox_opts {
@@ -39,7 +45,7 @@ struct outbox_opts {
     struct hub *hub;   /* may be NULL (tests) */
     struct site *site; /* a reference is taken */
     /** A new inbound text (not a repeat): in its transaction, on the ledger thread. May be NULL. */
-    int (*on_inbound)(void *ctx, struct ledger_tx *tx, const struct outbox_inbound *in);
+    int (*on_inbound)(void *ctx, struct ledger_tx *tx, struct outbox_inbound *in);
     /** A person's consent changed: loop thread, after the commit. May be NULL. */
     void (*person_changed)(void *ctx, int64_t person_id);
     void *ctx;

@@ -145,7 +145,8 @@ int outbox_match_kept(struct outbox *ob, struct ledger_tx *tx, const char *gatew
 
 /* The message of ours that a text answers. */
 struct answered {
-    int64_t id, ticket_id, person_id;
+    int64_t id, ticket_id, person_id, at;
+    bool named, question;
     char message_class[24];
     char *text;
 };
@@ -156,6 +157,8 @@ static void take_answered(void *ctx, const struct message_row *row)
     a->id = row->id;
     a->ticket_id = row->ticket_id;
     a->person_id = row->person_id;
+    a->at = row->queued_at;
+    a->question = message_is_question(row->template_name);
     text_copy(a->message_class, sizeof(a->message_class), row->message_class);
     a->text = xstrdup(row->text);
 }
@@ -167,6 +170,7 @@ static int find_answered(struct ledger_tx *tx, const struct outbox_inbound *in, 
     int rc = E_NOTFOUND;
     if (in->reply_to_key && *in->reply_to_key)
         rc = repo_message_by_key(db, in->reply_to_key, NULL, take_answered, a);
+    a->named = rc == E_OK;
     if (rc == E_NOTFOUND)
         rc = repo_message_last_to(db, from, ledger_now(tx) - ANSWER_WITHIN_MS, take_answered, a);
     return rc == E_NOTFOUND ? 0 : rc;
@@ -253,16 +257,21 @@ int outbox_inbound(struct outbox *ob, struct ledger_tx *tx, struct outbox_inboun
         rc = repo_person_with_address(ledger_db(tx), from, persons, PERSONS_MAX, &n);
     in->person_id = n == 1 ? persons[0] : a.person_id;
     in->ticket_id = a.ticket_id;
+    in->message_id = a.id;
+    in->message_at = a.at;
+    in->named = a.named;
+    in->question = a.question ? a.text : NULL;
     in->from = from;
     bool marketing = a.id && strcmp(a.message_class, "marketing") == 0;
     enum consent_word word = consent_word(in->text, marketing ? a.text : NULL);
-    in->opted_out = word == CONSENT_STOP;
+    in->opted_out = word != CONSENT_NONE;
+    in->became = word == CONSENT_STOP ? "opted_out" : word == CONSENT_START ? "opted_in" : "kept";
     if (rc == E_OK && word != CONSENT_NONE)
         rc = obey(ob, tx, word, &a, from, persons, n);
-    if (rc == E_OK)
-        rc = repo_inbound_link(ledger_db(tx), row, in->person_id, in->ticket_id);
     if (rc == E_OK && ob->opts.on_inbound)
         rc = ob->opts.on_inbound(ob->opts.ctx, tx, in);
+    if (rc == E_OK)
+        rc = repo_inbound_link(ledger_db(tx), row, in->person_id, in->ticket_id, in->became);
     free(a.text);
     return rc;
 }
