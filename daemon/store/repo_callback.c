@@ -66,6 +66,15 @@ int repo_callback_open_of(struct db *db, const char *number, struct callback_row
     return load(q, out);
 }
 
+int repo_callback_move(struct callback_row *r, enum callback_state to, const char *cause)
+{
+    if (!state_may_move(&callback_states, r->state, to))
+        return E_CONFLICT;
+    state_log(&callback_states, r->id, r->state, to, cause);
+    r->state = to;
+    return 0;
+}
+
 static int insert(struct db *db, struct callback_row *r)
 {
     struct db_q *q =

@@ -9,7 +9,7 @@
 
 struct callback_row {
     int64_t id;
-    enum callback_state state; /* written by callback_move() alone (service/tickets) */
+    enum callback_state state; /* written by repo_callback_move() alone */
     char number[32], reason[16], claimed_by[65];
     int64_t person_id, due_at, ticket_id, created_at, ended_at;
     int attempts;
@@ -22,6 +22,10 @@ void callback_row_clear(struct callback_row *r);
 int repo_callback_load(struct db *db, int64_t id, struct callback_row *out) MUST_CHECK;
 /** The newest open one of that number, but for samples. */
 int repo_callback_open_of(struct db *db, const char *number, struct callback_row *out) MUST_CHECK;
+/** The only writer of a callback's state, in the row that repo_callback_save() will write:
+ * E_CONFLICT when domain/states.h knows no such way. cause is for the log. */
+int repo_callback_move(struct callback_row *r, enum callback_state to,
+                       const char *cause) MUST_CHECK;
 /** Inserts when id is 0 (and sets it), else updates. */
 int repo_callback_save(struct db *db, struct callback_row *r) MUST_CHECK;
 

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "domain/match.h"
+#include "store/repo_callback.h"
 #include "store/repo_message.h"
 #include "store/repo_person.h"
 
@@ -200,7 +201,8 @@ enum whose {
 
 struct statement {
     enum whose whose;
-    enum { PLAIN, DATED, CALL_OFF } kind; /* $2 is the moment; it names messages to be called off */
+    /* $2 is the moment; it names messages to be called off, callbacks that are over */
+    enum { PLAIN, DATED, CALL_OFF, SUPERSEDE } kind;
     const char *sql;
 };
 
@@ -217,9 +219,8 @@ struct statement {
 #define END_CLOCKS                                                                                 \
     "UPDATE clock SET state='cancelled',ended_at=$2,next_at=NULL,done=1 WHERE ended_at IS NULL "   \
     "AND callback_id IN (SELECT id FROM callback WHERE "
-#define EMPTY_CALLBACK                                                                             \
-    "UPDATE callback SET state=CASE WHEN ended_at IS NULL THEN 'superseded' ELSE state END,"       \
-    "ended_at=coalesce(ended_at,$2),number='',outcome=NULL,note=NULL WHERE "
+#define OPEN_CALLBACK  "SELECT id FROM callback WHERE ended_at IS NULL AND "
+#define EMPTY_CALLBACK "UPDATE callback SET number='',outcome=NULL,note=NULL WHERE "
 
 static const struct statement statements[] = {
     {OF_PERSON, CALL_OFF, QUEUED "person_id=$1"},
@@ -236,8 +237,10 @@ static const struct statement statements[] = {
     {OF_TEXT, PLAIN, "UPDATE inbound SET sender='',text='' WHERE text LIKE $1 OR sender LIKE $1"},
     {OF_PERSON, DATED, END_CLOCKS "person_id=$1)"},
     {OF_ADDRESS, DATED, END_CLOCKS "number=$1)"},
-    {OF_PERSON, DATED, EMPTY_CALLBACK "person_id=$1"},
-    {OF_ADDRESS, DATED, EMPTY_CALLBACK "number=$1"},
+    {OF_PERSON, SUPERSEDE, OPEN_CALLBACK "person_id=$1"},
+    {OF_ADDRESS, SUPERSEDE, OPEN_CALLBACK "number=$1"},
+    {OF_PERSON, PLAIN, EMPTY_CALLBACK "person_id=$1"},
+    {OF_ADDRESS, PLAIN, EMPTY_CALLBACK "number=$1"},
     {OF_TEXT, PLAIN, "UPDATE callback SET note=NULL WHERE note LIKE $1"},
     {OF_PERSON, PLAIN, EMPTY_CALL "person_id=$1"},
     {OF_TEXT, PLAIN,
@@ -363,10 +366,36 @@ static int call_off(struct db *db, struct db_q *q)
     return rc;
 }
 
+static int supersede_one(struct db *db, int64_t id, int64_t now)
+{
+    struct callback_row r;
+    int rc = repo_callback_load(db, id, &r);
+    if (rc == E_OK)
+        rc = repo_callback_move(&r, CALLBACK_SUPERSEDED, "the owner was erased");
+    r.ended_at = now;
+    if (rc == E_OK)
+        rc = repo_callback_save(db, &r);
+    callback_row_clear(&r);
+    return rc;
+}
+
+static int supersede(struct db *db, struct db_q *q, int64_t now)
+{
+    int64_t *ids;
+    size_t n;
+    int rc = take_ids(q, &ids, &n);
+    for (size_t i = 0; rc == E_OK && i < n; i++)
+        rc = supersede_one(db, ids[i], now);
+    free(ids);
+    return rc;
+}
+
 static int run(struct db *db, const struct statement *s, struct db_q *q, int64_t now)
 {
     if (s->kind == CALL_OFF)
         return call_off(db, q);
+    if (s->kind == SUPERSEDE)
+        return supersede(db, q, now);
     if (s->kind == DATED)
         db_bind_int(q, 2, now);
     return db_run(q);

@@ -192,6 +192,51 @@ def one_hand(root):
                 yield f"{path}:{plain.count(chr(10), 0, m.start()) + 1}: {habit}"
 
 
+def sql(root):
+    """SQL stands in the store alone."""
+    for path in sources(root):
+        if not path.startswith("daemon/") or path.startswith("daemon/store/"):
+            continue
+        plain = without_comments((root / path).read_text(encoding="utf-8")).split("\n")
+        for n, line in enumerate(plain, 1):
+            m = re.search(r"\bdb_(query|exec|insert|run|row|bind_\w+)\s*\(", line)
+            if m:
+                yield f"{path}:{n}: SQL is daemon/store's: {m[0]}…"
+
+
+# Whose state is written where: a statement in one file of the store, or a field that one function
+# assigns (domain/states.h has the ways between the states).
+STATEMENTS = {"message": "daemon/store/repo_message.c", "survey": "daemon/store/repo_survey.c",
+              "ticket": "daemon/store/repo_ticket.c", "dispatch": "daemon/store/repo_ticket.c",
+              "callback": "daemon/store/repo_callback.c", "incident": "daemon/store/repo_incident.c"}
+ASSIGNED = {  # what is assigned where -> (file, function)
+    ("daemon/service/tickets/", r"\brow\.state = "): "ticket_set_state",
+    ("daemon/service/tickets/", r"\bd->state = "): "dispatch_move",
+    ("daemon/service/incidents/", r"\br->state = "): "incident_set_state",
+    ("daemon/store/repo_callback.c", r"\br->state = to"): "repo_callback_move",
+}
+
+
+def states(root):
+    """Every state has one writer."""
+    for path in sources(root):
+        if not path.endswith(".c") or not path.startswith("daemon/"):
+            continue
+        whole = (root / path).read_text(encoding="utf-8")
+        joined = re.sub(r'"\s*\\?\s*"', "", whole)
+        for m in re.finditer(r"UPDATE (\w+) SET ([^\";]*)", joined):
+            if m[1] in STATEMENTS and re.search(r"\bstate ?=", m[2].split(" WHERE ")[0]) and path != STATEMENTS[m[1]]:
+                yield f"{path}:1: {m[1]}.state is written in {STATEMENTS[m[1]]} alone"
+        function = "?"
+        text = whole.split("\n")
+        for n, line in enumerate(text, 1):
+            if line == "{":
+                function = function_name(text, n)
+            for (where, pattern), writer in ASSIGNED.items():
+                if path.startswith(where) and re.search(pattern, line) and function != writer:
+                    yield f"{path}:{n}: the state is written by {writer}() alone"
+
+
 def partial_indexes(root):
     """The condition of a partial index is a literal: a bound one scans the whole table."""
     for path in sources(root):
@@ -240,7 +285,7 @@ def configuration(root):
             return
 
 
-RULES = [arrows, sizes, banned, comments, one_hand, partial_indexes, places, format, configuration]
+RULES = [arrows, sizes, banned, comments, one_hand, sql, states, partial_indexes, places, format, configuration]
 
 
 def check(root, rules=None):

@@ -22,23 +22,11 @@
 #define CALLS_KEPT 100 /* newest calls that a callback names */
 #define LIST_MAX   500
 
-/* ---- the state ---- */
-
-/* The only place that changes it. */
-static int move(struct callback_row *r, enum callback_state to, const char *cause)
-{
-    if (!state_may_move(&callback_states, r->state, to))
-        return E_CONFLICT;
-    state_log(&callback_states, r->id, r->state, to, cause);
-    r->state = to;
-    return 0;
-}
-
 /* Over, whichever way. outcome may be NULL. */
 static int end(struct callback_row *r, int64_t now, enum callback_state to, const char *outcome,
                const char *cause)
 {
-    int rc = move(r, to, cause);
+    int rc = repo_callback_move(r, to, cause);
     if (rc < 0)
         return rc;
     r->ended_at = now;
@@ -408,7 +396,7 @@ static int claim(struct tickets *t, struct ledger_tx *tx, struct callback_row *r
         return verb_refuse(out, E_DENIED, NULL, "%s cannot be responsible", actor->name);
     if (text_eq(r->reason, "sample") && !actor_is_supervisor(actor))
         return verb_refuse(out, E_DENIED, NULL, "a drawn confirmation is a supervisor's to ring");
-    rc = move(r, CALLBACK_CLAIMED, actor->name);
+    rc = repo_callback_move(r, CALLBACK_CLAIMED, actor->name);
     text_copy(r->claimed_by, sizeof(r->claimed_by), actor->name);
     if (rc == E_OK && !r->ticket_id)
         rc = open_ticket(t, tx, r, actor);
