@@ -193,12 +193,9 @@ void part_registry_free(struct daemon *d)
 /* A card shows the person's open tickets. */
 static void on_ticket(void *ctx, const struct hub_event *ev)
 {
-    static const char key[] = "\"person_id\":"; /* within text its quotes would be escaped */
     struct daemon *d = ctx;
-    const char *at = ev->kind == HUB_TICKET ? strstr(ev->json, key) : NULL;
-    int64_t id = at ? strtoll(at + sizeof(key) - 1, NULL, 10) : 0;
-    if (id > 0)
-        pops_touch(d->pops, &id, 1);
+    if (ev->kind == HUB_TICKET && ev->person_id)
+        pops_touch(d->pops, &ev->person_id, 1);
 }
 
 static void on_person(void *pops, const int64_t *ids, size_t n)

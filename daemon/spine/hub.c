@@ -36,7 +36,8 @@ struct hub {
 
 struct hub_sub {
     struct hub *hub;
-    hub_cb *cb; /* NULL: ended while publishing */
+    hub_cb *cb;     /* NULL: ended while publishing */
+    uint64_t since; /* told of later events alone */
     void *ctx;
     struct hub_sub *prev, *next;
 };
@@ -197,7 +198,7 @@ void hub_publish(struct hub *h, const struct hub_event *event)
         keep(h, &ev);
     h->publishing++;
     DL_FOREACH (h->subs, s)
-        if (s->cb)
+        if (s->cb && s->since < ev.id)
             s->cb(s->ctx, &ev);
     if (--h->publishing == 0 && h->dead_subs)
         sweep(h);
@@ -209,6 +210,7 @@ struct hub_sub *hub_subscribe(struct hub *h, hub_cb *cb, void *ctx)
     s->hub = h;
     s->cb = cb;
     s->ctx = ctx;
+    s->since = h->last;
     DL_APPEND(h->subs, s);
     return s;
 }

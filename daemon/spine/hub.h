@@ -2,8 +2,8 @@
  * hub.h - what happens, told to whoever listens: agents' connections, monitors, SSE, plugins.
  *
  * Publishers state whom an event concerns; the hub keeps the last events for Last-Event-ID and
- * hands each to every subscriber whose filter it passes. Loop thread only. A subscriber never
- * blocks: it copies or drops.
+ * hands each to every subscriber that was there when it was published, in the order in which they
+ * came. Loop thread only. A subscriber never blocks: it copies or drops.
  */
 #pragma once
 #include <stdbool.h>
@@ -39,6 +39,9 @@ struct hub_event {
     const char *const *users;   /* … and accounts, NULL-terminated; NULL: nobody in particular */
     const char *department;     /* … and the people of a department */
     bool all_staff;             /* everybody at a desk (alerts, callbacks, stats) */
+    /* What it is about, for those who act on it: nobody reads the JSON back. 0: nothing of it. */
+    int64_t ticket_id, person_id, incident_id;
+    uint64_t topic; /* of a ticket: a digest of what the radar groups by; changes when that does */
 };
 
 /** ev and its text live during the call only. */
@@ -49,7 +52,8 @@ struct hub *hub_new(size_t keep_events, size_t keep_bytes);
 void hub_free(struct hub **h);
 /** Hand ev to every subscriber now; sets its id. */
 void hub_publish(struct hub *h, const struct hub_event *ev);
-/** cb is called for each event until unsubscribed; it may unsubscribe itself. */
+/** cb is called for each event published from now on (not for one that is being told), until
+ * unsubscribed; it may unsubscribe itself. */
 struct hub_sub *hub_subscribe(struct hub *h, hub_cb *cb, void *ctx);
 void hub_unsubscribe(struct hub_sub **sub);
 

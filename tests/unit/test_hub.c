@@ -181,12 +181,36 @@ static void bytes_bound_the_ring_too(void **state)
     hub_free(&h);
 }
 
+static struct hub_sub *late, *inviting;
+
+/* On the first event: somebody else begins to listen, and a second event follows at once. */
+static void invite(void *ctx, const struct hub_event *ev)
+{
+    if (late)
+        return;
+    late = hub_subscribe(ctx, remember, "late.");
+    publish(ctx, HUB_CALL, "2");
+}
+
+static void who_comes_late_is_not_told_of_the_present(void **state)
+{
+    struct hub *h = *state;
+    late = NULL;
+    inviting = hub_subscribe(h, invite, h);
+    publish(h, HUB_CALL, "1");
+    publish(h, HUB_CALL, "3");
+    assert_string_equal(buf_str(&seen), "late.call:2|late.call:3|");
+    hub_unsubscribe(&late);
+    hub_unsubscribe(&inviting);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
         T(everybody_is_told_in_order),
         T(unsubscribing_while_told_is_safe),
+        T(who_comes_late_is_not_told_of_the_present),
         T(replay_knows_how_far_back_it_reaches),
         T(events_are_kept_for_those_who_know_an_id),
         T(a_replayed_event_is_whole),

@@ -238,14 +238,14 @@ static void test_card(void **state)
     assert_non_null(strstr(buf_str(&b), "\"membership\":null,\"segment\":null,\"flags\":[]"));
     buf_reset(&b);
     jw_init(&w, &b);
-    assert_int_equal(registry_person_json(reader(), 1, TODAY, &w), 0);
+    assert_int_equal(registry_person_json(reader(), 1, TODAY, &w, NULL), 0);
     assert_non_null(strstr(buf_str(&b), "\"phones\":[\"+8613800138000\",\"+8675528881234\"]"));
     assert_non_null(
         strstr(buf_str(&b), "\"emails\":[\"wang@example.com\"],\"key\":\"p1\",\"version\":1"));
     assert_non_null(strstr(buf_str(&b), "\"from\":\"2019-05-01\",\"to\":null,\"current\":true"));
     buf_reset(&b);
     jw_init(&w, &b);
-    assert_int_equal(registry_phone_json(reader(), "+8675528881234", TODAY, &w), 0);
+    assert_int_equal(registry_phone_json(reader(), "+8675528881234", TODAY, &w, NULL), 0);
     assert_non_null(strstr(buf_str(&b), "{\"match\":\"one\",\"items\":[{\"owner\":{\"id\":1,"));
     assert_non_null(strstr(buf_str(&b), "\"reason\":\"landline of the owner of"));
     assert_int_equal(registry_card_json(reader(), 99, TODAY, &w), E_NOTFOUND);
@@ -659,7 +659,8 @@ static void test_search(void **state)
     int64_t next;
     jw_init(&w, &b);
     jw_arr(&w);
-    assert_int_equal(registry_search_json(registry, reader(), "单", 0, 1, TODAY, &w, &next), 0);
+    assert_int_equal(registry_search_json(registry, reader(), "单", 0, 1, TODAY, &w, &next, NULL),
+                     0);
     jw_end_arr(&w);
     assert_int_equal(next, id);
     assert_non_null(strstr(buf_str(&b), "单小龙"));

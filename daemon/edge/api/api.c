@@ -36,7 +36,7 @@ void api_job_free(struct api_job *job)
     site_unref(&job->site);
     buf_free(&job->out);
     free(job->key);
-    free(job->seen);
+    free(job->seen.ids);
     free(job);
 }
 
@@ -63,45 +63,18 @@ static void restart(struct api_job *job)
     buf_reset(&job->out);
     jw_init(&job->w, &job->out);
     job->status = 200;
-    job->seen_n = 0;
+    job->seen.n = 0;
     job->replayed = false;
     memset(&job->verb, 0, sizeof(job->verb));
 }
 
 /* ---- reading ---- */
 
-static void see(struct api_job *job, const json_t *owner)
-{
-    int64_t id = json_integer_value(json_object_get(owner, "id"));
-    if (!id)
-        return;
-    job->seen = xrealloc(job->seen, (job->seen_n + 1) * sizeof(*job->seen));
-    job->seen[job->seen_n++] = id;
-}
-
-/* The persons of an answer: it is one itself, or has items that are, or that hold an "owner". */
-static void find_persons(struct api_job *job)
-{
-    json_t *root = json_loadb(buf_str(&job->out), job->out.len, 0, NULL);
-    json_t *items = json_object_get(root, "items"), *item;
-    size_t i;
-    if (!items)
-        see(job, root);
-    json_array_foreach(items, i, item)
-    {
-        json_t *owner = json_object_get(item, "owner");
-        see(job, owner ? owner : item);
-    }
-    json_decref(root);
-}
-
 static int run_read(struct db *db, void *arg)
 {
     struct api_job *job = arg;
     restart(job);
     int rc = job->read(db, job);
-    if (rc == E_OK && job->audited)
-        find_persons(job);
     if (rc == E_OK && job->actor.role == ROLE_AUDITOR)
         mask_json(&job->out);
     return rc;
@@ -118,8 +91,8 @@ static int run_audit(struct ledger_tx *tx, void *arg)
     jw_kstr(&w, "by", http_path(job->req));
     jw_end_obj(&w);
     int rc = E_OK;
-    for (size_t i = 0; i < job->seen_n && rc == E_OK; i++) {
-        snprintf(object, sizeof(object), "person:%lld", (long long)job->seen[i]);
+    for (size_t i = 0; i < job->seen.n && rc == E_OK; i++) {
+        snprintf(object, sizeof(object), "person:%lld", (long long)job->seen.ids[i]);
         rc = api_audit(tx, job->actor.name, "person.read", object, buf_str(&data));
     }
     buf_free(&data);
@@ -137,7 +110,7 @@ static void read_done(void *arg, int rc)
     struct api_job *job = arg;
     struct ledger_cmd cmd = {
         .name = "audit_read", .run = run_audit, .done = audit_done, .arg = job};
-    if (rc == E_OK && job->seen_n) {
+    if (rc == E_OK && job->seen.n) {
         rc = ledger_submit(job->e->o.ledger, &cmd);
         if (rc == E_OK)
             return;
@@ -152,12 +125,6 @@ void api_read(struct api_job *job, const char *name, api_read_fn *fn)
     int rc = ledger_read(job->e->o.ledger, &read, false);
     if (rc < 0)
         api_answer(job, rc, NULL);
-}
-
-void api_read_persons(struct api_job *job, const char *name, api_read_fn *fn)
-{
-    job->audited = true;
-    api_read(job, name, fn);
 }
 
 /* ---- writing ---- */

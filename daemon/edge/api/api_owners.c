@@ -1,6 +1,6 @@
 /*
  * api_owners.c - owners, units and estates over HTTP. Reading a person is written to the audit log
- * before it is answered (api_read_persons); changes are by the registry itself.
+ * before it is answered (the registry notes whom in job->seen); changes are by the registry itself.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -15,7 +15,7 @@
 
 static int read_phone(struct db *db, struct api_job *job)
 {
-    return registry_phone_json(db, job->word, site_today(job->site, job->now), &job->w);
+    return registry_phone_json(db, job->word, site_today(job->site, job->now), &job->w, &job->seen);
 }
 
 static int read_search(struct db *db, struct api_job *job)
@@ -23,7 +23,8 @@ static int read_search(struct db *db, struct api_job *job)
     int64_t next = 0;
     api_items(job);
     int rc = registry_search_json(job->e->o.registry, db, http_query(job->req, "q"), job->before,
-                                  job->limit, site_today(job->site, job->now), &job->w, &next);
+                                  job->limit, site_today(job->site, job->now), &job->w, &next,
+                                  &job->seen);
     api_items_end(job, next);
     return rc;
 }
@@ -38,12 +39,12 @@ static void list_owners(struct http_req *req, void *ctx)
     job->limit = limit;
     job->before = after;
     job->word = api_number(job, "phone");
-    api_read_persons(job, "owners", http_query(req, "phone") ? read_phone : read_search);
+    api_read(job, "owners", http_query(req, "phone") ? read_phone : read_search);
 }
 
 static int read_owner(struct db *db, struct api_job *job)
 {
-    return registry_person_json(db, job->id, site_today(job->site, job->now), &job->w);
+    return registry_person_json(db, job->id, site_today(job->site, job->now), &job->w, &job->seen);
 }
 
 static void get_owner(struct http_req *req, void *ctx)
@@ -53,7 +54,7 @@ static void get_owner(struct http_req *req, void *ctx)
         return;
     struct api_job *job = api_job(req, ctx);
     job->id = id;
-    api_read_persons(job, "owner", read_owner);
+    api_read(job, "owner", read_owner);
 }
 
 static int run_create(struct ledger_tx *tx, struct api_job *job)
@@ -63,7 +64,8 @@ static int run_create(struct ledger_tx *tx, struct api_job *job)
     if (rc < 0)
         return rc;
     job->status = 201;
-    return registry_person_json(ledger_db(tx), job->id, site_today(job->site, job->now), &job->w);
+    return registry_person_json(ledger_db(tx), job->id, site_today(job->site, job->now), &job->w,
+                                NULL);
 }
 
 static void post_owner(struct http_req *req, void *ctx)
@@ -77,7 +79,8 @@ static int run_change(struct ledger_tx *tx, struct api_job *job)
                              job->actor.name);
     if (rc < 0)
         return rc;
-    return registry_person_json(ledger_db(tx), job->id, site_today(job->site, job->now), &job->w);
+    return registry_person_json(ledger_db(tx), job->id, site_today(job->site, job->now), &job->w,
+                                NULL);
 }
 
 static void patch_owner(struct http_req *req, void *ctx)

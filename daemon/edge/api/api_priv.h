@@ -13,6 +13,7 @@
 #include "domain/site.h"
 #include "edge/api/edge.h"
 #include "edge/http/http.h"
+#include "service/registry/registry.h"
 
 struct auth;
 struct sse;
@@ -77,16 +78,15 @@ struct api_job {
     struct errmsg why;
     struct api_job *prev, *next;
     const char *name;
-    bool audited, waiting;
+    bool waiting;
     bool replayed; /* the answer is what was kept under the Idempotency-Key */
     char *key;     /* Idempotency-Key; what it is kept as, and what it was sent with */
     char key_name[65], digest[65];
     const json_t *said; /* of api_once() */
     bool once;          /* in e->once */
     struct api_job *prev_once, *next_once;
-    char number[64]; /* api_number() */
-    int64_t *seen;   /* persons whose record is in the answer */
-    size_t seen_n;
+    char number[64];           /* api_number() */
+    struct registry_seen seen; /* persons whose record is in the answer: logged before it leaves */
 };
 
 /** A job for a request, with who asks and when; the request is answered through it. */
@@ -95,9 +95,6 @@ struct api_job *api_job(struct http_req *req, struct edge *e);
 void api_job_free(struct api_job *job);
 /** Run on a reader and answer. Owns job. name is a literal. */
 void api_read(struct api_job *job, const char *name, api_read_fn *fn);
-/** The same; every person in the answer gets a row in the audit log first ("owner" objects and
- * their ids are found in the JSON). */
-void api_read_persons(struct api_job *job, const char *name, api_read_fn *fn);
 /** Run as a ledger command and answer; POSTs obey Idempotency-Key. Owns job. */
 void api_write(struct api_job *job, const char *name, api_write_fn *fn);
 /** For a POST whose effect is no ledger command: fn(job) at once, or, when there is an

@@ -101,7 +101,11 @@ int incident_alert(struct incidents *in, struct ledger_tx *tx, const char *kind,
     jw_kraw(&w, "data", buf_str(&data));
     jw_end_obj(&w);
     if (rc == E_OK)
-        tell_publish(in->opts.tell, tx, HUB_ALERT, buf_take(&out), NULL, NULL, true);
+        tell_publish(in->opts.tell, tx,
+                     &(struct tell_notice){.kind = HUB_ALERT,
+                                           .json = buf_take(&out),
+                                           .all_staff = true,
+                                           .incident_id = r->id});
     buf_free(&out);
     buf_free(&data);
     return rc;

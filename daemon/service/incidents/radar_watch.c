@@ -23,7 +23,7 @@
 /* What a ticket said of itself last: looked at again only when that changes. */
 struct known {
     int64_t id;
-    uint64_t digest;
+    uint64_t topic;
     UT_hash_handle hh;
 };
 
@@ -42,32 +42,6 @@ struct radar_watch {
 
 /* ---- what the hub says ---- */
 
-static uint64_t mix(uint64_t h, const char *s, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        h = (h ^ (unsigned char)s[i]) * UINT64_C(1099511628211); /* FNV-1a */
-    return h;
-}
-
-/* The value of a member as it stands; a quote within text would be escaped, so a key found is one.
- */
-static uint64_t mix_member(uint64_t h, const char *json, const char *key)
-{
-    const char *at = strstr(json, key);
-    return at ? mix(h, at, strcspn(at + strlen(key), ",}") + strlen(key)) : h;
-}
-
-static uint64_t digest_of(const char *json)
-{
-    static const char *const keys[] = {
-        "\"category\":",    "\"person_id\":", "\"caller\":",   "\"unit_id\":",
-        "\"incident_id\":", "\"kind\":",      "\"opened_at\":"};
-    uint64_t h = UINT64_C(14695981039346656037);
-    for (size_t i = 0; i < ARRAY_LEN(keys); i++)
-        h = mix_member(h, json, keys[i]);
-    return strstr(json, "\"state\":\"cancelled\"") ? ~h : h;
-}
-
 static void forget_known(struct radar_watch *rw)
 {
     struct known *k, *tmp;
@@ -78,11 +52,11 @@ static void forget_known(struct radar_watch *rw)
 }
 
 /* True when the ticket is news. */
-static bool note(struct radar_watch *rw, int64_t id, uint64_t digest)
+static bool note(struct radar_watch *rw, int64_t id, uint64_t topic)
 {
     struct known *k;
     HASH_FIND(hh, rw->known, &id, sizeof(id), k);
-    if (k && k->digest == digest)
+    if (k && k->topic == topic)
         return false;
     if (!k) {
         if (HASH_COUNT(rw->known) >= KNOWN_MAX)
@@ -91,7 +65,7 @@ static bool note(struct radar_watch *rw, int64_t id, uint64_t digest)
         k->id = id;
         HASH_ADD(hh, rw->known, id, sizeof(k->id), k);
     }
-    k->digest = digest;
+    k->topic = topic;
     return true;
 }
 
@@ -99,18 +73,15 @@ static void look(struct radar_watch *rw);
 
 static void on_event(void *ctx, const struct hub_event *ev)
 {
-    static const char head[] = "{\"id\":\"T-";
     struct radar_watch *rw = ctx;
-    if (ev->kind != HUB_TICKET || strncmp(ev->json, head, sizeof(head) - 1) != 0)
-        return;
-    int64_t id = strtoll(ev->json + sizeof(head) - 1, NULL, 10);
-    if (id <= 0 || rw->pending_n >= PENDING_MAX || !note(rw, id, digest_of(ev->json)))
+    if (ev->kind != HUB_TICKET || rw->pending_n >= PENDING_MAX ||
+        !note(rw, ev->ticket_id, ev->topic))
         return;
     if (rw->pending_n == rw->pending_cap) {
         rw->pending_cap = rw->pending_cap ? rw->pending_cap * 2 : 64;
         rw->pending = xrealloc(rw->pending, rw->pending_cap * sizeof(*rw->pending));
     }
-    rw->pending[rw->pending_n++] = id;
+    rw->pending[rw->pending_n++] = ev->ticket_id;
     look(rw);
 }
 

@@ -268,7 +268,8 @@ static int phone_item_json(struct db *db, struct candidate *c, int32_t today, st
     return rc;
 }
 
-int registry_phone_json(struct db *db, const char *e164, int32_t today, struct jw *w)
+int registry_phone_json(struct db *db, const char *e164, int32_t today, struct jw *w,
+                        struct registry_seen *seen)
 {
     struct candidates *all = xcalloc(1, sizeof(*all));
     int rc = e164 && e164[0] ? candidates_find(db, e164, today, all) : 0;
@@ -276,8 +277,10 @@ int registry_phone_json(struct db *db, const char *e164, int32_t today, struct j
     jw_kstr(w, "match", match_word(all->current));
     jw_key(w, "items");
     jw_arr(w);
-    for (int i = 0; rc == 0 && i < all->n && i < REGISTRY_FOUND_MAX; i++)
+    for (int i = 0; rc == 0 && i < all->n && i < REGISTRY_FOUND_MAX; i++) {
+        registry_see(seen, all->items[i].id);
         rc = phone_item_json(db, &all->items[i], today, w);
+    }
     jw_end_arr(w);
     jw_end_obj(w);
     candidates_free(&all);

@@ -199,12 +199,25 @@ int registry_card_json(struct db *db, int64_t person_id, int32_t today, struct j
     return rc;
 }
 
-int registry_person_json(struct db *db, int64_t person_id, int32_t today, struct jw *w)
+void registry_see(struct registry_seen *seen, int64_t person_id)
+{
+    if (!seen)
+        return;
+    if (seen->n == seen->cap) {
+        seen->cap = seen->cap ? seen->cap * 2 : 8;
+        seen->ids = xrealloc(seen->ids, seen->cap * sizeof(*seen->ids));
+    }
+    seen->ids[seen->n++] = person_id;
+}
+
+int registry_person_json(struct db *db, int64_t person_id, int32_t today, struct jw *w,
+                         struct registry_seen *seen)
 {
     struct registry_card c;
     int rc = card_load(db, person_id, today, &c);
     if (rc == 0) {
         c.all_tenures = true;
+        registry_see(seen, person_id);
         jw_obj(w);
         rc = registry_card_fields(db, &c, w);
         jw_key(w, "phones");

@@ -91,7 +91,8 @@ int registry_search(struct registry *r, const char *q, int64_t after_id, int64_t
 }
 
 int registry_search_json(struct registry *r, struct db *db, const char *q, int64_t after_id,
-                         int limit, int32_t today, struct jw *w, int64_t *next)
+                         int limit, int32_t today, struct jw *w, int64_t *next,
+                         struct registry_seen *seen)
 {
     int64_t ids[501];
     limit = limit < 1 ? 1 : limit > 500 ? 500 : limit;
@@ -100,7 +101,7 @@ int registry_search_json(struct registry *r, struct db *db, const char *q, int64
               : repo_person_ids(db, after_id, ids, limit + 1);
     int rc = n < 0 ? n : 0;
     for (int i = 0; rc == 0 && i < n && i < limit; i++) {
-        rc = registry_person_json(db, ids[i], today, w);
+        rc = registry_person_json(db, ids[i], today, w, seen);
         rc = rc == E_NOTFOUND ? 0 : rc; /* gone since */
     }
     if (n > limit)

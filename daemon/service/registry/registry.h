@@ -52,6 +52,13 @@ void registry_touch(struct registry *r, struct ledger_tx *tx, int64_t person_id)
 #define REGISTRY_FOUND_MAX 10
 #define REGISTRY_HOMES_MAX 8
 
+/** Persons whose record was written, for whoever notes who saw whom. Start with {0}; the ids are to
+ * be freed. Where a function takes one, it may be NULL. */
+struct registry_seen {
+    int64_t *ids;
+    size_t n, cap;
+};
+
 /** One candidate; its object {CARD…,"certainty":…,"reason":…} is json[from, to) of the found. */
 struct registry_owner {
     int64_t id;
@@ -102,10 +109,12 @@ int registry_caller(struct db *db, const char *e164, int32_t today,
 /** CARD of one person as a JSON value; E_NOTFOUND writes nothing. */
 int registry_card_json(struct db *db, int64_t person_id, int32_t today, struct jw *w) MUST_CHECK;
 /** CARD plus phones, emails, dated tenures (past ones too), key, version: GET /owners/{id}. */
-int registry_person_json(struct db *db, int64_t person_id, int32_t today, struct jw *w) MUST_CHECK;
+int registry_person_json(struct db *db, int64_t person_id, int32_t today, struct jw *w,
+                         struct registry_seen *seen) MUST_CHECK;
 /** The answer of GET /owners?phone=: {"match":…,"items":[{"owner":CARD,"certainty":…,"reason":…}]}.
  */
-int registry_phone_json(struct db *db, const char *e164, int32_t today, struct jw *w) MUST_CHECK;
+int registry_phone_json(struct db *db, const char *e164, int32_t today, struct jw *w,
+                        struct registry_seen *seen) MUST_CHECK;
 
 /**
  * Ids of the persons who hold a unit together with this one, the person first; at most max.
@@ -187,7 +196,8 @@ bool registry_is_email(const char *s);
  * registry_person_json to the open array of w; *next is the next cursor or 0. For a reader's job.
  */
 int registry_search_json(struct registry *r, struct db *db, const char *q, int64_t after_id,
-                         int limit, int32_t today, struct jw *w, int64_t *next) MUST_CHECK;
+                         int limit, int32_t today, struct jw *w, int64_t *next,
+                         struct registry_seen *seen) MUST_CHECK;
 
 /** Everybody's card may have changed; search says to read everybody anew, too: after an import.
  * Loop thread. */

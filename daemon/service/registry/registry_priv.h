@@ -45,6 +45,9 @@ int registry_changed_household(struct registry *r, struct ledger_tx *tx,
 /** Read these persons into the search block again; n 0: everybody. Loop thread. */
 void registry_refresh(struct registry *r, const int64_t *ids, size_t n);
 
+/** Notes a person whose record was written; seen may be NULL. */
+void registry_see(struct registry_seen *seen, int64_t person_id);
+
 /* ---- one card ---- */
 
 /** What a CARD says of what happened; where `recent` stands in the output. */

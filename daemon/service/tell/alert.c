@@ -34,7 +34,11 @@ int tell_alert(struct tell *t, struct ledger_tx *tx, const char *kind, int64_t t
     jw_kraw(&w, "data", buf_str(&data));
     jw_end_obj(&w);
     if (rc == E_OK)
-        tell_publish(t, tx, HUB_ALERT, buf_take(&out), NULL, NULL, true);
+        tell_publish(t, tx,
+                     &(struct tell_notice){.kind = HUB_ALERT,
+                                           .json = buf_take(&out),
+                                           .all_staff = true,
+                                           .ticket_id = ticket_id});
     buf_free(&out);
     buf_free(&data);
     return rc;

@@ -14,32 +14,34 @@ bool tell_has_desks(const struct tell *t)
 
 /* A hub event that waits for the commit. */
 struct notice {
-    enum hub_kind kind;
-    char *json, *department;
-    char **users; /* NULL-terminated, or NULL */
-    bool all_staff;
+    struct tell_notice n; /* its json, users and department are owned */
 };
 
 static void notice_free(void *arg)
 {
-    struct notice *n = arg;
-    for (char **u = n->users; u && *u; u++)
+    struct notice *w = arg;
+    char **users = (char **)w->n.users;
+    for (char **u = users; u && *u; u++)
         free(*u);
-    free(n->users);
-    free(n->json);
-    free(n->department);
-    free(n);
+    free(users);
+    free(w->n.json);
+    free((char *)w->n.department);
+    free(w);
 }
 
 static void notice_send(void *ctx, void *arg)
 {
-    struct notice *n = arg;
+    const struct tell_notice *n = &((struct notice *)arg)->n;
     struct hub_event ev = {.kind = n->kind,
                            .json = n->json,
                            .len = strlen(n->json),
-                           .users = (const char *const *)n->users,
+                           .users = n->users,
                            .department = n->department,
-                           .all_staff = n->all_staff};
+                           .all_staff = n->all_staff,
+                           .ticket_id = n->ticket_id,
+                           .person_id = n->person_id,
+                           .incident_id = n->incident_id,
+                           .topic = n->topic};
     hub_publish(ctx, &ev);
 }
 
@@ -57,21 +59,17 @@ static char **copy_users(const char *const *users)
     return copy;
 }
 
-void tell_publish(struct tell *t, struct ledger_tx *tx, int hub_kind, char *json,
-                  const char *const *users, const char *department, bool all_staff)
+void tell_publish(struct tell *t, struct ledger_tx *tx, const struct tell_notice *n)
 {
-    struct notice *n;
     if (!t->hub) {
-        free(json);
+        free(n->json);
         return;
     }
-    n = xcalloc(1, sizeof(*n));
-    n->kind = (enum hub_kind)hub_kind;
-    n->json = json;
-    n->users = copy_users(users);
-    n->department = xstrdup(department);
-    n->all_staff = all_staff;
-    ledger_effect(tx, notice_send, t->hub, n, notice_free);
+    struct notice *w = xcalloc(1, sizeof(*w));
+    w->n = *n;
+    w->n.users = (const char *const *)copy_users(n->users);
+    w->n.department = xstrdup(n->department);
+    ledger_effect(tx, notice_send, t->hub, w, notice_free);
 }
 
 bool tell_event_wanted(struct tell *t, const char *type)

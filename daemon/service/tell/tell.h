@@ -90,10 +90,18 @@ int tell_alert_some(struct tell *t, struct ledger_tx *tx, const char *kind, int6
 
 /** True if anybody could see what tell_publish() shows: else rendering it is not worth while. */
 bool tell_has_desks(const struct tell *t);
-/** Shown after the commit: JSON of that kind (enum hub_kind); json is taken over, also when nobody
- * listens. To all_staff, or users (copied, NULL-ended). */
-void tell_publish(struct tell *t, struct ledger_tx *tx, int hub_kind, char *json,
-                  const char *const *users, const char *department, bool all_staff);
+/** Something that is shown: JSON of one kind, to whom, and what it is about (hub.h). */
+struct tell_notice {
+    enum hub_kind kind;
+    char *json;               /* taken over, also when nobody listens */
+    const char *const *users; /* NULL-terminated; copied. NULL: nobody in particular */
+    const char *department;   /* its people; may be NULL */
+    bool all_staff;
+    int64_t ticket_id, person_id, incident_id;
+    uint64_t topic;
+};
+/** Shown after the commit. */
+void tell_publish(struct tell *t, struct ledger_tx *tx, const struct tell_notice *n);
 /** True if a gateway asked for this kind of event ("call.cleared"). */
 bool tell_event_wanted(struct tell *t, const char *type);
 /** Queue an event (data: JSON) for whoever asked for it, on behalf of what is not a ticket. */

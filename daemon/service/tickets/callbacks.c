@@ -111,7 +111,12 @@ int callback_publish(struct tickets *t, struct ledger_tx *tx, const struct callb
     if (tell_has_desks(t->tell)) {
         render(r, &out);
         if (!out.overflow)
-            tell_publish(t->tell, tx, HUB_CALLBACK, buf_take(&out), NULL, NULL, true);
+            tell_publish(t->tell, tx,
+                         &(struct tell_notice){.kind = HUB_CALLBACK,
+                                               .json = buf_take(&out),
+                                               .all_staff = true,
+                                               .ticket_id = r->ticket_id,
+                                               .person_id = r->person_id});
     }
     buf_free(&out);
     return 0;

@@ -67,6 +67,21 @@ static int announce(struct ticket *k, const char *json)
     return rc;
 }
 
+/* What the radar groups by, and whether the ticket counts: FNV-1a over the fields. */
+static uint64_t topic_of(const struct ticket_row *r)
+{
+    const int64_t numbers[] = {r->person_id, r->unit_id, r->incident_id, r->opened_at,
+                               r->state == TICKET_CANCELLED};
+    const char *const texts[] = {r->category, r->caller, r->kind};
+    uint64_t h = UINT64_C(14695981039346656037);
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+        for (const char *p = texts[i]; p == texts[i] || p[-1]; p++) /* the NUL parts them */
+            h = (h ^ (unsigned char)*p) * UINT64_C(1099511628211);
+    for (size_t i = 0; i < sizeof(numbers); i++)
+        h = (h ^ ((const unsigned char *)numbers)[i]) * UINT64_C(1099511628211);
+    return h;
+}
+
 int ticket_publish(struct ticket *k)
 {
     struct buf json = BUF_INIT(TICKET_JSON_MAX);
@@ -82,8 +97,16 @@ int ticket_publish(struct ticket *k)
     if (rc == E_OK) {
         k->concerned = xrealloc(k->concerned, (k->concerned_n + 1) * sizeof(char *));
         k->concerned[k->concerned_n] = NULL;
-        tell_publish(k->t->tell, k->tx, HUB_TICKET, buf_take(&json),
-                     (const char *const *)k->concerned, department, !*k->row.responder);
+        struct tell_notice n = {.kind = HUB_TICKET,
+                                .json = buf_take(&json),
+                                .users = (const char *const *)k->concerned,
+                                .department = department,
+                                .all_staff = !*k->row.responder,
+                                .ticket_id = k->row.id,
+                                .person_id = k->row.person_id,
+                                .incident_id = k->row.incident_id,
+                                .topic = topic_of(&k->row)};
+        tell_publish(k->t->tell, k->tx, &n);
     }
     buf_free(&json);
     return rc;
