@@ -98,7 +98,8 @@ static void record_end(struct csv *c)
         size_t end = i + 1 < c->n ? c->start[i + 1] : c->text.len;
         fields[i] = c->text.data + c->start[i];
         if (!utf8_valid(fields[i], end - 1 - c->start[i])) {
-            c->opts.bad(c->opts.ctx, c->row_line, "not valid UTF-8, or a NUL byte");
+            c->opts.bad(c->opts.ctx, c->row_line,
+                        "not valid UTF-8, or a NUL byte (save the file as 'CSV UTF-8')");
             record_reset(c);
             return;
         }

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/charset.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "ctl/ctl.h"
@@ -137,6 +138,17 @@ static void take_files(struct outcome *out, const json_t *job)
     }
 }
 
+static void say_warnings(const json_t *job)
+{
+    const json_t *list = json_object_get(job, "warnings");
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *w = json_array_get(list, i);
+        (void)fprintf(stderr, "stewardctl import: %s %s\n",
+                      json_string_value(json_object_get(w, "file")),
+                      json_string_value(json_object_get(w, "text")));
+    }
+}
+
 /* Until the job has ended. Takes job over. */
 static void follow(struct ctl *ctl, struct outcome *out, json_t *job)
 {
@@ -159,6 +171,7 @@ static void follow(struct ctl *ctl, struct outcome *out, json_t *job)
     if (error)
         (void)fprintf(stderr, "stewardctl import: %s\n", error);
     if (job) {
+        say_warnings(job);
         out->refused_total += number(job, "refused_total");
         take_files(out, job);
         take_refusals(ctl, out, id, job);
@@ -244,11 +257,50 @@ static void send_pieces(struct ctl *ctl, struct outcome *out, const char *file, 
     buf_free(&piece);
 }
 
+/* The file as UTF-8: itself, or a converted copy without a name. What is sent in pieces is judged
+ * here, as a whole; what is no text at all goes as it is, for the daemon to refuse. */
+static FILE *open_utf8(const char *path)
+{
+    struct charset_judge judge = {0};
+    char part[16384];
+    size_t n;
+    FILE *f = fopen(path, "re");
+    if (!f)
+        return NULL;
+    while ((n = fread(part, 1, sizeof(part), f)) > 0)
+        charset_judge_feed(&judge, part, n);
+    enum charset charset = charset_judge_end(&judge);
+    rewind(f);
+    struct charset_conv *conv =
+        charset == CHARSET_GB18030 || charset == CHARSET_UTF16 ? charset_conv_new(charset) : NULL;
+    FILE *copy = conv ? tmpfile() : NULL;
+    struct buf text = BUF_INIT(4 * sizeof(part));
+    bool ok = copy != NULL;
+    while (ok && (n = fread(part, 1, sizeof(part), f)) > 0) {
+        buf_reset(&text);
+        ok = charset_conv_feed(conv, part, n, &text) == E_OK &&
+             fwrite(buf_str(&text), 1, text.len, copy) == text.len;
+    }
+    charset_conv_free(&conv);
+    buf_free(&text);
+    if (!ok) {
+        if (copy)
+            (void)fclose(copy);
+        rewind(f);
+        return f;
+    }
+    (void)fprintf(stderr, "stewardctl import: %s is %s, and is sent as UTF-8\n", path,
+                  charset_name(charset));
+    (void)fclose(f);
+    rewind(copy);
+    return copy;
+}
+
 static void import_files(struct ctl *ctl, struct outcome *out, const char *dir, bool dry_run)
 {
     for (size_t i = 0; i < ARRAY_LEN(files) && !out->failed; i++) {
         char *path = xasprintf("%s/%s", dir, files[i]);
-        FILE *f = fopen(path, "re");
+        FILE *f = open_utf8(path);
         if (f) {
             send_pieces(ctl, out, files[i], f, dry_run);
             (void)fclose(f);

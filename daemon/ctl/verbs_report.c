@@ -58,8 +58,9 @@ static const struct ctl_arg shift_list_args[] = {
     {0}};
 static const struct ctl_arg shift_add_args[] = {
     BODY("USER", NULL, "user", ARG_TEXT, true, "An account"),
-    BODY("FROM", NULL, "from", ARG_TEXT, true, "2026-11-22T00:00:00Z"),
-    BODY("TO", NULL, "to", ARG_TEXT, true, "Its end"),
+    BODY("FROM", NULL, "from", ARG_TEXT, true,
+         "'2026-11-22 08:00' by the site's clock, 2026-11-22, or RFC 3339"),
+    BODY("TO", NULL, "to", ARG_TEXT, true, "Its end; of a date alone the end of that day"),
     BODY("--kind", "KIND", "kind", ARG_TEXT, false, "on (the default) or leave"),
     {0}};
 static const struct ctl_arg shift_args[] = {ID("ID", "A shift's id"), {0}};

@@ -90,7 +90,7 @@ const struct ctl_verb ctl_site_verbs[] = {
      "  stewardctl init site --line 127.0.0.1:7070 --http 127.0.0.1:8080 --token dev-token",
      init_args, NULL, NULL, SHOW_NOTHING, NULL, NULL, ctl_init},
     {"import", "Read owners, homes and cars from CSV files",
-     "Files (UTF-8, first line names the columns; one that is not there is left out):\n"
+     "Files (UTF-8 or GB18030, first line names the columns; one that is not there is left out):\n"
      "  units.csv      estate,building,unit,area_m2,delivered_on\n"
      "  persons.csv    key,name,language,phones,emails,segment,flags,tier[,consent]\n"
      "  tenures.csv    person_key,estate,building,unit,role,from,to\n"

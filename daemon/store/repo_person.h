@@ -207,6 +207,7 @@ int repo_person_bump(struct db *db, int64_t id, int64_t now) MUST_CHECK;
 /** A tenure is known by (person, unit, role, from). Days, 0: open. */
 int repo_tenure_put(struct db *db, int64_t person_id, int64_t unit_id, enum tenure_role role,
                     int64_t from_on, int64_t to_on, enum put *what) MUST_CHECK;
+/** A car is known by its plate, however it is written (domain/plate.h). E_INVALID for none. */
 int repo_vehicle_put(struct db *db, int64_t person_id, const char *plate, const char *space,
                      enum put *what) MUST_CHECK;
 /** Drop all, before a list is set as a whole. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "domain/plate.h"
 #include "store/repo_person.h"
 
 void person_edit_init(struct person_edit *e)
@@ -329,9 +330,12 @@ int repo_tenure_put(struct db *db, int64_t person_id, int64_t unit_id, enum tenu
     return db_run(q);
 }
 
-int repo_vehicle_put(struct db *db, int64_t person_id, const char *plate, const char *space,
+int repo_vehicle_put(struct db *db, int64_t person_id, const char *written, const char *space,
                      enum put *what)
 {
+    char plate[PERSON_PLATE_MAX];
+    if (strlen(written) >= sizeof(plate) || !plate_normalise(written, plate))
+        return E_INVALID;
     struct db_q *q =
         db_query(db, "SELECT id, space FROM vehicle WHERE person_id = $1 AND plate = $2");
     db_bind_int(q, 1, person_id);

@@ -77,6 +77,17 @@ def test_shift_plan(site):
     assert len(site.get("/shifts")["items"]) == 1
 
 
+def test_shifts_by_the_clocks_of_the_site(site):
+    site.user("li.na", device="1001")
+    site.ctl("shift", "add", "li.na", "2026-11-24 08:00", "2026-11-24 17:30")
+    site.ctl("shift", "add", "li.na", "2026/11/25", "2026/11/25", "--kind", "leave")
+    shifts = [(s["kind"], s["from"], s["to"]) for s in site.get("/shifts")["items"]]
+    assert shifts == [("on", "2026-11-24T00:00:00.000Z", "2026-11-24T09:30:00.000Z"),
+                      ("leave", "2026-11-24T16:00:00.000Z", "2026-11-25T16:00:00.000Z")]
+    kinds = [s["kind"] for s in site.get("/shifts?from=2026-11-24%2017:30&to=2026-11-26")["items"]]
+    assert kinds == ["leave"]  # from and to by the same clocks
+
+
 def test_bad_shifts(site):
     site.user("li.na")
     good = {"user": "li.na", "from": "2026-11-23T00:00:00Z", "to": "2026-11-24T00:00:00Z"}

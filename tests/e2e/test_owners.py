@@ -155,3 +155,31 @@ def test_import_over_http(site):
     refused = site.request("POST", "/api/v1/import", {"dir": "/etc"})
     assert refused.status == 403, "folders are for the control socket"
     assert site.request("POST", "/api/v1/import?file=passwd.csv", raw=b"x", headers={"Content-Type": "text/csv"}).status == 422
+
+
+def test_a_spreadsheet_from_china(site):
+    """GBK, a rounded number, a plate with a dot: over the socket and, in pieces, over the network."""
+    folder = site.folder / "gbk"
+    folder.mkdir()
+    (folder / "persons.csv").write_bytes("key,name,phones\np1,王芳,13800138000\np2,李强,1.38E+10\n,,\n".encode("gb18030"))
+    (folder / "vehicles.csv").write_bytes("person_key,plate,space\np1,粤B·12345,B2-118\n".encode("gbk"))
+    done = site.ctl("import", folder, ok=False)
+    assert done.returncode == 1 and "persons.csv:3: phones: '1.38E+10'" in done.stdout
+    assert "GB18030" in done.stderr
+    card = site.get("/owners?phone=13800138000")["items"][0]["owner"]
+    assert card["name"] == "王芳" and card["vehicles"] == [{"plate": "粤B12345", "space": "B2-118"}]
+    for q in ("粤B·12345", "粤b-12345", "粤B 12345"):
+        steward.eventually(lambda: [o["name"] for o in site.get("/owners?q=" + urllib.parse.quote(q))["items"]] == ["王芳"], q)
+    (folder / "persons.csv").write_bytes("key,name,phones\np1,王小芳,13800138000\n".encode("gb18030"))
+    sent = site.ctl("--url", f"http://127.0.0.1:{site.http_port}", "--token", steward.TOKEN, "import", folder)
+    assert "is sent as UTF-8" in sent.stderr
+    assert site.get("/owners?phone=13800138000")["items"][0]["owner"]["name"] == "王小芳"
+
+
+def test_a_slip_in_a_header_reads_nothing(site):
+    folder = site.folder / "slip"
+    folder.mkdir()
+    (folder / "persons.csv").write_text("key,name,phone\np1,王芳,13800138000\n")
+    done = site.ctl("import", folder, ok=False)
+    assert done.returncode == 1 and "unknown column 'phone' (did you mean 'phones'?)" in done.stdout
+    assert site.get("/owners?q=" + urllib.parse.quote("王芳"))["items"] == []

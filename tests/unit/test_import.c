@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <iconv.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -237,8 +238,8 @@ static void write_wrong(void)
     file("units.csv", "estate,building,unit,area_m2,delivered_on\na,1,101,,\na,1,101,,\n"
                       "a,1,,,\na,1,102,much,\na,1,103,,2026-02-30\na,1,104\n");
     file("persons.csv", "key,name,nickname,phones,emails,language,consent\n"
-                        "p1,A,x,13800138000,,,\n"
-                        "p1,B,x,,,,\n"
+                        "p1,王芳,x,13800138000,,,\n"
+                        "p1,李强,x,,,,\n"
                         "p2,,x,,,,\n"
                         "p3,C,x,12,,,\n"
                         "p4,D,x,,nobody,,\n"
@@ -391,11 +392,190 @@ static void test_many_and_stop(void **state)
     assert_true(n >= 1000 && n < 20000);
 }
 
+/* ---- files that people really have ---- */
+
+/* Text of a literal in another encoding into a file, as a spreadsheet saves it. */
+static void file_in(const char *name, const char *charset, const char *text)
+{
+    static char converted[1 << 20];
+    char full[128], *from = (char *)text, *to = converted;
+    size_t n = strlen(text), room = sizeof(converted);
+    iconv_t cd = iconv_open(charset, "UTF-8");
+    assert_true(cd != (iconv_t)-1);
+    assert_true(iconv(cd, &from, &n, &to, &room) != (size_t)-1);
+    iconv_close(cd);
+    snprintf(full, sizeof(full), "%s/%s", dir, name);
+    FILE *f = fopen(full, "w");
+    assert_non_null(f);
+    fwrite(converted, 1, (size_t)(to - converted), f);
+    fclose(f);
+}
+
+static bool warned(const char *name, const char *text)
+{
+    size_t i;
+    json_t *w;
+    json_array_foreach(json_object_get(report, "warnings"), i, w)
+    {
+        if (strcmp(json_string_value(json_object_get(w, "file")), name) == 0 &&
+            strstr(json_string_value(json_object_get(w, "text")), text))
+            return true;
+    }
+    return false;
+}
+
+/* Every surname and name of a long list; among them rows that are valid UTF-8 by chance. */
+static char *many_names(int *n)
+{
+    static const char *const names[] = {"王芳", "李强", "张伟", "刘洋", "陈静", "杨帆", "赵磊",
+                                        "黄敏", "周杰", "吴昊", "徐丽", "孙悦", "马超", "朱琳",
+                                        "胡军", "郭涛", "何晶", "林峰", "高翔", "罗兰"};
+    struct buf b = BUF_INIT(1 << 20);
+    buf_adds(&b, "key,name,phones\n");
+    *n = 600;
+    for (int i = 0; i < *n; i++)
+        buf_printf(&b, "p%d,%s%s,138%08d\n", i, names[i % 20], names[i / 20 % 20] + 3, i);
+    return buf_take(&b);
+}
+
+static void test_gb18030(void **state)
+{
+    int n;
+    char *text = many_names(&n);
+    file_in("persons.csv", "GB18030", text);
+    file_in("units.csv", "GBK", "estate,building,unit\n四季花城,3,1201\n");
+    import_dir(false);
+    counts("persons.csv", n, 0, 0, 0);
+    counts("units.csv", 1, 0, 0, 0);
+    assert_true(warned("persons.csv", "GB18030"));
+    assert_int_equal(one("SELECT count(*) FROM person WHERE name LIKE '王芳%'"), n / 20);
+    assert_int_equal(one("SELECT count(*) FROM estate WHERE name = '四季花城'"), 1);
+    file("persons.csv", text); /* the same in UTF-8 changes nothing */
+    import_dir(false);
+    counts("persons.csv", 0, 0, n, 0);
+    assert_false(warned("persons.csv", "GB18030"));
+    free(text);
+}
+
+static void test_other_encodings(void **state)
+{
+    static const struct {
+        const char *charset, *text;
+        bool read;
+    } rows[] = {
+        {"UTF-16", "key,name,phones\np1,王芳,13800138000\n", true},
+        {"BIG5",
+         "key,name,phones\np1,陳慧嫻,13800138000\np2,鄧麗君,13800138001\n"
+         "p3,譚詠麟,13800138002\n",
+         false},
+        {"ISO-8859-1", "key,name,phones\np1,Müller,13800138000\np2,Sørensen,13800138001\n", false},
+        {"CP1251", "key,name,phones\np1,Иванов,13800138000\n", false},
+        {"SHIFT_JIS", "key,name,phones\np1,さくら,13800138000\n", false},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        file_in("persons.csv", rows[i].charset, rows[i].text);
+        import_dir(false);
+        if (!rows[i].read) {
+            counts("persons.csv", 0, 0, 0, 1);
+            refused("persons.csv", 1, "CSV UTF-8");
+        } else if (number_of("persons.csv", "refused")) {
+            fail_msg("%s: %s", rows[i].charset, status.data);
+        }
+    }
+    assert_int_equal(one("SELECT count(*) FROM person"), 1);
+}
+
+static void test_slips_in_names(void **state)
+{
+    static const struct {
+        const char *file, *head, *hint;
+    } rows[] = {
+        {"persons.csv", "key,name,phone", "'phone' (did you mean 'phones'?)"},
+        {"persons.csv", "key,name,Telephone", "(did you mean 'phones'?)"},
+        {"persons.csv", "key,name,手机号", "(did you mean 'phones'?)"},
+        {"persons.csv", "key,name,email", "(did you mean 'emails'?)"},
+        {"persons.csv", "key,nmae,phones", "(did you mean 'name'?)"},
+        {"units.csv", "estate,building,unit,area", "(did you mean 'area_m2'?)"},
+        {"tenures.csv", "person,estate,building,unit,role", "(did you mean 'person_key'?)"},
+        {"vehicles.csv", "person_key,plate,spaces", "(did you mean 'space'?)"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct buf text = BUF_INIT(4096);
+        buf_printf(&text, "%s\na,b,c,d,e\n", rows[i].head);
+        file(rows[i].file, buf_str(&text));
+        buf_free(&text);
+        import_dir(false);
+        refused(rows[i].file, 1, rows[i].hint);
+        refused(rows[i].file, 1, "nothing of the file is read");
+        assert_int_equal(number_of(rows[i].file, "added"), 0);
+        file(rows[i].file, "");
+    }
+    assert_int_equal(one("SELECT count(*) FROM person"), 0);
+    file("persons.csv", "key,name,phones,remark,,\np1,王芳,13800138000,x,,\np2,李强,,x,,\n");
+    import_dir(false);
+    counts("persons.csv", 2, 0, 0, 1); /* a column of their own is named, and passed over */
+    refused("persons.csv", 1, "unknown column 'remark'; the columns are");
+    assert_true(warned("persons.csv", "1 of 2 persons have no telephone number"));
+}
+
+static void test_traces_of_spreadsheets(void **state)
+{
+    file("units.csv", "estate,building,unit,area_m2,delivered_on,,\n"
+                      "花城,3,1201,,2019/5/1,,\n,,,,,,\n花城,3,1202,,2019-5-1,,\n"
+                      "花城,3,1203,,2019年5月1日,,\n花城,3,1204,,2019.05.01,,\n"
+                      "花城,3,1205,,2019/5/1 0:00,,\n , ,\t,\xe3\x80\x80,,,\n"
+                      "花城,3,1206,,5/1/2019,,\n花城,3月12日,1,,,,\n花城,4,12-Mar,,,,\n"
+                      "花城,3,1207,,19/5/1,,\n花城,3,1208,,2019/2/29,,\n");
+    file("persons.csv", "key,name,phones\np1,王芳,1.38E+10\np2,李强,13800138000.0\n"
+                        "p3,\xe3\x80\x80张伟\xc2\xa0,'13900139000\n1.2E+12,刘洋,\n,,\n");
+    import_dir(false);
+    counts("units.csv", 5, 0, 0, 5);
+    assert_int_equal(one("SELECT count(*) FROM unit WHERE delivered_on = 18017"), 5);
+    refused("units.csv", 9, "delivered_on: '5/1/2019' is no date like");
+    refused("units.csv", 10, "building: '3月12日' is a date that a spreadsheet made of it");
+    refused("units.csv", 11, "unit: '12-Mar' is a date that a spreadsheet made of it");
+    refused("units.csv", 12, "delivered_on");
+    refused("units.csv", 13, "delivered_on");
+    counts("persons.csv", 2, 0, 0, 2);
+    refused("persons.csv", 2, "'1.38E+10' is a number that a spreadsheet has rounded");
+    refused("persons.csv", 5, "key: '1.2E+12' is a number that a spreadsheet has rounded");
+    assert_int_equal(one("SELECT count(*) FROM phone WHERE e164 IN ('+8613800138000', "
+                         "'+8613900139000')"),
+                     2);
+    assert_int_equal(one("SELECT count(*) FROM person WHERE name = '张伟'"), 1);
+}
+
+static void test_plates(void **state)
+{
+    file("persons.csv", "key,name,phones\np1,王芳,13800138000\n");
+    file("vehicles.csv", "person_key,plate,space\np1,粤B·12345,B2-118\np1,粤b-12345,\n"
+                         "p1,粤B 12346,\np1,·,\np1,粤Ｂ１２３４７,\n");
+    import_dir(false);
+    counts("vehicles.csv", 3, 0, 0, 2);
+    refused("vehicles.csv", 3, "given twice, first in line 2");
+    refused("vehicles.csv", 5, "plate: is empty");
+    assert_int_equal(one("SELECT count(*) FROM vehicle WHERE plate IN ('粤B12345', '粤B12346', "
+                         "'粤B12347')"),
+                     3);
+    file("vehicles.csv", "person_key,plate,space\np1,粤B•12345,B2-118\n");
+    import_dir(false);
+    counts("vehicles.csv", 0, 0, 1, 0);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-    const struct CMUnitTest tests[] = {T(test_folder),       T(test_again), T(test_refusals),
-                                       T(test_dry_run),      T(test_body),  T(test_bad_folders),
-                                       T(test_many_and_stop)};
+    const struct CMUnitTest tests[] = {T(test_folder),
+                                       T(test_again),
+                                       T(test_refusals),
+                                       T(test_dry_run),
+                                       T(test_body),
+                                       T(test_bad_folders),
+                                       T(test_many_and_stop),
+                                       T(test_gb18030),
+                                       T(test_other_encodings),
+                                       T(test_slips_in_names),
+                                       T(test_traces_of_spreadsheets),
+                                       T(test_plates)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -210,7 +210,7 @@ static void same_json(const json_t *v, const char *want)
     "\"emails\":[\"wang@example.com\"],\"segment\":\"elderly\",\"flags\":[\"elderly\",\"vip\"],"   \
     "\"tier\":\"gold\",\"tier_since\":\"2020-01-01\",\"tenures\":[{\"estate\":\"四季花城\","   \
     "\"building\":\"3\",\"unit\":\"1201\",\"role\":\"owner\",\"from\":\"2019-05-01\"}],"           \
-    "\"vehicles\":[{\"plate\":\"粤B12345\",\"space\":\"B2-118\"}],\"key\":\"p1\"}"
+    "\"vehicles\":[{\"plate\":\"粤b·12345\",\"space\":\"B2-118\"}],\"key\":\"p1\"}"
 
 static void test_card(void **state)
 {
@@ -613,6 +613,11 @@ static void test_search(void **state)
                                        "+86 138 0013 8000",
                                        "12345",
                                        "粤b123",
+                                       "粤B·12345",
+                                       "粤B 12345",
+                                       "粤b-12345",
+                                       "粤Ｂ•１２３４５",
+                                       "B-12345",
                                        "3-1201",
                                        "3栋1201",
                                        "３栋１２０１",

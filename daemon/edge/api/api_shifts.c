@@ -3,6 +3,7 @@
  */
 #include "base/clock.h"
 #include "base/text.h"
+#include "domain/written.h"
 #include "edge/api/api_priv.h"
 #include "service/staff/staff.h"
 #include "store/repo_shift.h"
@@ -51,14 +52,15 @@ static int read_shifts(struct db *db, struct api_job *job)
     return rc;
 }
 
-/* A moment in the query; false: the problem was answered. */
-static bool query_time(struct http_req *req, const char *name, int64_t def, int64_t *out)
+/* A moment in the query, as the plan's CSV has it, too; false: the problem was answered. */
+static bool query_time(struct http_req *req, const struct edge *e, const char *name, int64_t def,
+                       int64_t *out)
 {
     const char *text = http_query(req, name);
     *out = def;
-    if (!text || clock_parse(text, out) == 0)
+    if (!text || written_moment(e->o.site->zone, text, text_eq(name, "to"), out) == E_OK)
         return true;
-    http_invalid(req, name, "%s: not a time like 2026-11-22T08:15:30Z", name);
+    http_invalid(req, name, "%s: not a time like 2026-11-22 08:00 or 2026-11-22T08:15:30Z", name);
     return false;
 }
 
@@ -67,8 +69,8 @@ static void list_shifts(struct http_req *req, void *ctx)
     struct shift_query s = {.user = http_query(req, "user")};
     int limit;
     int64_t after;
-    if (!http_page_id(req, &limit, &after) || !query_time(req, "from", 0, &s.from) ||
-        !query_time(req, "to", INT64_MAX, &s.to))
+    if (!http_page_id(req, &limit, &after) || !query_time(req, ctx, "from", 0, &s.from) ||
+        !query_time(req, ctx, "to", INT64_MAX, &s.to))
         return;
     struct api_job *job = api_job(req, ctx);
     job->limit = limit;
@@ -107,9 +109,10 @@ static int body_time(struct api_job *job, const char *field, int64_t *out)
     const char *text = api_text(job, field, 64);
     if (!text)
         return E_INVALID;
-    return clock_parse(text, out) == 0
+    return written_moment(job->site->zone, text, text_eq(field, "to"), out) == E_OK
                ? E_OK
-               : api_bad(job, field, "%s: not a time like 2026-11-22T08:15:30Z", field);
+               : api_bad(job, field, "%s: not a time like 2026-11-22 08:00 or 2026-11-22T08:15:30Z",
+                         field);
 }
 
 static int read_new(struct api_job *job, struct new_shift *s)

@@ -229,6 +229,8 @@ void import_job_unref(struct import_job *job)
     for (size_t i = 0; i < job->refused_n; i++)
         free(job->refused[i].reason);
     free(job->refused);
+    for (size_t i = 0; i < job->warnings_n; i++)
+        free(job->warnings[i].reason);
     buf_free(&job->body);
     site_unref(&job->site.site);
     pthread_mutex_destroy(&job->mutex);
@@ -366,6 +368,19 @@ static void refused_json(const struct import_job *job, size_t skip, struct jw *w
     jw_end_arr(w);
 }
 
+static void warnings_json(const struct import_job *job, struct jw *w)
+{
+    jw_key(w, "warnings");
+    jw_arr(w);
+    for (size_t i = 0; i < job->warnings_n; i++) {
+        jw_obj(w);
+        jw_kstr(w, "file", import_kinds[job->warnings[i].kind].file);
+        jw_kstr(w, "text", job->warnings[i].reason);
+        jw_end_obj(w);
+    }
+    jw_end_arr(w);
+}
+
 static void job_json(struct import_job *job, bool running, size_t skip, struct jw *w)
 {
     pthread_mutex_lock(&job->mutex);
@@ -383,6 +398,7 @@ static void job_json(struct import_job *job, bool running, size_t skip, struct j
         file_json(job, k, w);
     jw_end_arr(w);
     refused_json(job, skip, w);
+    warnings_json(job, w);
     jw_end_obj(w);
     pthread_mutex_unlock(&job->mutex);
 }

@@ -67,7 +67,8 @@ int importer_start(struct importer *im, const struct import_request *rq, char id
  * {"id","state":"running|done|failed","dry_run","by","started_at","ended_at","error",
  *  "files":[{"file","state":"waiting|absent|running|done|failed","bytes","read","rows","added",
  *            "changed","same","refused"}],
- *  "refused_total":2,"refused":[{"file":"persons.csv","line":7,"reason":"…"}]}
+ *  "refused_total":2,"refused":[{"file":"persons.csv","line":7,"reason":"…"}],
+ *  "warnings":[{"file":"persons.csv","text":"is GB18030, and was read as that"}]}
  * `read` of `bytes` is the progress. In a dry run good rows count as `same`. The first 10,000
  * refusals are listed, from number `skip` on, at most `limit` (500) of them. The last eight jobs
  * are kept; E_NOTFOUND.

@@ -18,7 +18,8 @@
 #define IMPORT_KINDS       6
 #define IMPORT_BATCH       128 /* rows of one command: about 5 ms of the ledger's time */
 #define IMPORT_REFUSED_MAX 10000
-#define IMPORT_REASON_MAX  200
+#define IMPORT_REASON_MAX  280
+#define IMPORT_WARNINGS    32
 
 /* ---- kinds of files ------------------------------------------------------------------------ */
 
@@ -111,6 +112,8 @@ struct import_job {
     struct import_file files[IMPORT_KINDS];
     struct import_refusal *refused;
     size_t refused_n, refused_cap, refused_total;
+    struct import_refusal warnings[IMPORT_WARNINGS]; /* line 0: of the whole file */
+    size_t warnings_n;
     char error[256];
     int64_t ended_at;
     bool ended, stop, in_flight, lost;
@@ -135,6 +138,8 @@ struct import_batch {
 void *import_job_main(void *job);
 /** Record a refusal; takes the mutex. */
 void import_refuse(struct import_job *job, int kind, int64_t line, const char *reason);
+/** Record what a person should know though nothing was refused; takes the mutex. */
+void import_warn(struct import_job *job, int kind, const char *fmt, ...) PRINTF_LIKE(3, 4);
 void import_batch_free(struct import_batch **batch);
 /** Drop what only the thread used, and at the last reference the whole. */
 void import_job_unref(struct import_job *job);

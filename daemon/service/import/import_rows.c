@@ -9,6 +9,8 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "domain/lang.h"
+#include "domain/plate.h"
+#include "domain/written.h"
 #include "service/import/import_priv.h"
 #include "service/registry/registry.h"
 
@@ -28,10 +30,60 @@ static const char *or_empty(const char *s)
 static int parse_date(const char *column, const char *text, int64_t *out, struct errmsg *why)
 {
     int32_t days = 0;
-    if (given(text) && clock_parse_date(text, &days) < 0)
+    if (given(text) && written_date(text, &days) < 0)
         return REFUSE("%s: '%.40s' is no date like 2026-11-22", column, text);
     *out = days;
     return 0;
+}
+
+/* "1.38E+10": a spreadsheet showed a long number so, and saved what it showed. */
+static bool is_rounded(const char *s)
+{
+    size_t n = strspn(s, "0123456789");
+    if (n == 0)
+        return false;
+    s += n;
+    s += *s == '.' ? 1 + strspn(s + 1, "0123456789") : 0;
+    if (*s != 'e' && *s != 'E')
+        return false;
+    if (s[1] != '+' && s[1] != '-')
+        return false;
+    s += 2;
+    return *s && strspn(s, "0123456789") == strlen(s);
+}
+
+/* Keys are long numbers often enough. */
+static int check_rounded(const char *column, const char *text, struct errmsg *why)
+{
+    if (!text || !is_rounded(text))
+        return E_OK;
+    return REFUSE("%s: '%.40s' is a number that a spreadsheet has rounded, its digits are lost: "
+                  "format the column as text there, fill it again and save",
+                  column, text);
+}
+
+/* "3-12" that a spreadsheet took for the 12th of March: "3月12日", "12-Mar". */
+static bool is_date_made_of(const char *s)
+{
+    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    size_t n = strspn(s, "0123456789");
+    if (n == 0 || n > 2)
+        return false;
+    if (strncmp(s + n, "月", strlen("月")) == 0)
+        return strstr(s + n, "日") != NULL;
+    for (const char *m = months; s[n] == '-' && *m; m += 3)
+        if (strlen(s + n) == 4 && strncasecmp(s + n + 1, m, 3) == 0)
+            return true;
+    return false;
+}
+
+static int check_place(const char *column, const char *text, struct errmsg *why)
+{
+    if (!is_date_made_of(text))
+        return E_OK;
+    return REFUSE("%s: '%.40s' is a date that a spreadsheet made of it: format the column as text "
+                  "there, write it again and save",
+                  column, text);
 }
 
 /* ---- units and buildings -------------------------------------------------------------------- */
@@ -53,7 +105,9 @@ static int parse_area(const char *text, int64_t *cm2, struct errmsg *why)
 
 static int unit_parse(const struct import_site *site, struct import_row *row, struct errmsg *why)
 {
-    int rc = parse_area(row->f[U_AREA], &row->a, why);
+    int rc = check_place("building", row->f[U_BUILDING], why);
+    rc = rc < 0 ? rc : check_place("unit", row->f[U_UNIT], why);
+    rc = rc < 0 ? rc : parse_area(row->f[U_AREA], &row->a, why);
     return rc < 0 ? rc : parse_date("delivered_on", row->f[U_DELIVERED], &row->b, why);
 }
 
@@ -121,6 +175,17 @@ struct person_parse {
     bool channels;    /* one of sms, email, call was named as given */
 };
 
+/* What spreadsheets put round a number that they were told is text ("'138…"), or behind one that
+ * they were not ("138….0"). */
+static char *without_traces(char *raw)
+{
+    raw += *raw == '\'';
+    size_t n = strspn(raw, "0123456789");
+    if (n > 0 && strcmp(raw + n, ".0") == 0)
+        raw[n] = 0;
+    return raw;
+}
+
 /* "138…" or "work:0755…"; a label is letters and '_' only, so that no number is taken for one. */
 static int phone_item(void *ctx, char *item, struct errmsg *why)
 {
@@ -134,6 +199,9 @@ static int phone_item(void *ctx, char *item, struct errmsg *why)
         raw = trim(item + word + 1);
     }
     struct number n;
+    raw = without_traces(raw);
+    if (is_rounded(raw))
+        return check_rounded("phones", raw, why);
     number_normalise(&p->site->rules, raw, &n);
     if (n.kind != NUMBER_E164 && n.kind != NUMBER_SVC)
         return REFUSE("phones: '%.40s' is no telephone number", raw);
@@ -225,7 +293,8 @@ static int person_parse(const struct import_site *site, struct import_row *row, 
     e->name = row->f[P_NAME];
     e->segment = row->f[P_SEGMENT];
     e->tier = row->f[P_TIER];
-    int rc = take_language(row, why);
+    int rc = check_rounded("key", row->f[P_KEY], why);
+    rc = rc < 0 ? rc : take_language(row, why);
     rc = rc < 0 ? rc : each_item(row->f[P_PHONES], phone_item, &p, why);
     rc = rc < 0 ? rc : each_item(row->f[P_EMAILS], email_item, &p, why);
     rc = rc < 0 ? rc : each_item(row->f[P_FLAGS], flag_item, &p, why);
@@ -265,13 +334,16 @@ enum { T_PERSON, T_ESTATE, T_BUILDING, T_UNIT, T_ROLE, T_FROM, T_TO };
 
 static int tenure_parse(const struct import_site *site, struct import_row *row, struct errmsg *why)
 {
+    int rc = check_rounded("person_key", row->f[T_PERSON], why);
+    if (rc < 0)
+        return rc;
     row->role = tenure_role_parse(row->f[T_ROLE]);
     if (row->role == TENURE_NONE) {
         return REFUSE("role: '%.40s' is none of owner, co_owner, tenant, family, agent, "
                       "emergency_contact",
                       row->f[T_ROLE]);
     }
-    int rc = parse_date("from", row->f[T_FROM], &row->a, why);
+    rc = parse_date("from", row->f[T_FROM], &row->a, why);
     rc = rc < 0 ? rc : parse_date("to", row->f[T_TO], &row->b, why);
     if (rc == 0 && row->a && row->b && row->b < row->a)
         rc = REFUSE("to: %s is before from", row->f[T_TO]);
@@ -295,6 +367,14 @@ static int tenure_apply(struct db *db, const struct import_row *row, int64_t now
 
 enum { V_PERSON, V_PLATE, V_SPACE };
 
+/* In the form in which it is stored, so that two spellings in one file are one car. */
+static int vehicle_parse(const struct import_site *site, struct import_row *row, struct errmsg *why)
+{
+    if (!plate_normalise(row->f[V_PLATE], row->f[V_PLATE]))
+        return REFUSE("plate: is empty");
+    return check_rounded("person_key", row->f[V_PERSON], why);
+}
+
 static int vehicle_apply(struct db *db, const struct import_row *row, int64_t now, enum put *what,
                          struct errmsg *why)
 {
@@ -309,34 +389,9 @@ static int vehicle_apply(struct db *db, const struct import_row *row, int64_t no
 
 enum { S_USER, S_FROM, S_TO, S_KIND };
 
-static int64_t local_moment(const struct import_site *site, int32_t days, int minute)
-{
-    return zone_moment(site->site ? site->site->zone : NULL, days, minute);
-}
-
-/* RFC 3339, or local time "2026-11-22 08:00", or a date alone: its beginning, as `to` its end. */
 static int parse_moment(const struct import_site *site, const char *text, bool end, int64_t *out)
 {
-    char date[11];
-    int32_t days;
-    if (clock_parse(text, out) == 0)
-        return 0;
-    text_copyn(date, sizeof(date), text, strlen(text) < 10 ? strlen(text) : 10);
-    if (clock_parse_date(date, &days) < 0)
-        return E_INVALID;
-    const char *rest = text + 10;
-    if (!*rest) {
-        *out = local_moment(site, days + end, 0);
-        return 0;
-    }
-    int hour, minute, n = 0;
-    if (sscanf(rest + 1, "%2d:%2d%n", &hour, &minute, &n) != 2 || !strchr(" T", *rest) ||
-        rest[1 + n] || hour < 0 || hour > 24 || minute < 0 || minute > 59 ||
-        hour * 60 + minute > 1440)
-        return E_INVALID;
-    int day_minute = hour * 60 + minute; /* 24:00 is the next day's beginning */
-    *out = local_moment(site, days + day_minute / 1440, day_minute % 1440);
-    return 0;
+    return written_moment(site->site ? site->site->zone : NULL, text, end, out);
 }
 
 static int shift_parse(const struct import_site *site, struct import_row *row, struct errmsg *why)
@@ -423,7 +478,7 @@ const struct import_kind import_kinds[IMPORT_KINDS] = {
      BIT(V_PERSON) | BIT(V_PLATE),
      V_PERSON,
      -1,
-     parse_nothing,
+     vehicle_parse,
      vehicle_apply},
     {"shifts.csv",
      {{"user", 65, true}, {"from", 40, true}, {"to", 40, true}, {"kind", 16, true}},

@@ -276,7 +276,10 @@ static int put_vehicle(struct change *c, int64_t id, const json_t *v)
     if (rc == 0 && (!plate || !plate[0] || strlen(plate) >= PERSON_PLATE_MAX))
         rc = REFUSE(c, "vehicles: each must have a plate");
     enum put what;
-    return rc < 0 ? rc : repo_vehicle_put(ledger_db(c->tx), id, plate, space, &what);
+    if (rc == 0)
+        rc = repo_vehicle_put(ledger_db(c->tx), id, plate, space, &what);
+    return rc == E_INVALID && !c->why.text[0] ? REFUSE(c, "vehicles: '%.30s' is no plate", plate)
+                                              : rc;
 }
 
 /* Sets a list as a whole when the body has it. */

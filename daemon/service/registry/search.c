@@ -18,6 +18,7 @@
 #define WORDS_MAX    16
 #define BLANK        1
 #define TAIL_MIN     512 /* records that the tail may have whatever the block's size */
+#define PLATE_CHARS  6   /* letters and digits of a plate behind its province */
 #define PHONE_DIGITS 7   /* a word of so many digits and phone punctuation may be a number */
 
 /* Records in order; text of record i is text[start[i], start[i + 1] - 1), a '\n' behind it. */
@@ -249,6 +250,26 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
+/* "b-12345" of a plate: a second way to write it is without the dash, as it is stored. A letter
+ * begins it, and it is longer than the number of a home. */
+static void word_as_plate(struct word *w)
+{
+    size_t n = 0, digits = 0;
+    if (w->len[1] || !(w->text[0][0] >= 'a' && w->text[0][0] <= 'z'))
+        return;
+    for (size_t i = 0; i < w->len[0]; i++) {
+        char c = w->text[0][i];
+        if (c == '-')
+            continue;
+        if (!is_digit(c) && !(c >= 'a' && c <= 'z'))
+            return;
+        digits += is_digit(c);
+        w->text[1][n++] = c;
+    }
+    if (n >= PLATE_CHARS && n < w->len[0] && digits)
+        w->len[1] = n;
+}
+
 /* Digits and a dash begin it. */
 static bool is_home(const char *s, size_t len)
 {
@@ -267,6 +288,7 @@ static void word_add(struct query *q, const char *s, size_t len)
         w->len[0] = len;
         w->home = is_home(s, len);
         word_as_phone(w);
+        word_as_plate(w);
     }
 }
 

@@ -90,8 +90,16 @@ static size_t english_place(const char *s, size_t from, struct buf *out)
     return blanks && is_digit(s[took + blanks + room]) ? took + blanks + room : took;
 }
 
+/* Dots in the middle, as plates ("粤B·12345") and names have them: one writes them, another does
+ * not. */
+static bool is_middle_dot(uint32_t c)
+{
+    return c == 0xb7 || c == 0x2022 || c == 0x2027 || c == 0x2219 || c == 0x22c5 || c == 0x30fb ||
+           c == 0xff65;
+}
+
 /* U+FF01..FF5E to ASCII, U+3000 to a blank, dashes to '-', letters to lower case, control
- * characters to 0. */
+ * characters and middle dots to 0. */
 static uint32_t fold(uint32_t c)
 {
     if (c >= 0xff01 && c <= 0xff5e)
@@ -100,6 +108,8 @@ static uint32_t fold(uint32_t c)
         c = '-';
     if (c == 0x3000 || c == '\t')
         c = ' ';
+    if (is_middle_dot(c))
+        return 0;
     if (c >= 'A' && c <= 'Z')
         c += 'a' - 'A';
     return c < 0x20 || c == 0x7f ? 0 : c;
