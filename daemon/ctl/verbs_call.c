@@ -72,6 +72,8 @@ static const struct ctl_column department_columns[] = {
     {"key", "key", AS_TEXT, 24}, {"name", "name", AS_TEXT, 32}, {"head", "head", AS_TEXT, 24}, {0}};
 
 static const struct ctl_arg page_args[] = {PAGE, {0}};
+static const struct ctl_arg source_args[] = {
+    {"NAME", NULL, "name", IN_PATH, ARG_TEXT, true, "A PBX's name"}, {0}};
 static const struct ctl_arg owner_find_args[] = {
     {"TEXT", NULL, "q", IN_QUERY, ARG_WORDS, true,
      "Name, pinyin initials, number, plate or unit, whole or part"},
@@ -167,4 +169,6 @@ const struct ctl_verb ctl_call_verbs[] = {
     GET_LIST("department list", "Departments", page_args, "/departments", department_columns),
     GET_LIST("source list", "PBXs: their links and what they can do", page_args, "/sources",
              source_columns),
+    {"source remove", "Forget a PBX that has no calls and is not connected", NULL, source_args,
+     "DELETE", "/sources/{name}", SHOW_NOTHING, NULL, "removed", NULL},
     {0}};

@@ -44,8 +44,15 @@ int plugin_source_register(struct instance *in, const struct steward_cti_ops *op
     }
     struct source_adapter adapter = {
         .plugin = in->module, .action = ops->action ? on_action : NULL, .ctx = in};
-    source_attach(in->source, &adapter);
-    return 0;
+    struct errmsg why;
+    int rc = source_attach(in->source, &adapter, &why);
+    if (rc < 0) {
+        log_error(&in->log, "%s", why.text);
+        source_let_go(in->source);
+        in->source = NULL;
+        in->cti = NULL;
+    }
+    return rc;
 }
 
 void plugin_source_unregister(struct instance *in)

@@ -319,23 +319,47 @@ int repo_source_id_get(struct db *db, const char *name, int64_t *id)
     return db_end(q);
 }
 
-int repo_source_set_seq(struct db *db, int64_t id, int64_t last_seq, int64_t gaps)
+int repo_source_set_seq(struct db *db, int64_t id, int64_t last_seq, int64_t gaps, bool numbered)
 {
-    struct db_q *q = db_query(db, "UPDATE source SET last_seq = $2, gaps = $3 WHERE id = $1");
+    struct db_q *q =
+        db_query(db, "UPDATE source SET last_seq = $2, gaps = $3, numbered = $4 WHERE id = $1");
     db_bind_int(q, 1, id);
     db_bind_int(q, 2, last_seq);
     db_bind_int(q, 3, gaps);
+    db_bind_int(q, 4, numbered);
+    return db_run(q);
+}
+
+int repo_source_delete(struct db *db, const char *name)
+{
+    struct db_q *q = db_query(db, "SELECT s.id, (SELECT min(c.id) FROM call c WHERE c.source_id = "
+                                  "s.id) FROM source s WHERE s.name = $1");
+    db_bind_text(q, 1, name);
+    bool found = db_row(q);
+    int64_t id = found ? db_int(q, 0) : 0, call = found ? db_int(q, 1) : 0;
+    int rc = db_end(q);
+    if (rc < 0 || !found || call)
+        return rc < 0 ? rc : found ? E_CONFLICT : E_NOTFOUND;
+    q = db_query(db, "DELETE FROM device_state WHERE source_id = $1");
+    db_bind_int(q, 1, id);
+    rc = db_run(q);
+    if (rc < 0)
+        return rc;
+    q = db_query(db, "DELETE FROM source WHERE id = $1");
+    db_bind_int(q, 1, id);
     return db_run(q);
 }
 
 int repo_source_rows(struct db *db, void (*fn)(void *ctx, const struct source_row *row), void *ctx)
 {
-    struct db_q *q = db_query(db, "SELECT id, name, last_seq, gaps FROM source ORDER BY id");
+    struct db_q *q =
+        db_query(db, "SELECT id, name, last_seq, gaps, numbered FROM source ORDER BY id");
     while (db_row(q)) {
         struct source_row row = {.id = db_int(q, 0),
                                  .name = db_str(q, 1),
                                  .last_seq = db_int(q, 2),
-                                 .gaps = db_int(q, 3)};
+                                 .gaps = db_int(q, 3),
+                                 .numbered = db_int(q, 4) != 0};
         fn(ctx, &row);
     }
     return db_end(q);

@@ -76,14 +76,18 @@ int repo_call_list_json(struct db *db, const struct call_filter *filter, struct 
 
 /** The source's id, made if new. */
 int repo_source_id_get(struct db *db, const char *name, int64_t *id) MUST_CHECK;
-/** Set what was counted of a source so far. */
-int repo_source_set_seq(struct db *db, int64_t id, int64_t last_seq, int64_t gaps) MUST_CHECK;
+/** Set what was counted of a source so far; numbered: it counts its events itself. */
+int repo_source_set_seq(struct db *db, int64_t id, int64_t last_seq, int64_t gaps,
+                        bool numbered) MUST_CHECK;
+/** Delete a source and what is known of its devices. E_CONFLICT: it has calls; E_NOTFOUND. */
+int repo_source_delete(struct db *db, const char *name) MUST_CHECK;
 
 /** A source as stored; name lives during the call. */
 struct source_row {
     int64_t id;
     const char *name;
     int64_t last_seq, gaps;
+    bool numbered;
 };
 int repo_source_rows(struct db *db, void (*fn)(void *ctx, const struct source_row *row),
                      void *ctx) MUST_CHECK;

@@ -252,6 +252,39 @@ def test_calls_pushed_over_http(site):
     assert site.request("POST", "/cti/cloud-pbx", events, token=pbx).status == 403
 
 
+def test_one_source_one_speaker(site):
+    token = site.ctl("token", "add", "--integration", "cloud").stdout.strip()
+
+    def push(name, seq=None, event="queued"):
+        body = {"event": event, "call": "h9", "seq": seq}
+        return site.request("POST", f"/cti/{name}", {k: v for k, v in body.items() if v is not None}, token=token)
+
+    def names():
+        return [s["name"] for s in site.get("/sources")["items"]]
+
+    for n in range(20):
+        assert push(f"wrong-{n}", event="nonsense").status == 422
+    assert not [n for n in names() if n.startswith("wrong")]
+    link = site.pbx("two-doors")
+    link.event("queued", call="l1")
+    link.sync()
+    taken = push("two-doors")
+    assert taken.status == 409 and taken.json["code"] == "source_taken", taken
+    assert site.request("DELETE", "/api/v1/sources/two-doors").status == 409
+    link.close()
+    steward.eventually(lambda: [s for s in site.get("/sources")["items"] if s["name"] == "two-doors"][0]["state"] == "down")
+    assert push("two-doors").status == 422  # it counts its events
+    assert push("two-doors", seq=2 ** 53).status == 422
+    assert site.ctl("source", "remove", "two-doors", ok=False).returncode == 1  # it has a call
+    assert push("idle", event="agent_state").status == 422
+    event = {"event": "agent_state", "device": "77", "state": "ready"}
+    assert site.request("POST", "/cti/idle", event, token=token).status == 200
+    assert "idle" in names()
+    site.ctl("source", "remove", "idle")
+    assert "idle" not in names()
+    assert site.request("DELETE", "/api/v1/sources/idle").status == 404
+
+
 def test_pushed_calls_may_be_signed(make):
     site = make(start=False)
     site.webhook("cloud-pbx", "http://127.0.0.1:9/")

@@ -88,7 +88,7 @@ static void start(void)
     assert_non_null(rig.source);
     struct source_adapter adapter = {
         .plugin = "test", .durable = on_durable, .action = on_action, .ctx = &rig};
-    source_attach(rig.source, &adapter);
+    assert_int_equal(source_attach(rig.source, &adapter, &why), E_OK);
     source_state(rig.source, STEWARD_SOURCE_UP, 0, NULL);
     rig.acked = 0;
     next_seq = source_last_seq(rig.source) + 1;

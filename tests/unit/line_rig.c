@@ -29,9 +29,14 @@ struct source *source_get(struct calls *t, const char *name)
     return NULL;
 }
 
-void source_attach(struct source *s, const struct source_adapter *adapter)
+int source_attach(struct source *s, const struct source_adapter *adapter, struct errmsg *why)
 {
     s->adapter = *adapter;
+    return E_OK;
+}
+
+void source_let_go(struct source *s)
+{
 }
 
 void source_detach(struct source *s, const void *ctx, const char *error)

@@ -506,7 +506,7 @@ static void test_name_again(void **state)
                         "n.1#1 cleared,n.1 delivered");
 }
 
-/* ---- devices and sources ---- */
+/* ---- devices ---- */
 
 static void test_agent_state(void **state)
 {
@@ -529,37 +529,6 @@ static void test_agent_state(void **state)
     assert_string_equal(calls_agent_state_name(d.state), "busy");
     assert_false(calls_device(rig.t, "1009", &d));
     assert_int_equal(rig.acked, 3);
-}
-
-static void print_source(void *ctx, const struct source_info *info)
-{
-    struct jw *w = ctx;
-    source_json(info, w);
-}
-
-static void test_sources(void **state)
-{
-    struct buf b = BUF_INIT(4000);
-    struct jw w;
-    assert_null(source_get(rig.t, "PBX A"));
-    assert_null(source_get(rig.t, ""));
-    assert_non_null(source_get(rig.t, "a-first"));
-    assert_ptr_equal(source_get(rig.t, "pbx-a"), rig.source);
-    source_state(rig.source, STEWARD_SOURCE_UP, STEWARD_CAN_DIAL | STEWARD_CAN_HANGUP, NULL);
-    clock_test_set(1700000000000);
-    source_detach(rig.source, &b, "somebody else");
-    source_detach(rig.source, &rig, "no route");
-    jw_init(&w, &b);
-    jw_arr(&w);
-    source_each(rig.t, print_source, &w);
-    jw_end_arr(&w);
-    assert_non_null(
-        strstr(buf_str(&b), "[{\"name\":\"a-first\",\"plugin\":null,\"state\":\"down\""));
-    assert_non_null(strstr(buf_str(&b),
-                           "{\"name\":\"pbx-a\",\"plugin\":\"test\",\"state\":\"down\","
-                           "\"since\":\"2023-11-14T22:13:20.000Z\",\"can\":[\"dial\","
-                           "\"hangup\"],\"error\":\"no route\"}"));
-    buf_free(&b);
 }
 
 /* ---- fields ---- */
@@ -780,7 +749,6 @@ int main(void)
         TEST(test_snapshot_dates),
         TEST(test_name_again),
         TEST(test_agent_state),
-        TEST(test_sources),
         TEST(test_fields),
         TEST(test_actions_refused),
         TEST(test_actions),

@@ -33,9 +33,14 @@ struct source *source_get(struct calls *t, const char *name)
     return (struct source *)(void *)&source_dummy;
 }
 
-void source_attach(struct source *s, const struct source_adapter *adapter)
+int source_attach(struct source *s, const struct source_adapter *adapter, struct errmsg *why)
 {
     heard.adapter = *adapter;
+    return E_OK;
+}
+
+void source_let_go(struct source *s)
+{
 }
 
 void source_detach(struct source *s, const void *ctx, const char *error)

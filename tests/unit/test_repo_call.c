@@ -261,7 +261,7 @@ static void test_at_start(void **state)
     int64_t s = source("pbx-seq");
     assert_int_equal(repo_call_rows_live(db, count_call, &n), E_OK);
     assert_int_equal(n, 3);
-    assert_int_equal(repo_source_set_seq(db, s, 41, 2), E_OK);
+    assert_int_equal(repo_source_set_seq(db, s, 41, 2, true), E_OK);
     n = 0;
     assert_int_equal(repo_source_rows(db, find_source, &n), E_OK);
     assert_int_equal(n, 1);

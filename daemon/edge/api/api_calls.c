@@ -350,6 +350,32 @@ static void list_sources(struct http_req *req, void *ctx)
     api_list_end(job);
 }
 
+static void removed(void *ctx, int rc, const struct errmsg *why)
+{
+    struct api_job *job = ctx;
+    buf_reset(&job->out);
+    buf_adds(&job->out, "{\"ok\":true}");
+    api_answer(job, rc, rc < 0 && why->text[0] ? why : NULL);
+}
+
+static void remove_now(struct api_job *job)
+{
+    source_remove(job->e->o.calls, http_param(job->req, "name"), removed, job);
+}
+
+static int note_removal(struct ledger_tx *tx, struct api_job *job)
+{
+    buf_adds(&job->out, "{\"ok\":true}");
+    return api_audit(tx, job->actor.name, "source.remove", http_param(job->req, "name"), NULL);
+}
+
+static void remove_source(struct http_req *req, void *ctx)
+{
+    struct api_job *job = api_job(req, ctx);
+    job->then = remove_now;
+    api_write(job, "source_remove", note_removal);
+}
+
 /* ---- the table ---- */
 
 #define WHO (MAY_STAFF | MAY_INTEGRATION)
@@ -377,5 +403,7 @@ const struct http_route api_call_routes[] = {
           .body = "reason", .answer = "Done"),
     ROUTE(GET, "/api/v1/sources", MAY_READ, list_sources, "The PBXs, and what each can do",
           .query = "limit:int cursor", .answer = "[Source]"),
+    ROUTE(DELETE, "/api/v1/sources/{name}", MAY_ADMIN, remove_source,
+          "Forget a PBX that has no calls and for which nobody speaks", .answer = "Done"),
     {.path = NULL},
 };

@@ -125,32 +125,14 @@ static int may_push(struct http_req *req, struct edge *e, const char *source)
     return signed_well ? E_OK : E_UNAUTHORIZED;
 }
 
-struct seek {
-    const char *name;
-    bool spoken_for; /* by a link or a plugin */
-};
-
-static void seek_source(void *ctx, const struct source_info *info)
-{
-    struct seek *seek = ctx;
-    if (text_eq(info->name, seek->name))
-        seek->spoken_for = info->plugin && info->state != STEWARD_SOURCE_DOWN;
-}
-
 /* A source that only pushes is up from its first event on. */
-static struct source *open_source(struct edge *e, const char *name)
+static int pushed(struct edge *e, struct source *s, struct errmsg *why)
 {
-    struct source *s = source_get(e->o.calls, name);
-    struct seek seek = {.name = name};
-    if (!s)
-        return NULL;
-    source_each(e->o.calls, seek_source, &seek);
-    if (!seek.spoken_for) {
-        struct source_adapter adapter = {.plugin = "http", .ctx = e};
-        source_attach(s, &adapter);
+    struct source_adapter adapter = {.plugin = "http", .ctx = e, .pushes = true};
+    int rc = source_attach(s, &adapter, why);
+    if (rc == E_OK)
         source_state(s, STEWARD_SOURCE_UP, 0, NULL);
-    }
-    return s;
+    return rc;
 }
 
 static int read_event(const json_t *event, struct steward_cti_event *ev, int64_t *seq,
@@ -210,10 +192,20 @@ static int take_body(struct api_job *job, struct source *s)
 
 static void push_events(struct api_job *job)
 {
-    struct source *s = open_source(job->e, http_param(job->req, "source"));
+    struct source *s = source_get(job->e->o.calls, http_param(job->req, "source"));
     struct errmsg why = {"there can be no source of that name"};
+    if (s && source_is_taken(s)) {
+        http_problem_code(job->req, 409, "source_taken",
+                          "a link or a plugin speaks for this source");
+        api_job_free(job);
+        return;
+    }
     int rc = s ? take_body(job, s) : E_NOTFOUND;
+    if (s && rc == E_OK)
+        rc = pushed(job->e, s, &why);
     if (rc < 0) {
+        if (s)
+            source_let_go(s);
         api_answer(job, rc, s ? NULL : &why);
         return;
     }

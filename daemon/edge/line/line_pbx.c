@@ -82,15 +82,21 @@ static void replace_former(struct link *k)
 void pbx_open(struct link *k)
 {
     struct line *l = k->line;
-    k->source = source_get(l->opts.calls, k->name);
-    if (!k->source) {
+    struct source_adapter adapter = {.plugin = "line", .durable = on_durable, .ctx = k};
+    struct errmsg why;
+    replace_former(k);
+    struct source *s = source_get(l->opts.calls, k->name);
+    if (!s) {
         link_close(k, LINE_BAD_HELLO, "name: there are too many sources");
         return;
     }
-    replace_former(k);
+    if (source_attach(s, &adapter, &why) < 0) {
+        source_let_go(s);
+        link_close(k, LINE_FORBIDDEN, "%s", why.text);
+        return;
+    }
+    k->source = s;
     line_join(&l->pbxs, &k->by_role, k, k->name);
-    struct source_adapter adapter = {.plugin = "line", .durable = on_durable, .ctx = k};
-    source_attach(k->source, &adapter);
     k->waiter = xcalloc(1, sizeof(*k->waiter));
     k->waiter->link = k;
     link_flow(k);

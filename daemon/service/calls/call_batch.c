@@ -274,7 +274,8 @@ static void take_seqs(struct call_batch *b)
     while (t->unstored.sources) {
         struct source *s = t->unstored.sources;
         struct seq_image *seq = xcalloc(1, sizeof(*seq));
-        *seq = (struct seq_image){.source = s, .seq = s->accepted, .gaps = (int64_t)s->gaps};
+        *seq = (struct seq_image){
+            .source = s, .seq = s->accepted, .gaps = (int64_t)s->gaps, .numbered = s->numbered};
         DL_APPEND(b->seqs, seq);
         LL_DELETE2(t->unstored.sources, s, next_unstored);
         s->unstored = false;

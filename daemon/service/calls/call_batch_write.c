@@ -73,7 +73,7 @@ static int write_seqs(struct ledger_tx *tx, struct call_batch *b)
     struct seq_image *s;
     int rc = E_OK;
     DL_FOREACH (b->seqs, s) {
-        rc = repo_source_set_seq(ledger_db(tx), s->source->id, s->seq, s->gaps);
+        rc = repo_source_set_seq(ledger_db(tx), s->source->id, s->seq, s->gaps, s->numbered);
         if (rc < 0)
             break;
     }

@@ -112,6 +112,17 @@ void actions_source_down(struct source *s)
             answer(a, false, "source_down", "the link to the PBX went down");
 }
 
+void actions_source_gone(struct source *s)
+{
+    struct pending_action *a, *tmp;
+    HASH_ITER (hh, s->t->actions, a, tmp) {
+        if (a->source != s)
+            continue;
+        answer(a, false, "source_down", "the source was removed");
+        a->source = NULL;
+    }
+}
+
 void actions_free(struct calls *t)
 {
     struct pending_action *a, *tmp;
@@ -200,6 +211,8 @@ static bool target_of(struct pending_action *a, const char *text, char out[TARGE
 
 static void dispatch(struct pending_action *a)
 {
+    if (a->answered)
+        return;
     struct source *s = a->source;
     struct steward_action action = {.struct_size = sizeof(action),
                                     .token = a->id,

@@ -67,6 +67,8 @@ static void load_source(void *ctx, const struct source_row *row)
     s->id = row->id;
     s->accepted = s->durable = row->last_seq;
     s->gaps = (uint64_t)row->gaps;
+    s->numbered = row->numbered;
+    s->kept = true;
 }
 
 static void load_device(void *ctx, const struct device_row *row)

@@ -62,6 +62,7 @@ struct device_image {
 struct seq_image {
     struct source *source;
     int64_t seq, gaps;
+    bool numbered;
     struct seq_image *prev, *next;
 };
 
@@ -141,6 +142,9 @@ struct source {
     int64_t skew;              /* our clock minus the source's, of its last event with a time */
     uint64_t events, refused, repeats, gaps;
     bool syncing, ack_due;
+    bool kept;               /* it has a row, or is about to: an event was accepted */
+    bool numbered;           /* it counts its events itself */
+    bool removing;           /* the ledger deletes its row: nothing more is taken */
     struct live_call *calls; /* uthash by name; ended ones that linger, too */
     size_t n_live;
     struct device *devices; /* uthash */
@@ -253,6 +257,8 @@ int device_source(struct calls *t, const char *device, struct source **s, const 
 void actions_free(struct calls *t);
 /** The source's adapter is gone: what waits for it fails. */
 void actions_source_down(struct source *s);
+/** The source is about to be freed. */
+void actions_source_gone(struct source *s);
 
 /* event_words.c */
 const char *direction_name(enum steward_direction d); /* "inbound" for NONE */

@@ -145,7 +145,7 @@ static int get_common(const struct json_obj *o, struct steward_cti_event *ev, in
     const char *at = NULL, *presentation = NULL;
     int direction = 0;
     *seq = 0;
-    int rc = json_obj_int(o, "seq", 1, INT64_MAX, seq, why);
+    int rc = json_obj_int(o, "seq", 1, (INT64_C(1) << 53) - 1, seq, why);
     if (rc == E_OK)
         rc = json_obj_str(o, "at", 64, &at, why);
     if (rc == E_OK && at && clock_parse(at, &ev->at) < 0)

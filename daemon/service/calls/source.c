@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "service/calls/calls_priv.h"
 
+#define SEQ_MAX        ((INT64_C(1) << 53) - 1)
 #define OUTSIDE_DIGITS 7 /* shorter texts are devices, not outside numbers */
 
 /* ---- sources ---- */
@@ -35,6 +36,7 @@ void source_free(struct source *s)
         DL_DELETE(s->waits, w);
         free(w);
     }
+    actions_source_gone(s);
     devices_free(s);
     HASH_DEL(s->t->sources, s);
     free(s);
@@ -54,9 +56,19 @@ struct source *source_get(struct calls *t, const char *name)
     struct source *s = source_find(t, name);
     if (s || HASH_COUNT(t->sources) >= SOURCES_MAX)
         return s;
-    s = source_new(t, name);
-    call_batch_source(s);
-    return s;
+    return source_new(t, name);
+}
+
+/* Whether anything would be lost with it. */
+static bool is_needed(const struct source *s)
+{
+    return s->kept || s->adapter.ctx;
+}
+
+void source_let_go(struct source *s)
+{
+    if (!is_needed(s))
+        source_free(s);
 }
 
 const char *source_name(const struct source *s)
@@ -75,12 +87,23 @@ static void set_state(struct source *s, enum steward_source_state state, const c
     text_copy(s->error, sizeof(s->error), error ? error : "");
 }
 
-void source_attach(struct source *s, const struct source_adapter *adapter)
+bool source_is_taken(const struct source *s)
 {
+    return s->adapter.ctx && !s->adapter.pushes;
+}
+
+int source_attach(struct source *s, const struct source_adapter *adapter, struct errmsg *why)
+{
+    if (s->removing)
+        return errmsg_set(why, E_CONFLICT, "source_taken: %s is being removed", s->name);
+    if (source_is_taken(s) && s->adapter.ctx != adapter->ctx)
+        return errmsg_set(why, E_CONFLICT, "source_taken: %s speaks for %s",
+                          s->plugin[0] ? s->plugin : "another", s->name);
     s->adapter = *adapter;
     s->can = adapter->can;
     text_copy(s->plugin, sizeof(s->plugin), adapter->plugin ? adapter->plugin : "");
     s->adapter.plugin = s->plugin;
+    return E_OK;
 }
 
 void source_detach(struct source *s, const void *ctx, const char *error)
@@ -91,6 +114,7 @@ void source_detach(struct source *s, const void *ctx, const char *error)
     s->syncing = false;
     set_state(s, STEWARD_SOURCE_DOWN, error);
     actions_source_down(s);
+    source_let_go(s);
 }
 
 static void count_gap(struct source *s)
@@ -368,6 +392,18 @@ static void apply_agent_state(struct source *s, const struct steward_cti_event *
     call_batch_device(s, d);
 }
 
+/* Whether the source takes an event under this number at all. */
+static int check_seq(const struct source *s, int64_t seq, struct errmsg *why)
+{
+    if (s->removing)
+        return errmsg_set(why, E_INVALID, "the source is being removed");
+    if (seq > SEQ_MAX)
+        return errmsg_set(why, E_INVALID, "seq: is above 2^53 - 1");
+    if (!seq && s->numbered && !source_is_taken(s))
+        return errmsg_set(why, E_INVALID, "seq: is missing, and %s counts its events", s->name);
+    return E_OK;
+}
+
 static int refuse(struct source *s, int rc)
 {
     s->refused++;
@@ -385,9 +421,15 @@ int source_event(struct source *s, int64_t seq, const struct steward_cti_event *
         ack_soon(s);
         return E_OK;
     }
-    int rc = event_check(ev, why);
+    int rc = check_seq(s, seq, why);
+    if (rc == E_OK)
+        rc = event_check(ev, why);
     if (rc < 0)
         return refuse(s, rc);
+    if (!s->kept)
+        call_batch_source(s);
+    s->kept = true;
+    s->numbered = seq != 0;
     if (seq > s->accepted + 1) {
         count_gap(s);
         log_complain(&s->gap_complaint, &s->log, "events %lld to %lld are missing",
@@ -441,4 +483,66 @@ void source_resync_end(struct source *s)
     }
     if (news) /* nobody told that the PBX was cut off, and it cost us ends of calls */
         count_gap(s);
+}
+
+/* ---- removing ---- */
+
+struct removal {
+    struct source *source;
+    source_removed_cb *cb;
+    void *ctx;
+};
+
+static int remove_run(struct ledger_tx *tx, void *arg)
+{
+    const struct removal *r = arg;
+    return repo_source_delete(ledger_db(tx), r->source->name);
+}
+
+static void remove_done(void *arg, int rc, const struct errmsg *why)
+{
+    struct removal *r = arg;
+    struct errmsg said = {""};
+    r->source->removing = false;
+    if (rc == E_CONFLICT)
+        errmsg_set(&said, rc, "%s has calls", r->source->name);
+    else if (rc < 0 && why)
+        said = *why;
+    if (rc == E_OK) {
+        log_info(&r->source->log, "removed");
+        source_free(r->source);
+    }
+    r->cb(r->ctx, rc, &said);
+    free(r);
+}
+
+/* Why it cannot go now: whoever is still at it. */
+static int check_removable(const struct source *s, struct errmsg *why)
+{
+    if (source_is_taken(s))
+        return errmsg_set(why, E_CONFLICT, "%s speaks for %s", s->plugin, s->name);
+    if (s->calls)
+        return errmsg_set(why, E_CONFLICT, "%s has calls", s->name);
+    if (s->removing || s->unstored || s->durable < s->accepted)
+        return errmsg_set(why, E_CONFLICT, "%s is being written: try again", s->name);
+    return E_OK;
+}
+
+void source_remove(struct calls *t, const char *name, source_removed_cb *cb, void *ctx)
+{
+    struct errmsg why = {""};
+    struct source *s = source_find(t, name);
+    int rc = s ? check_removable(s, &why) : errmsg_set(&why, E_NOTFOUND, "there is no such source");
+    if (rc < 0) {
+        cb(ctx, rc, &why);
+        return;
+    }
+    struct removal *r = xcalloc(1, sizeof(*r));
+    *r = (struct removal){.source = s, .cb = cb, .ctx = ctx};
+    s->removing = true;
+    struct ledger_cmd command = {
+        .name = "source remove", .run = remove_run, .done = remove_done, .arg = r};
+    rc = ledger_submit(t->opts.ledger, &command);
+    if (rc < 0)
+        remove_done(r, rc, &(struct errmsg){.text = "the ledger refused it"});
 }

@@ -16,7 +16,9 @@
 #include "base/json_obj.h"
 
 struct calls;
-struct source; /* a PBX by name; lives as long as the calls object */
+/** A PBX by name. It lives as long as the calls object once an event of it was accepted; until then
+ * as long as somebody speaks for it. */
+struct source;
 
 /* ---- sources ---- */
 
@@ -31,16 +33,26 @@ struct source_adapter {
     /** Carry out an action: 0 accepted, answered later with call_control_done(). */
     int (*action)(void *ctx, const struct steward_action *action);
     void *ctx;
+    bool pushes; /* it speaks for nobody between its events: any other may take over */
 };
 
-/** The source of that name, made if new (state down). NULL: not a name, or too many (1,024). */
+/** The source of that name, made if new (state down). NULL: not a name, or too many (1,024). It is
+ * stored, and stays, from its first accepted event on; see source_let_go(). */
 struct source *source_get(struct calls *t, const char *name);
+/** Nobody is going to speak for it: it is forgotten unless an event of it was ever accepted. s is
+ * not to be used any more. */
+void source_let_go(struct source *s);
 /** The source of that name or NULL. */
 struct source *source_find(struct calls *t, const char *name);
 const char *source_name(const struct source *s);
-/** Speak for the source from now on; a former adapter is not called any more. Copied. */
-void source_attach(struct source *s, const struct source_adapter *adapter);
-/** The adapter with this ctx is gone (nothing happens if another has taken over): state down. */
+/** Speak for the source from now on. Copied. E_CONFLICT with why: another door speaks for it (one
+ * that only pushes gives way), or it is being removed. */
+int source_attach(struct source *s, const struct source_adapter *adapter,
+                  struct errmsg *why) MUST_CHECK;
+/** Whether a link or a plugin instance speaks for it, so that nobody else may. */
+bool source_is_taken(const struct source *s);
+/** The adapter with this ctx is gone (nothing happens if another has taken over): state down. s is
+ * not to be used any more. */
 void source_detach(struct source *s, const void *ctx, const char *error);
 /**
  * What GET /sources and /readyz show; error NULL: none. A link that is back (SYNCING, from below)
@@ -67,6 +79,13 @@ source_state_name(enum steward_source_state state); /* "down", "connecting", "sy
 /** {"name","plugin","state","since","can":[…],"error"}: one item of GET /sources. */
 void source_json(const struct source_info *info, struct jw *w);
 
+/** rc E_OK, E_NOTFOUND, E_CONFLICT (it has calls, is spoken for, or its events are not stored yet)
+ * or an error of the store; why says which. */
+typedef void source_removed_cb(void *ctx, int rc, const struct errmsg *why);
+/** Forget a source without calls, with its devices and its counter. cb exactly once, perhaps before
+ * this returns. */
+void source_remove(struct calls *t, const char *name, source_removed_cb *cb, void *ctx);
+
 /* ---- events ---- */
 
 /*
@@ -77,8 +96,9 @@ void source_json(const struct source_info *info, struct jw *w);
  */
 
 /**
- * One event. seq: as the source counts (from 1); 0: the host numbers it (sources that cannot
- * resend). 0 is returned when it was taken, or is a repeat, which changes nothing: either way
+ * One event. seq: as the source counts (1 to 2^53 - 1); 0: the host numbers it (sources that cannot
+ * resend), which a source that counts for itself refuses of everybody but who speaks for it. 0 is
+ * returned when it was taken, or is a repeat, which changes nothing: either way
  * `durable` follows. E_INVALID with why: refused, it took no number. Text is copied.
  */
 int source_event(struct source *s, int64_t seq, const struct steward_cti_event *ev,
