@@ -51,7 +51,7 @@ char *conf_path_join(const char *dir, const char *path)
 static int fault(struct conf_ctx *cx, const struct conf_key *key, const struct conf_node *n,
                  const char *what)
 {
-    conf_fault_at(cx->faults, n, "%s: '%s' is no %s", key->name, n->text, what);
+    conf_fault_at(cx->faults, n, "%s: '%s' is not a %s", key->name, n->text, what);
     return E_INVALID;
 }
 
@@ -106,7 +106,7 @@ static int read_word(struct conf_ctx *cx, const struct conf_key *key, const stru
         }
         buf_printf(&all, " %s", *w);
     }
-    conf_fault_at(cx->faults, n, "%s: '%s' is none of%s", key->name, s, buf_str(&all));
+    conf_fault_at(cx->faults, n, "%s: '%s' is not one of%s", key->name, s, buf_str(&all));
     buf_free(&all);
     return E_INVALID;
 }
@@ -133,7 +133,7 @@ static int read_url(struct conf_ctx *cx, const struct conf_key *key, const struc
                        : text_starts(s, "http://") ? s + 7
                                                    : NULL;
     if (!rest || !*rest || *rest == '/' || strpbrk(s, " \t\r\n"))
-        return fault(cx, key, n, "http:// or https:// address");
+        return fault(cx, key, n, "web address (http:// or https://)");
     return read_text(cx, key, n, field);
 }
 

@@ -163,7 +163,7 @@ static int open_tcp(struct listener *l, const char *address, struct errmsg *why)
     const char *port;
     if (split_address(address, host, &port) < 0)
         return errmsg_set(why, E_INVALID,
-                          "'%s' is no address (like 127.0.0.1:7070, :7070 or a path)", address);
+                          "'%s' is not an address (like 127.0.0.1:7070, :7070 or a path)", address);
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV},
                     *list;
     int failed = getaddrinfo(host[0] ? host : NULL, port, &hints, &list);

@@ -80,7 +80,8 @@ static char *socket_of(const char *config)
 static bool take_url(const struct ctl *ctl)
 {
     if (!text_starts(ctl->url, "http://") && !text_starts(ctl->url, "https://")) {
-        (void)fprintf(stderr, "stewardctl: --url: '%s' is no http:// or https:// address\n",
+        (void)fprintf(stderr,
+                      "stewardctl: --url: '%s' is not a web address (http:// or https://)\n",
                       ctl->url);
         return false;
     }

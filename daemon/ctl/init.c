@@ -187,7 +187,7 @@ int ctl_init(struct ctl *ctl, struct ctl_call *call)
     line = line ? line : "127.0.0.1:7070";
     http = http ? http : "127.0.0.1:8080";
     if (!is_address(line) || !is_address(http)) {
-        (void)fprintf(stderr, "stewardctl init: '%s' is no address such as 127.0.0.1:7070\n",
+        (void)fprintf(stderr, "stewardctl init: '%s' is not an address such as 127.0.0.1:7070\n",
                       is_address(line) ? http : line);
         return CTL_USAGE;
     }

@@ -267,7 +267,7 @@ int ctl_show(const struct ctl *ctl, const struct ctl_verb *verb, const struct ct
     }
     json_t *v = json_parse(buf_str(&reply->body), reply->body.len, &why);
     if (!v) {
-        (void)fprintf(stderr, "stewardctl: the answer is no JSON: %s\n", why.text);
+        (void)fprintf(stderr, "stewardctl: the answer is not JSON: %s\n", why.text);
         return CTL_REFUSED;
     }
     int code = CTL_DONE;

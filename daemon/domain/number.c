@@ -401,10 +401,10 @@ static bool all_digits(const char *s)
 int number_rules_check(const struct number_rules *rules, struct errmsg *why)
 {
     if (!phone_region_known(rules->country))
-        return errmsg_set(why, E_INVALID, "country: '%s' is no ISO region", rules->country);
+        return errmsg_set(why, E_INVALID, "country: '%s' is not an ISO region", rules->country);
     for (int i = 0; i < rules->n_alt; i++)
         if (!phone_region_known(rules->alt[i]))
-            return errmsg_set(why, E_INVALID, "alt_countries: '%s' is no ISO region",
+            return errmsg_set(why, E_INVALID, "alt_countries: '%s' is not an ISO region",
                               rules->alt[i]);
     if (!all_digits(rules->area) || rules->area[0] == '0')
         return errmsg_set(why, E_INVALID, "area_code: '%s' must be digits without a leading 0",

@@ -182,7 +182,7 @@ static void check_reopen(const struct policy *p, const struct conf_node *n, stru
         const struct policy_reopen_tell *t = &p->reopen.tell[i];
         if (text_int(t->cycle, 2, 1000, &cycle) < 0)
             conf_fault_at(f, site_node_at(n, t->cycle, NULL, NULL),
-                          "tell: '%s' is no cycle (2, 3, …)", t->cycle);
+                          "tell: '%s' is not a cycle (2, 3, …)", t->cycle);
         check_tell(&t->tell, site_node_at(n, t->cycle, NULL, NULL), f);
     }
 }

@@ -20,7 +20,8 @@ static int read_lang(struct conf_ctx *cx, const struct conf_key *key, const stru
     const char *s = conf_expect_scalar(cx, key, n, "a language");
     enum lang lang = lang_parse(s);
     if (s && lang == LANG_NONE)
-        conf_fault_at(cx->faults, n, "%s: '%s' is none of zh-Hans (zh), zh-Hant, en", key->name, s);
+        conf_fault_at(cx->faults, n, "%s: '%s' is not one of zh-Hans (zh), zh-Hant, en", key->name,
+                      s);
     if (lang == LANG_NONE)
         return E_INVALID;
     *(enum lang *)field = lang;
@@ -116,8 +117,9 @@ static int read_address(struct conf_ctx *cx, const struct conf_key *key, const s
     if (!s)
         return E_INVALID;
     if (strcmp(s, "none") != 0 && !parse_address(s, &a)) {
-        conf_fault_at(cx->faults, n, "%s: '%s' is no address such as 127.0.0.1:7070 or [::1]:7070",
-                      key->name, s);
+        conf_fault_at(cx->faults, n,
+                      "%s: '%s' is not an address such as 127.0.0.1:7070 or [::1]:7070", key->name,
+                      s);
         return E_INVALID;
     }
     *(struct site_address *)field = a;
@@ -148,7 +150,8 @@ static int read_time(struct conf_ctx *cx, const struct conf_key *key, const stru
     char hours[3] = "";
     if (strlen(s) != 5 || s[2] != ':' || !text_copyn(hours, sizeof(hours), s, 2) ||
         text_int(hours, 0, 23, &h) < 0 || text_int(s + 3, 0, 59, &m) < 0) {
-        conf_fault_at(cx->faults, n, "%s: '%s' is no time of day such as \"22:00\"", key->name, s);
+        conf_fault_at(cx->faults, n, "%s: '%s' is not a time of day such as \"22:00\"", key->name,
+                      s);
         return E_INVALID;
     }
     *(int64_t *)field = h * 60 + m;
@@ -187,7 +190,7 @@ static int read_timezone(struct conf_ctx *cx, const struct conf_key *key, const 
     if (!s)
         return E_INVALID;
     if (!timezone_exists(s)) {
-        conf_fault_at(cx->faults, n, "%s: '%s' is no time zone such as Asia/Shanghai", key->name,
+        conf_fault_at(cx->faults, n, "%s: '%s' is not a time zone such as Asia/Shanghai", key->name,
                       s);
         return E_INVALID;
     }
@@ -202,7 +205,7 @@ static int read_digits(struct conf_ctx *cx, const struct conf_key *key, const st
         return E_INVALID;
     const char *digits = s[0] == '+' ? s + 1 : s;
     if (digits[strspn(digits, "0123456789*#")] != '\0' || strlen(s) > 24) {
-        conf_fault_at(cx->faults, n, "%s: '%s' is no number of digits", key->name, s);
+        conf_fault_at(cx->faults, n, "%s: '%s' is not made of digits", key->name, s);
         return E_INVALID;
     }
     return conf_text.read(cx, key, n, field);

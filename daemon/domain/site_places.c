@@ -48,7 +48,7 @@ static void check_control(const struct site *s, const struct conf_node *n, struc
     if (!path || !*path || !check_folder("control", path, n, f) || lstat(path, &st) < 0)
         return;
     if (!S_ISSOCK(st.st_mode))
-        conf_fault_at(f, n, "control: %s is there and is no socket", path);
+        conf_fault_at(f, n, "control: %s is there and is not a socket", path);
 }
 
 static bool is_any(const char *host)

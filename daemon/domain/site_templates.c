@@ -58,7 +58,7 @@ static void check_files(const struct shelf *s, const struct conf_node *place)
         if (template_find(s->built_in, s->names[i], LANG_ZH))
             continue;
         if (*conf_did_you_mean(s->names[i], ours, hint, sizeof(hint)))
-            conf_warn_at(s->faults, place, "templates: '%s' is none of the daemon's templates%s",
+            conf_warn_at(s->faults, place, "templates: '%s' is not one of the daemon's templates%s",
                          s->names[i], hint);
     }
 }

@@ -75,7 +75,7 @@ static struct steward_handle *handle_check(struct steward_handle *h, enum handle
     if (found && !found->gone && found->kind == kind)
         return found;
     if (found)
-        guard_fault(found->in, "%s with a handle that is none of it", what);
+        guard_fault(found->in, "%s with a handle that is not its own", what);
     else
         log_error(NULL, "plugin bug: %s with a handle that was released", what);
     return NULL;

@@ -110,7 +110,7 @@ bool sim_address(const char *text, char host[256], uint16_t *port)
     int64_t value;
     if (!colon || !text_copyn(host, 256, text, (size_t)(colon - text)) ||
         text_int(colon + 1, 1, 65535, &value) < 0) {
-        fprintf(stderr, "stewardsim: '%s' is no HOST:PORT\n", text);
+        fprintf(stderr, "stewardsim: '%s' is not a HOST:PORT\n", text);
         return false;
     }
     *port = (uint16_t)value;

@@ -114,7 +114,7 @@ static const char *verify(const struct gateway *g, const struct request *r)
         !header(r, "webhook-signature", signatures, sizeof(signatures)))
         return "a header is missing";
     if (text_int(stamp, 0, INT64_MAX / 1000, &at) < 0)
-        return "the timestamp is no number";
+        return "the timestamp is not a number";
     struct buf b = BUF_INIT(BODY_MAX + 1024);
     buf_printf(&b, "%s.%s.", id, stamp);
     buf_add(&b, r->body, r->body_len);
@@ -323,7 +323,7 @@ int sim_gateway(int argc, char **argv)
         g.key_len = base64_decode(g.secret, strlen(g.secret), g.key, sizeof(g.key));
     if (g.mode == MODES || g.key_len < 0) {
         fprintf(stderr, "stewardsim gateway: %s\n",
-                g.mode == MODES ? "no such mode" : "the secret is no base64");
+                g.mode == MODES ? "no such mode" : "the secret is not base64");
         return 2;
     }
     return run(&g);

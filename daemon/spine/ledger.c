@@ -103,7 +103,7 @@ static void set_health(struct ledger *l, int rc, const struct errmsg *why)
         l->trouble = *why;
     pthread_mutex_unlock(&l->mutex);
     if (rc < 0)
-        log_complain(&l->complaint, NULL, "ledger: the store takes nothing: %s", why->text);
+        log_complain(&l->complaint, NULL, "ledger: the store cannot be written to: %s", why->text);
     else
         log_recovered(&l->complaint, NULL, "ledger: the store");
 }

@@ -190,7 +190,7 @@ static void note_number(struct ami *a, const char *id)
         return;
     if (a->life_doubted && (n <= a->top_number || track_leg(a->track, id))) {
         track_sync_begin(a->track); /* this birth is the first word of the new life */
-        ami_started_anew(a, "while the link was down, as its channels are counted anew");
+        ami_started_anew(a, "while the link was down, as its channels are counted again");
     }
     a->life_doubted = false;
     a->top_number = n > a->top_number ? n : a->top_number;

@@ -95,7 +95,7 @@ static size_t read_banner(struct ami_parser *p, const struct ami_sink *sink, con
     const char *nl = memchr(data, '\n', len);
     if (!nl || nl - data > BANNER_MAX) {
         if (nl || len > BANNER_MAX)
-            p->error = "no banner: the peer is no Asterisk manager";
+            p->error = "no banner: the peer is not an Asterisk manager";
         return 0;
     }
     char line[BANNER_MAX + 1];
@@ -106,7 +106,7 @@ static size_t read_banner(struct ami_parser *p, const struct ami_sink *sink, con
     line[n] = '\0';
     p->banner = true;
     if (!sink->banner(sink->ctx, line))
-        p->error = "no banner: the peer is no Asterisk manager";
+        p->error = "no banner: the peer is not an Asterisk manager";
     return (size_t)(nl - data) + 1;
 }
 

@@ -67,7 +67,7 @@ static int check(const struct steward_host *h, const struct steward_conf *conf, 
     conf_read(h, conf, &c);
     if (strcmp(c.login, "auto") != 0 && strcmp(c.login, "md5") != 0 &&
         strcmp(c.login, "plain") != 0)
-        snprintf(why, why_len, "login: '%s' is none of auto md5 plain", c.login);
+        snprintf(why, why_len, "login: '%s' is not one of auto md5 plain", c.login);
     else if (!one_line(c.username) || !one_line(c.secret) || !one_line(c.internal) ||
              !one_line(c.technology) || !one_line(c.parking_lot))
         snprintf(why, why_len, "a value holds a line break");

@@ -101,7 +101,7 @@ void ami_resync_check(struct ami *a)
 
 void ami_started_anew(struct ami *a, const char *when)
 {
-    a->host->log(a->host, STEWARD_LOG_WARN, "the PBX was started anew %s", when);
+    a->host->log(a->host, STEWARD_LOG_WARN, "the PBX was restarted %s", when);
     a->down_at = 0; /* said once */
     a->life_doubted = false;
     a->top_number = 0;

@@ -478,7 +478,7 @@ static void note_core(struct esl *e, const char *core)
     if (!core || strcmp(core, e->core) == 0)
         return;
     if (e->core[0]) {
-        e->host->log(e->host, STEWARD_LOG_WARN, "the PBX was started anew");
+        e->host->log(e->host, STEWARD_LOG_WARN, "the PBX was restarted");
         track_restarted(e->track);
     }
     track_text(e->core, sizeof e->core, core, strlen(core));

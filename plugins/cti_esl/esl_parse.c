@@ -120,13 +120,13 @@ size_t esl_parse(struct esl_parser *p, esl_msg_cb *cb, void *ctx, const char *da
         if (!end) {
             p->scanned = left;
             if (left > ESL_HEADERS_MAX)
-                p->error = "headers are longer than 64 KiB: the peer is no event socket";
+                p->error = "headers are longer than 64 KiB: the peer is not an event socket";
             break;
         }
         struct esl_msg msg;
         size_t head = (size_t)(end - at);
         if (!read_headers(at, head, &msg)) {
-            p->error = "a Content-Length is no number or over 4 MiB";
+            p->error = "a Content-Length is not a number or over 4 MiB";
             break;
         }
         if (left - head < msg.body_len) {

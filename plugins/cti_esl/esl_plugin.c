@@ -60,7 +60,7 @@ static int check(const struct steward_host *h, const struct steward_conf *conf, 
     struct esl_conf c;
     conf_read(h, conf, &c);
     if (strcmp(c.format, "plain") != 0 && strcmp(c.format, "json") != 0)
-        snprintf(why, why_len, "format: '%s' is none of plain json", c.format);
+        snprintf(why, why_len, "format: '%s' is not one of plain json", c.format);
     else if (!is_word(c.internal) || !is_word(c.domain) || !is_word(c.username))
         snprintf(why, why_len, "contexts.internal, domain and username must be single words");
     else if (strpbrk(c.password, "\r\n"))

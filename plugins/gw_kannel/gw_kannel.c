@@ -256,7 +256,7 @@ static int check(const struct steward_host *host, const struct steward_conf *con
 {
     const char *method = host->conf_text(conf, "method"), *url = host->conf_text(conf, "url");
     if (strcmp(method, "get") != 0 && strcmp(method, "post") != 0) {
-        snprintf(why, why_len, "method: '%.20s' is none of get, post", method);
+        snprintf(why, why_len, "method: '%.20s' is not one of get, post", method);
         return -1;
     }
     if (strlen(url) > 2000) {

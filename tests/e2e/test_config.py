@@ -74,7 +74,7 @@ def test_what_is_no_configuration(tmp_path, name, text, line):
     ("listen: {line: \"0.0.0.0:7070\", http: 127.0.0.1:7070}\n", "1:38", "port 7070 is that of listen.line"),
     ("listen: {http: localhost:7070}\n", "1:16", "port 7070 is that of listen.line"),
     ("listen: {control: gone/steward.sock}\n", "1:19", "gone: No such file or directory"),
-    ("listen: {control: steward.yaml}\n", "1:19", "is there and is no socket"),
+    ("listen: {control: steward.yaml}\n", "1:19", "is there and is not a socket"),
     ("listen:\n  tls: {certificate: a.pem, key: b.pem}\n", "2:22", "a.pem cannot be read: No such file or directory"),
     ("listen:\n  tls: {certificate: locked.db, key: steward.yaml}\n", "2:22", "locked.db cannot be read: Permission denied"),
     ("listen:\n  tls: {certificate: steward.yaml, key: steward.yaml}\n", "2:22", "certificate"),
@@ -195,7 +195,7 @@ def test_templates_that_the_file_names_are_there(make):
     assert done.returncode == 1
     assert re.search(r":\d+:\d+: template: there is no template 'inspektion' \(did you mean 'inspection'\?\)", text), text
     assert re.search(r":\d+:\d+: provider_templates: there is no template 'birthdy' \(did you mean 'birthday'\?\)", text), text
-    assert re.search(r"warning: templates: 'confrim' is none of the daemon's templates \(did you mean 'confirm'\?\)", text), text
+    assert re.search(r"warning: templates: 'confrim' is not one of the daemon's templates \(did you mean 'confirm'\?\)", text), text
     assert "'birthday' is none" not in text
     (site.folder / "templates" / "confrim.zh.txt").write_text("满意吗 {ticket\n", encoding="utf-8")
     done = check(site.config)

@@ -16,9 +16,9 @@ def check(site):
 
 
 @pytest.mark.parametrize("old, new, says", [
-    ("country: CN", "country: ZZ", "country: 'ZZ' is no ISO region"),
+    ("country: CN", "country: ZZ", "country: 'ZZ' is not an ISO region"),
     ("country: CN", "country: CN\n  area_code: \"0755\"", "area_code: '0755' must be digits without a leading 0"),
-    ("country: CN", "country: CN\n  alt_countries: [HK, XX]", "alt_countries: 'XX' is no ISO region"),
+    ("country: CN", "country: CN\n  alt_countries: [HK, XX]", "alt_countries: 'XX' is not an ISO region"),
     ("country: CN", "country: CN\n  carrier_prefixes: [abc]", "carrier_prefixes: 'abc' must be digits"),
     ("forget_after: 6h", "forget_after: 9999d", "forget_after: '9999d' is over the most, 365d"),
 ])

@@ -100,7 +100,7 @@ static bool usable(struct steward_handle *h, bool is_timer, const char *what)
     if (!h->released && h->is_timer == is_timer)
         return true;
     kit_fault(h->kit, "%s with a handle that %s", what,
-              h->released ? "was released" : "is none of it");
+              h->released ? "was released" : "is not its own");
     return false;
 }
 

@@ -210,7 +210,7 @@ static void test_no_manager(void **state)
     say("SSH-2.0-OpenSSH_9.2\r\n");
     replay_until(R, R->now + 10);
     assert_int_equal(R->state, STEWARD_SOURCE_DOWN);
-    assert_non_null(strstr(R->error, "no Asterisk manager"));
+    assert_non_null(strstr(R->error, "not an Asterisk manager"));
 }
 
 static void test_silent_peer(void **state)

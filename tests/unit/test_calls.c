@@ -546,7 +546,7 @@ static void test_fields(void **state)
         {"\"event\":\"delivered\",\"call\":\"x\",\"device\":\"1\",\"direction\":\"up\"",
          "direction: 'up'"},
         {"\"event\":\"diverted\",\"call\":\"x\",\"device\":\"1\",\"cause\":\"congestion\"",
-         "cause: 'congestion' is none of diverted"},
+         "cause: 'congestion' does not go with diverted"},
         {"\"event\":\"diverted\",\"call\":\"x\",\"device\":\"1\",\"cause\":\"boredom\"",
          "cause: 'boredom'"},
         {"\"event\":\"transferred\",\"call\":\"x\",\"kind\":\"sly\"", "kind: 'sly'"},

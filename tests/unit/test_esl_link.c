@@ -232,7 +232,7 @@ static void test_no_socket(void **state)
     replay_feed(R, junk, ESL_HEADERS_MAX + 100);
     free(junk);
     replay_until(R, R->now + 10);
-    assert_non_null(strstr(R->error, "no event socket"));
+    assert_non_null(strstr(R->error, "not an event socket"));
 }
 
 static void test_silence(void **state)

@@ -273,7 +273,7 @@ static void check_refusals(void)
     refused("persons.csv", 1, "unknown column 'nickname'");
     refused("persons.csv", 3, "given twice, first in line 2");
     refused("persons.csv", 4, "name: is empty");
-    refused("persons.csv", 5, "phones: '12' is no telephone number");
+    refused("persons.csv", 5, "phones: '12' is not a telephone number");
     refused("persons.csv", 6, "emails: 'nobody'");
     refused("persons.csv", 7, "language: 'martian'");
     refused("persons.csv", 8, "consent: 'fax'");
@@ -531,7 +531,7 @@ static void test_traces_of_spreadsheets(void **state)
     import_dir(false);
     counts("units.csv", 5, 0, 0, 5);
     assert_int_equal(one("SELECT count(*) FROM unit WHERE delivered_on = 18017"), 5);
-    refused("units.csv", 9, "delivered_on: '5/1/2019' is no date like");
+    refused("units.csv", 9, "delivered_on: '5/1/2019' is not a date like");
     refused("units.csv", 10, "building: '3月12日' is a date that a spreadsheet made of it");
     refused("units.csv", 11, "unit: '12-Mar' is a date that a spreadsheet made of it");
     refused("units.csv", 12, "delivered_on");

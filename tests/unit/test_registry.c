@@ -478,7 +478,7 @@ static void test_refusals(void **state)
         {"{\"name\":7}", "name"},
         {"{\"nmae\":\"b\"}", "name: is missing"},
         {"{\"name\":\"a\",\"language\":\"klingon\"}", "language: 'klingon'"},
-        {"{\"name\":\"a\",\"phones\":[\"12\"]}", "phones: '12' is no telephone number"},
+        {"{\"name\":\"a\",\"phones\":[\"12\"]}", "phones: '12' is not a telephone number"},
         {"{\"name\":\"a\",\"phones\":[7]}", "phones: each must be"},
         {"{\"name\":\"a\",\"phones\":\"13800138000\"}", "phones: must be a list"},
         {"{\"name\":\"a\",\"emails\":[\"a@b@c.d\"]}", "emails: 'a@b@c.d'"},

@@ -124,26 +124,26 @@ static void test_twenty_faults_in_one_run(void **state)
 {
     static const char *const expected[] = {
         ":3:3: name: given twice, first in line 2\n",
-        ":4:13: language: 'klingon' is none of zh-Hans (zh), zh-Hant, en\n",
-        ":5:13: timezone: 'Mars/Olympus' is no time zone such as Asia/Shanghai\n",
+        ":4:13: language: 'klingon' is not one of zh-Hans (zh), zh-Hant, en\n",
+        ":5:13: timezone: 'Mars/Olympus' is not a time zone such as Asia/Shanghai\n",
         ":7:3: unknown key 'htpt' (did you mean 'http'?)\n",
-        ":8:9: line: '7070' is no address such as 127.0.0.1:7070 or [::1]:7070\n",
-        ":10:19: outside_prefix: 'nine' is no number of digits\n",
+        ":8:9: line: '7070' is not an address such as 127.0.0.1:7070 or [::1]:7070\n",
+        ":10:19: outside_prefix: 'nine' is not made of digits\n",
         ":12:19: closed: a calendar without working time never ends a clock\n",
         ":13:26: hours: '18:00-09:60' are no hours such as \"08:30-12:00\"\n",
         ":15:16: engineering: expected keys and values\n",
         ":17:22: department: there is no department 'enginering' (did you mean 'engineering'?)\n",
         ":17:42: policy: there is no policy 'urgnt' (did you mean 'urgent'?)\n",
         ":20:5: unknown key 'calendr' (did you mean 'calendar'?)\n",
-        ":21:21: claim: 'soon' is no duration\n",
+        ":21:21: claim: 'soon' is not a duration\n",
         ":21:27: unknown key 'resolv' (did you mean 'resolve'?)\n",
         ":23:14: at: 'late' is neither a share (1% to 1000%) nor a time after the end (+30m)\n",
         ":24:9: 'at' is missing\n",
         ":25:22: pause: there is no clock 'nothing'\n",
-        ":27:12: open_on: 'answred' is none of answered wrap_up manual\n",
+        ":27:12: open_on: 'answred' is not one of answered wrap_up manual\n",
         ":28:18: reopen_within: '0s' is under the least, 1s\n",
-        ":30:23: from: '25:00' is no time of day such as \"22:00\"\n",
-        ":31:20: tries: 'many' is no whole number\n",
+        ":30:23: from: '25:00' is not a time of day such as \"22:00\"\n",
+        ":31:20: tries: 'many' is not a whole number\n",
         ":32:8: calls: expected keys and values\n",
         ":33:7: care: expected a list\n",
     };
@@ -189,7 +189,7 @@ static void test_cross_checks(void **state)
          "'supervisor'?)\n"},
         {"policies: {p: {escalate: [{at: 100%, tell: [li.na]}]}}\n", ""},
         {"policies: {p: {escalate: [{at: 100%, tell: [li.na], by: [fax]}]}}\n",
-         AT ":1:58: by: 'fax' is none of desk sms email\n"},
+         AT ":1:58: by: 'fax' is not one of desk sms email\n"},
         {"policies: {p: {milestones: {a: {within: 1d, from: b}, b: {within: 1d, from: a}}}}\n",
          AT ":1:51: from: these milestones wait for one another\n" AT
             ":1:77: from: these milestones wait for one another\n"},
@@ -197,20 +197,21 @@ static void test_cross_checks(void **state)
          AT ":1:51: from: there is no milestone 'x'\n"},
         {"policies: {p: {when: [{}]}}\n", AT ":1:23: when: a condition that asks nothing\n"},
         {"policies: {p: {when: [{priority: 7}]}}\n",
-         AT ":1:34: priority: '7' is none of 1 2 3 4\n"},
+         AT ":1:34: priority: '7' is not one of 1 2 3 4\n"},
         {"policies: {p: {reopen: {tell: {one: [manager]}}}}\n",
-         AT ":1:37: tell: 'one' is no cycle (2, 3, …)\n"},
+         AT ":1:37: tell: 'one' is not a cycle (2, 3, …)\n"},
         {"policies: {p: {clocks: {claim: 0s}}}\n",
          AT ":1:32: claim: '0s' is under the least, 1 ms\n"},
         {"listen: {tls: {certificate: a.pem}}\n",
          AT ":1:15: tls: certificate and key belong together\n" AT
             ":1:29: certificate: /nowhere/a.pem cannot be read: No such file or directory\n"},
         {"listen: {dev_token: \"\"}\n", AT ":1:21: dev_token: must be 1 to 512 bytes long\n"},
-        {"care: [{name: x, at: [3 moths], do: message}]\n", AT
-         ":1:8: care: a message needs its 'template'\n" AT ":1:23: at: '3 moths' is no duration\n"},
+        {"care: [{name: x, at: [3 moths], do: message}]\n",
+         AT ":1:8: care: a message needs its 'template'\n" AT
+            ":1:23: at: '3 moths' is not a duration\n"},
         {"care: [{name: x, at: []}]\n", AT ":1:22: at: needs at least 1\n"},
         {"site: {public_url: ftp://x}\n",
-         AT ":1:20: public_url: 'ftp://x' is no http:// or https:// address\n"},
+         AT ":1:20: public_url: 'ftp://x' is not a web address (http:// or https://)\n"},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         char *faults;
@@ -241,7 +242,7 @@ static void test_policy_json(void **state)
         buf_free(&b);
     }
     assert_null(policy_from_json("{\"name\":\"x\",\"clocks\":{\"claim\":7}}", 33, &why));
-    assert_string_equal(why.text, "claim: '7' is no duration");
+    assert_string_equal(why.text, "claim: '7' is not a duration");
     assert_null(policy_from_json("nonsense", 8, &why));
     struct buf l = BUF_INIT(65536), l2 = BUF_INIT(65536);
     struct policy_ladder ladder;
@@ -440,7 +441,7 @@ static void test_instance_faults(void **state)
     } rows[] = {
         {"url: http://x/\n", ""},
         {"port: 1\n", "f:1:1: 'url' is missing\n"},
-        {"url: x\n", "f:1:6: url: 'x' is no http:// or https:// address\n"},
+        {"url: x\n", "f:1:6: url: 'x' is not a web address (http:// or https://)\n"},
         {"url: http://x/\nprot: 1\n", "f:2:1: unknown key 'prot' (did you mean 'port'?)\n"},
         {"url: http://x/\nport: 99999\n", "f:2:7: port: '99999' is over the most, 65535\n"},
         {"url: http://x/\nport_file: x\n", "f:2:1: unknown key 'port_file'\n"},
@@ -448,7 +449,7 @@ static void test_instance_faults(void **state)
         {"url: http://x/\ncontexts: 3\n", "f:2:11: contexts: expected keys and values\n"},
         {"url: http://x/\ncontexts: {inbund: []}\n",
          "f:2:12: unknown key 'contexts.inbund' (did you mean 'contexts.inbound'?)\n"},
-        {"url: http://x/\nrate: 50\n", "f:2:7: rate: '50' is no rate such as 50/s\n"},
+        {"url: http://x/\nrate: 50\n", "f:2:7: rate: '50' is not a rate such as 50/s\n"},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct conf_faults faults = {0};

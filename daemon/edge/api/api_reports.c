@@ -101,9 +101,9 @@ static bool read_form(struct http_req *req, struct report_query *r)
     r->q.by = report_by_parse(by ? by : "responder");
     r->csv = text_eq(format, "csv");
     if (r->q.by == REPORT_BYS)
-        http_invalid(req, "by", "by is none of responder, department, estate, category");
+        http_invalid(req, "by", "by is not one of responder, department, estate, category");
     else if (format && !r->csv && !text_eq(format, "json"))
-        http_invalid(req, "format", "format is none of json, csv");
+        http_invalid(req, "format", "format is not one of json, csv");
     else
         return true;
     return false;

@@ -131,7 +131,7 @@ static int read_new(struct api_job *job, struct new_shift *s)
     if (!s->kind)
         s->kind = "on";
     if (!text_eq(s->kind, "on") && !text_eq(s->kind, "leave"))
-        return api_bad(job, "kind", "kind is none of on, leave");
+        return api_bad(job, "kind", "kind is not one of on, leave");
     return s->to <= s->from ? api_bad(job, "to", "to is not after from") : E_OK;
 }
 

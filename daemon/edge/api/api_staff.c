@@ -150,9 +150,9 @@ static int read_user(struct api_job *job, struct staff_new_account *a, const cha
     if (a->home_device && !staff_is_device(a->home_device))
         return api_bad(job, "device", "that is not a device");
     if (a->phone && !is_phone(job, a->phone))
-        return api_bad(job, "phone", "phone: '%s' is no telephone number", a->phone);
+        return api_bad(job, "phone", "phone: '%s' is not a telephone number", a->phone);
     if (a->email && *a->email && !registry_is_email(a->email))
-        return api_bad(job, "email", "email: '%s' is no e-mail address", a->email);
+        return api_bad(job, "email", "email: '%s' is not an e-mail address", a->email);
     if (*password && strlen(*password) < PASSWORD_MIN)
         return api_bad(job, "password", "a password has at least %d characters", PASSWORD_MIN);
     return E_OK;

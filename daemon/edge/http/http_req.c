@@ -219,7 +219,7 @@ bool http_query_word(struct http_req *req, const char *name, const char *words)
         if (strncmp(p, text, n) == 0 && (p[n] == ',' || !p[n]))
             return true;
     }
-    http_invalid(req, name, "%s is none of %s", name, words);
+    http_invalid(req, name, "%s is not one of %s", name, words);
     return false;
 }
 

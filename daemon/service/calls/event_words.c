@@ -135,7 +135,7 @@ static int get_word(const struct json_obj *o, const char *key, const char *const
     int rc = json_obj_str(o, key, TEXT_MAX_EVENT, &word, why);
     *out = find_word(names, n, word);
     if (rc == E_OK && word && !*out)
-        return errmsg_set(why, E_INVALID, "%s: '%.40s' is no word of it", key, word);
+        return errmsg_set(why, E_INVALID, "%s: '%.40s' is not known here", key, word);
     return rc;
 }
 
@@ -149,7 +149,7 @@ static int get_common(const struct json_obj *o, struct steward_cti_event *ev, in
     if (rc == E_OK)
         rc = json_obj_str(o, "at", 64, &at, why);
     if (rc == E_OK && at && clock_parse(at, &ev->at) < 0)
-        rc = errmsg_set(why, E_INVALID, "at: '%.40s' is no RFC 3339 time", at);
+        rc = errmsg_set(why, E_INVALID, "at: '%.40s' is not an RFC 3339 time", at);
     if (ev->kind == STEWARD_EV_AGENT_STATE)
         return rc;
     if (rc == E_OK)
@@ -284,7 +284,7 @@ int event_check(const struct steward_cti_event *ev, struct errmsg *why)
     if (form->needs & F_STATE && !calls_agent_state_name(ev->agent_state))
         return errmsg_set(why, E_INVALID, "state: is missing");
     if (ev->cause && form->causes && !(form->causes & (1u << ev->cause)))
-        return errmsg_set(why, E_INVALID, "cause: '%s' is none of %s", cause_names[ev->cause],
+        return errmsg_set(why, E_INVALID, "cause: '%s' does not go with %s", cause_names[ev->cause],
                           event_names[ev->kind]);
     if (ev->at < 0 || ev->at > INT64_C(253402300799999))
         return errmsg_set(why, E_INVALID, "at: is out of range");

@@ -31,7 +31,7 @@ static int parse_date(const char *column, const char *text, int64_t *out, struct
 {
     int32_t days = 0;
     if (given(text) && written_date(text, &days) < 0)
-        return REFUSE("%s: '%.40s' is no date like 2026-11-22", column, text);
+        return REFUSE("%s: '%.40s' is not a date like 2026-11-22", column, text);
     *out = days;
     return 0;
 }
@@ -204,7 +204,7 @@ static int phone_item(void *ctx, char *item, struct errmsg *why)
         return check_rounded("phones", raw, why);
     number_normalise(&p->site->rules, raw, &n);
     if (n.kind != NUMBER_E164 && n.kind != NUMBER_SVC)
-        return REFUSE("phones: '%.40s' is no telephone number", raw);
+        return REFUSE("phones: '%.40s' is not a telephone number", raw);
     int rc = person_edit_phone(p->edit, n.value, label, raw);
     return rc < 0 ? REFUSE("phones: more than %d", PERSON_PHONES_MAX) : 0;
 }
@@ -213,7 +213,7 @@ static int email_item(void *ctx, char *item, struct errmsg *why)
 {
     struct person_parse *p = ctx;
     if (!registry_is_email(item))
-        return REFUSE("emails: '%.60s' is no e-mail address", item);
+        return REFUSE("emails: '%.60s' is not an e-mail address", item);
     int rc = person_edit_email(p->edit, item);
     return rc < 0 ? REFUSE("emails: more than %d", PERSON_EMAILS_MAX) : 0;
 }
@@ -242,7 +242,7 @@ static int consent_item(void *ctx, char *item, struct errmsg *why)
             return 0;
         }
     }
-    return REFUSE("consent: '%.40s' is none of sms, email, call, marketing, none", item);
+    return REFUSE("consent: '%.40s' is not one of sms, email, call, marketing, none", item);
 }
 
 /* Once a channel is named as given, those not named are refused. What nobody names keeps its
@@ -263,7 +263,7 @@ static int take_language(struct import_row *row, struct errmsg *why)
         return 0;
     enum lang lang = lang_parse(text);
     if (lang == LANG_NONE)
-        return REFUSE("language: '%.20s' is none of zh-Hans, zh-Hant, en", text);
+        return REFUSE("language: '%.20s' is not one of zh-Hans, zh-Hant, en", text);
     row->person->language = lang_tag(lang);
     return 0;
 }
@@ -339,7 +339,7 @@ static int tenure_parse(const struct import_site *site, struct import_row *row, 
         return rc;
     row->role = tenure_role_parse(row->f[T_ROLE]);
     if (row->role == TENURE_NONE) {
-        return REFUSE("role: '%.40s' is none of owner, co_owner, tenant, family, agent, "
+        return REFUSE("role: '%.40s' is not one of owner, co_owner, tenant, family, agent, "
                       "emergency_contact",
                       row->f[T_ROLE]);
     }
@@ -397,11 +397,11 @@ static int parse_moment(const struct import_site *site, const char *text, bool e
 static int shift_parse(const struct import_site *site, struct import_row *row, struct errmsg *why)
 {
     if (strcmp(row->f[S_KIND], "on") != 0 && strcmp(row->f[S_KIND], "leave") != 0)
-        return REFUSE("kind: '%.20s' is none of on, leave", row->f[S_KIND]);
+        return REFUSE("kind: '%.20s' is not one of on, leave", row->f[S_KIND]);
     if (parse_moment(site, row->f[S_FROM], false, &row->a) < 0)
-        return REFUSE("from: '%.40s' is no time like 2026-11-22 08:00", row->f[S_FROM]);
+        return REFUSE("from: '%.40s' is not a time like 2026-11-22 08:00", row->f[S_FROM]);
     if (parse_moment(site, row->f[S_TO], true, &row->b) < 0)
-        return REFUSE("to: '%.40s' is no time like 2026-11-22 08:00", row->f[S_TO]);
+        return REFUSE("to: '%.40s' is not a time like 2026-11-22 08:00", row->f[S_TO]);
     return row->b <= row->a ? REFUSE("to: is not after from") : 0;
 }
 

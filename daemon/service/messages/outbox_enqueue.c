@@ -102,13 +102,13 @@ static int read_recipient(struct outbox *ob, const char *recipient, struct targe
     struct number n;
     if (strchr(recipient, '@')) {
         if (!is_address(recipient))
-            return errmsg_set(why, E_INVALID, "to: no e-mail address");
+            return errmsg_set(why, E_INVALID, "to: not an e-mail address");
         text_copy(t->email, sizeof(t->email), recipient);
         return 0;
     }
     number_normalise(&ob->rules->numbers, recipient, &n);
     if (n.kind != NUMBER_E164)
-        return errmsg_set(why, E_INVALID, "to: no telephone number");
+        return errmsg_set(why, E_INVALID, "to: not a telephone number");
     text_copy(t->phone, sizeof(t->phone), n.value);
     return 0;
 }
@@ -158,7 +158,8 @@ static int choose_class(const struct outbox_message *m, struct target *t, struct
             t->message_class = classes[i];
     if (!t->message_class)
         return errmsg_set(why, E_INVALID,
-                          "class: '%s' is none of service, marketing, staff, verification", want);
+                          "class: '%s' is not one of service, marketing, staff, verification",
+                          want);
     if (t->person_id && strcmp(t->message_class, "staff") == 0)
         t->message_class = "service";
     return 0;
@@ -201,7 +202,7 @@ static int choose_channel(struct outbox *ob, const struct outbox_message *m, con
     const char *asked = m->channel ? m->channel : preferred;
     const char *first = asked ? asked : "sms", *second = NULL;
     if (strcmp(first, "sms") != 0 && strcmp(first, "email") != 0)
-        return errmsg_set(why, E_INVALID, "channel: '%s' is none of sms, email", first);
+        return errmsg_set(why, E_INVALID, "channel: '%s' is not one of sms, email", first);
     if (!asked ||
         (strcmp(first, "sms") == 0 && text_eq(ob->rules->site->messages.sms.fallback, "email")))
         second = "email";

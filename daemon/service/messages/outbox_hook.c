@@ -166,7 +166,7 @@ static int get_time(const json_t *data, int64_t *at, struct errmsg *why)
     *at = 0;
     if (rc < 0 || !text)
         return rc;
-    return clock_parse(text, at) ? errmsg_set(why, E_INVALID, "at: no RFC 3339 time") : 0;
+    return clock_parse(text, at) ? errmsg_set(why, E_INVALID, "at: not an RFC 3339 time") : 0;
 }
 
 static int get_text(const json_t *data, const char *key, size_t max, const char **out,

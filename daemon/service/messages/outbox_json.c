@@ -194,7 +194,7 @@ static int read_ticket(const json_t *body, struct outbox_message *out, struct er
     if (text_starts(text, "T-") || text_starts(text, "t-"))
         text += 2;
     if (text_int(text, 1, INT64_MAX, &out->ticket_id))
-        return errmsg_set(why, E_INVALID, "ticket: no ticket's number");
+        return errmsg_set(why, E_INVALID, "ticket: not a ticket's number");
     return 0;
 }
 
@@ -227,7 +227,7 @@ static int read_not_before(const json_t *body, struct outbox_message *out, struc
     if (rc < 0 || !text)
         return rc;
     if (clock_parse(text, &out->not_before))
-        return errmsg_set(why, E_INVALID, "not_before: no RFC 3339 time");
+        return errmsg_set(why, E_INVALID, "not_before: not an RFC 3339 time");
     return 0;
 }
 

@@ -59,7 +59,7 @@ static int take_language(struct change *c)
     int rc = get_text(c, "language", PERSON_WORD_MAX, PERSON_LANGUAGE, &c->edit.language);
     if (rc == 0 && c->edit.language && c->edit.language[0] &&
         lang_parse(c->edit.language) == LANG_NONE)
-        rc = REFUSE(c, "language: '%s' is none of zh-Hans, zh-Hant, en", c->edit.language);
+        rc = REFUSE(c, "language: '%s' is not one of zh-Hans, zh-Hant, en", c->edit.language);
     if (rc == 0 && c->edit.language && c->edit.language[0])
         c->edit.language = lang_tag(lang_parse(c->edit.language));
     return rc;
@@ -76,7 +76,7 @@ static int take_date(struct change *c, const json_t *from, const char *field, in
     int32_t d = 0;
     int rc = json_get_str(from, field, 32, &text, &c->why);
     if (rc == 0 && text && text[0] && clock_parse_date(text, &d) < 0)
-        rc = REFUSE(c, "%s: '%s' is no date like 2026-11-22", field, text);
+        rc = REFUSE(c, "%s: '%s' is not a date like 2026-11-22", field, text);
     *days = d;
     return rc;
 }
@@ -142,7 +142,7 @@ static int take_phone(struct change *c, const struct number_rules *rules, const 
     struct number n;
     number_normalise(rules, raw, &n);
     if (n.kind != NUMBER_E164 && n.kind != NUMBER_SVC)
-        return REFUSE(c, "phones: '%s' is no telephone number", raw);
+        return REFUSE(c, "phones: '%s' is not a telephone number", raw);
     rc = person_edit_phone(&c->edit, n.value, label, raw);
     return rc < 0 ? REFUSE(c, "phones: more than %d", PERSON_PHONES_MAX) : 0;
 }
@@ -189,7 +189,7 @@ static int take_emails(struct change *c)
     {
         const char *text = json_string_value(v);
         if (!text || !registry_is_email(text))
-            return REFUSE(c, "emails: '%.100s' is no e-mail address", text ? text : "");
+            return REFUSE(c, "emails: '%.100s' is not an e-mail address", text ? text : "");
         if (person_edit_email(&c->edit, text) < 0)
             return REFUSE(c, "emails: more than %d", PERSON_EMAILS_MAX);
     }
@@ -251,7 +251,7 @@ static int put_tenure(struct change *c, int64_t id, const json_t *v)
     rc = rc < 0 ? rc : json_get_str(v, "role", PERSON_WORD_MAX, &role, &c->why);
     if (rc == 0 && tenure_role_parse(role) == TENURE_NONE) {
         rc = REFUSE(c,
-                    "tenures: role '%s' is none of owner, co_owner, tenant, family, agent, "
+                    "tenures: role '%s' is not one of owner, co_owner, tenant, family, agent, "
                     "emergency_contact",
                     role ? role : "");
     }

@@ -63,7 +63,7 @@ static int check_new(struct ledger_tx *tx, const struct staff_new_account *a)
                              "role: none of agent, department, supervisor, "
                              "manager, director, admin, auditor");
     if (a->home_device && !staff_is_device(a->home_device))
-        return ledger_refuse(tx, E_INVALID, "device: '%s' is no device", a->home_device);
+        return ledger_refuse(tx, E_INVALID, "device: '%s' is not a device", a->home_device);
     return 0;
 }
 

@@ -46,7 +46,7 @@ int verb_cancel(struct verb_req *r)
         return rc;
     if (!ticket_is_cancel_reason(reason))
         return verb_refuse(r->out, E_INVALID, "reason",
-                           "reason is none of wrong_number, no_request, duplicate, test");
+                           "reason is not one of wrong_number, no_request, duplicate, test");
     ticket_end(r->k, TICKET_CANCELLED, "", reason);
     return 0;
 }
@@ -137,7 +137,7 @@ int verb_reply(struct verb_req *r)
         return rc;
     if (channel && !ticket_is_channel(channel))
         return verb_refuse(r->out, E_INVALID, "channel",
-                           "channel is none of call, callback, walk_in, sms, email, web");
+                           "channel is not one of call, callback, walk_in, sms, email, web");
     ticket_reached(k);
     struct outbox_param params[] = {{"note", note ? note : "", 0}};
     struct tell_message m = {
@@ -177,7 +177,7 @@ int verb_attempt(struct verb_req *r)
         return rc;
     if (channel && !ticket_is_channel(channel))
         return verb_refuse(r->out, E_INVALID, "channel",
-                           "channel is none of call, callback, walk_in, sms, email, web");
+                           "channel is not one of call, callback, walk_in, sms, email, web");
     k->row.attempts++;
     w = ticket_say(k);
     jw_kstr(w, "channel", channel);
@@ -238,7 +238,7 @@ static int find_via(struct verb_req *r, const char *asked, int64_t call_id, cons
     int rc = 0;
     if (asked && !ticket_is_via(asked))
         return verb_refuse(r->out, E_INVALID, "via",
-                           "via is none of survey, sms, link, call, staff");
+                           "via is not one of survey, sms, link, call, staff");
     if (call_id)
         rc = repo_call_reached(r->k->db, call_id, r->k->row.caller, r->k->row.person_id,
                                r->k->row.resolved_at, &call);

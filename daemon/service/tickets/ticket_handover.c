@@ -169,7 +169,7 @@ int verb_handover(struct verb_req *r)
         return rc;
     if (!ticket_is_ground(ground))
         return verb_refuse(r->out, E_INVALID, "ground",
-                           "ground is none of leave, left_company, conflict_of_interest, "
+                           "ground is not one of leave, left_company, conflict_of_interest, "
                            "stage_two_review, reassignment");
     if (to && (text_eq(to, k->row.responder) || !ticket_may_own(k, to)))
         return verb_refuse(r->out, E_INVALID, "to", "'%.64s' cannot become responsible", to);

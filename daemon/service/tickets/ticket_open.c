@@ -171,10 +171,10 @@ static int read_words(struct creation *c)
         return rc;
     if (kind && !ticket_is_kind(kind))
         return verb_refuse(c->out, E_INVALID, "kind",
-                           "kind is none of repair, complaint, enquiry, suggestion, praise");
+                           "kind is not one of repair, complaint, enquiry, suggestion, praise");
     if (channel && !ticket_is_channel(channel))
         return verb_refuse(c->out, E_INVALID, "channel",
-                           "channel is none of call, callback, walk_in, sms, email, web");
+                           "channel is not one of call, callback, walk_in, sms, email, web");
     row->subject = xstrdup(subject);
     if (channel)
         text_copy(row->channel, sizeof(row->channel), channel);
@@ -247,7 +247,7 @@ static int read_caller(struct creation *c)
     number_rules_of(c->k->t->site, &rules);
     number_normalise(&rules, caller, &number);
     if (number.kind != NUMBER_E164)
-        return verb_refuse(c->out, E_INVALID, "caller", "caller: '%.64s' is no telephone number",
+        return verb_refuse(c->out, E_INVALID, "caller", "caller: '%.64s' is not a telephone number",
                            caller);
     text_copy(c->k->row.caller, sizeof(c->k->row.caller), number.value);
     return 0;

@@ -72,7 +72,7 @@ static int patch_kind(struct patch *p)
         return rc;
     if (!ticket_is_kind(v))
         return verb_refuse(p->r->out, E_INVALID, "kind",
-                           "kind is none of repair, complaint, enquiry, suggestion, praise");
+                           "kind is not one of repair, complaint, enquiry, suggestion, praise");
     if (text_eq(v, row->kind))
         return 0;
     say_text(p, "kind", row->kind, v);

@@ -78,7 +78,8 @@ int verb_extend(struct verb_req *r)
     if (rc < 0)
         return rc;
     if (span_parse(by, &span) || span.n <= 0)
-        return verb_refuse(r->out, E_INVALID, "by", "by: '%s' is no duration such as 4h or 2d", by);
+        return verb_refuse(r->out, E_INVALID, "by", "by: '%s' is not a duration such as 4h or 2d",
+                           by);
     const struct calendar *cal = calendars_get(clocks_in_force(r->k->t->clocks), c->calendar);
     int64_t from = c->due_at ? c->due_at : r->k->now;
     int64_t extra = calendar_between(cal, from, calendar_due(cal, from, &span));
