@@ -192,6 +192,43 @@ def one_hand(root):
                 yield f"{path}:{plain.count(chr(10), 0, m.start()) + 1}: {habit}"
 
 
+SPOKEN_LINES = 15  # a static function of so many lines has a word of what for or why
+
+
+def unspoken(root, path):
+    """Static functions of SPOKEN_LINES and more that have no comment above or inside."""
+    text = lines(root, path)
+    start = None
+    for n, line in enumerate(text, 1):
+        if line == "{":
+            start = n
+        elif line == "}" and start:
+            body = text[start:n - 1]
+            head = start - 1
+            while head > 0 and text[head - 1].strip() and not text[head - 1].startswith(("}", "#")) and "*/" not in text[head - 1]:
+                head -= 1
+            static = any(row.startswith("static ") for row in text[head:start - 1])
+            spoken = head > 0 and "*/" in text[head - 1] or any("/*" in row for row in body)
+            if static and len(body) >= SPOKEN_LINES and not spoken:
+                yield start, function_name(text, start)
+            start = None
+
+
+def words(root):
+    """Longer static functions say what for or why; unspoken.txt lists those from before and may only shrink."""
+    listed = {line for line in lines(root, "tests/lint/unspoken.txt") if line and not line.startswith("#")}
+    seen = set()
+    for path in sources(root):
+        if not path.endswith(".c"):
+            continue
+        for n, name in unspoken(root, path):
+            seen.add(f"{path}:{name}")
+            if f"{path}:{name}" not in listed:
+                yield f"{path}:{n}: {name} has {SPOKEN_LINES} lines and more and no word above or inside"
+    for name in sorted(listed - seen):
+        yield f"tests/lint/unspoken.txt:1: {name} needs no exception any more"
+
+
 def sql(root):
     """SQL stands in the store alone."""
     for path in sources(root):
@@ -285,7 +322,7 @@ def configuration(root):
             return
 
 
-RULES = [arrows, sizes, banned, comments, one_hand, sql, states, partial_indexes, places, format, configuration]
+RULES = [arrows, sizes, banned, comments, one_hand, words, sql, states, partial_indexes, places, format, configuration]
 
 
 def check(root, rules=None):

@@ -26,6 +26,7 @@ PLANTED = {
                     ("daemon/base/m.c", HEAD + "void f(void)\n{\n    if ((x = g()) < 0)\n        h();\n}\n"),
                     ("daemon/base/n.c", HEAD + "void f(void)\n{\n    if (!rc)\n        h();\n}\n"),
                     ("daemon/base/o.c", HEAD + "void f(void)\n{\n    if (rc)\n        h();\n}\n")],
+    lint.words: [("daemon/base/t.c", HEAD + "\nstatic int f(void)\n{\n" + "    f();\n" * 15 + "}\n")],
     lint.sql: [("daemon/service/staff/p.c", HEAD + 'void f(void)\n{\n    db_query(db, "SELECT 1");\n}\n')],
     lint.states: [("daemon/store/repo_q.c", HEAD + 'const char *q = "UPDATE message SET done=1,"\n                "state=$1 WHERE id=$2";\n'),
                   ("daemon/service/tickets/r.c", HEAD + "void f(void)\n{\n    k->row.state = TICKET_OPEN;\n}\n"),
@@ -45,6 +46,7 @@ def main():
                 subprocess.run(["git", "init", "-q", folder], check=True)
                 (root / "tests/lint").mkdir(parents=True)
                 (root / "tests/lint/exceptions.txt").write_text("")
+                (root / "tests/lint/unspoken.txt").write_text("")
                 top = pathlib.Path(__file__).resolve().parents[2]
                 (root / "CMakeLists.txt").write_text((top / "CMakeLists.txt").read_text())
                 style = pathlib.Path(__file__).resolve().parents[2] / ".clang-format"
