@@ -9,8 +9,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 
-#define OWN_MAX    128 /* a longer text is no answer but says something */
-#define LOW_FIGURE 2   /* so many of five and fewer are a no */
+#define LOW_FIGURE 2 /* so many of five and fewer are a no */
 
 /* ---- what is quoted ---- */
 
@@ -45,9 +44,7 @@ static bool begins_quote(const char *line, size_t len)
     return len == 2 && memcmp(line, "--", 2) == 0;
 }
 
-/* The sender's own lines into own, a blank between them; "" when they are too many to be an
- * answer. */
-static void read_own(const char *text, char own[OWN_MAX])
+void answer_own(const char *text, char own[ANSWER_OWN_MAX])
 {
     size_t n = 0;
     bool fits = true;
@@ -56,7 +53,7 @@ static void read_own(const char *text, char own[OWN_MAX])
         if (begins_quote(text, len))
             break;
         if (*text != '>') {
-            fits = fits && n + len + 2 < OWN_MAX;
+            fits = fits && n + len + 2 < ANSWER_OWN_MAX;
             if (fits) {
                 memcpy(own + n, text, len);
                 n += len;
@@ -91,7 +88,7 @@ static const char *find_ticket(const char *text, size_t *len, int64_t *id)
 }
 
 /* Takes the ticket's name, and what stands around it, out of the sender's own words. */
-static int64_t take_ticket(char own[OWN_MAX])
+static int64_t take_ticket(char own[ANSWER_OWN_MAX])
 {
     size_t len;
     int64_t id = 0;
@@ -107,9 +104,9 @@ static int64_t take_ticket(char own[OWN_MAX])
 
 void answer_read(const char *text, struct answer *out)
 {
-    char own[OWN_MAX];
+    char own[ANSWER_OWN_MAX];
     size_t len;
-    read_own(text, own);
+    answer_own(text, own);
     memset(out, 0, sizeof(*out));
     out->ticket = take_ticket(own);
     if (!out->ticket && !find_ticket(text, &len, &out->ticket))

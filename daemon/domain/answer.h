@@ -15,6 +15,11 @@ struct answer {
     int64_t ticket;        /* "T-000123" in the text, else in what it quotes; 0: none */
 };
 
+#define ANSWER_OWN_MAX 128 /* a longer text is no answer but says something */
+/** The sender's own lines, a blank between them, without what they quote or sign with; "" when they
+ * are too many to be an answer. */
+void answer_own(const char *text, char own[ANSWER_OWN_MAX]);
+
 /** Reads a whole text; what is no answer has neither word nor figure. */
 void answer_read(const char *text, struct answer *out);
 

@@ -14,11 +14,17 @@
 
 #define WORD_MAX 64 /* longer texts are no opt-out word */
 
+/* Without blanks and hyphens: "opt-out", "STOP ALL" and "取消 订阅" are these, too. */
 static const char *const stop_words[] = {
-    "STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END",  "QUIT",     "REVOKE",   "OPTOUT",
-    "退订", "退訂",    "TD",          "TDD",    "拒收", "取消订阅", "取消訂閱", "停止发送",
+    "STOP",       "STOPALL",  "STOPSMS",  "UNSUBSCRIBE", "UNSUB",    "UNSUBSCRIBEME",
+    "CANCEL",     "END",      "QUIT",     "REVOKE",      "OPTOUT",   "OPTMEOUT",
+    "REMOVEME",   "退订",     "退訂",     "TD",          "TDD",      "TTD",
+    "T退订",      "TD退订",   "退订T",    "退订TD",      "我要退订", "拒收",
+    "拒收短信",   "取消订阅", "取消訂閱", "停止发送",    "停止發送", "不要再发",
+    "不要再发了", "别再发了", "别发了",   "请勿再发",    "不要再發", "請勿再發",
 };
-static const char *const start_words[] = {"START", "UNSTOP", "恢复订阅", "恢復訂閱"};
+static const char *const start_words[] = {"START",    "UNSTOP",   "OPTIN",   "RESUBSCRIBE",
+                                          "恢复订阅", "恢復訂閱", "重新订阅"};
 static const char *const yes_words[] = {
     "1",      "Y",        "YES",      "OK",       "SATISFIED", "SOLVED", "FIXED",
     "是",     "是的",     "好",       "好的",     "满意",      "滿意",   "很满意",
@@ -123,11 +129,22 @@ static bool offered(const char *marketing, char letter)
     return false;
 }
 
+/* "opt - out" to "OPTOUT". */
+static void squeeze(char *word)
+{
+    char *to = word;
+    for (const char *p = word; *p; p++)
+        if (*p != ' ' && *p != '-' && *p != '_')
+            *to++ = *p;
+    *to = 0;
+}
+
 enum consent_word consent_word(const char *text, const char *last_marketing)
 {
     char word[WORD_MAX];
     if (!normalise(text, word))
         return CONSENT_NONE;
+    squeeze(word);
     if (in_words(stop_words, ARRAY_LEN(stop_words), word))
         return CONSENT_STOP;
     if (in_words(start_words, ARRAY_LEN(start_words), word))

@@ -232,6 +232,7 @@ static char *clean_body(const char *p)
     return body;
 }
 
+/* One pass that cuts a text into words, fields and conditions; '{{' is a brace. */
 static int parse_text(struct template *t, const char *text, size_t len, const struct source *src)
 {
     const char *where, *what;
@@ -284,6 +285,7 @@ static int set_add(struct template_set *set, const char *name, const char *text,
     return rc;
 }
 
+/* Read whole before it is parsed; the bound holds for what a person may have put there. */
 static int add_file(struct template_set *set, const char *folder, const char *name,
                     struct errmsg *why)
 {
@@ -314,6 +316,7 @@ static bool is_template_file(const char *name)
     return *name != '.' && n > 4 && strcmp(name + n - 4, ".txt") == 0;
 }
 
+/* A folder that is not there is no fault: the built-in templates are complete. */
 static int add_folder(struct template_set *set, const char *folder, struct errmsg *why)
 {
     DIR *dir = opendir(folder);

@@ -40,6 +40,7 @@ static const char *bad_request(const struct steward_request *r)
     return NULL;
 }
 
+/* What the plugin describes is checked like input: the sender trusts it. */
 static int on_prepare(void *ctx, const struct steward_message *msg, int64_t now_ms,
                       struct steward_request *out, char *why, size_t why_len)
 {
@@ -75,6 +76,7 @@ static void clean_text(char *s, size_t cap)
         *s = 0;
 }
 
+/* A verdict that makes no sense is replaced by what the status alone says. */
 static void on_judge(void *ctx, const struct steward_message *msg,
                      const struct steward_response *res, struct steward_verdict *out)
 {

@@ -87,6 +87,7 @@ static void transfer_free(struct transfer *t)
     free(t);
 }
 
+/* On the loop: answers are taken over as a list, so that the thread is not held up. */
 static void deliver_all(struct sender *s)
 {
     pthread_mutex_lock(&s->lock);
@@ -196,6 +197,7 @@ static const char *check_url(const struct transfer *t)
     return bad;
 }
 
+/* No redirects, no proxies, bounded time and size: the address is somebody else's. */
 static void set_limits(CURL *e, struct transfer *t)
 {
     curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
@@ -230,6 +232,7 @@ static void set_request(CURL *e, struct transfer *t)
     curl_easy_setopt(e, CURLOPT_HTTPHEADER, t->headers);
 }
 
+/* A request that cannot begin is answered like one that failed. */
 static void start_transfer(void *arg)
 {
     struct transfer *t = arg;

@@ -178,6 +178,8 @@ const struct erase_column erase_columns[] = {
     NONE("audit", "by"),
     NONE("audit", "what"),
     NONE("alert", "kind"),
+    NONE("opt_out", "digest"), /* a refusal outlives its person */
+    NONE("opt_out", "consent"),
     NONE("report_sent", "kind"),
     NONE("survey", "purpose"),
     NONE("survey", "channel"),
@@ -224,16 +226,16 @@ struct statement {
 
 static const struct statement statements[] = {
     {OF_PERSON, CALL_OFF, QUEUED "person_id=$1"},
-    {OF_ADDRESS, CALL_OFF, QUEUED "recipient=$1"},
+    {OF_ADDRESS, CALL_OFF, QUEUED "lower(recipient)=lower($1)"},
     {OF_TEXT, CALL_OFF, QUEUED "(text LIKE $1 OR params_json LIKE $1 OR event_json LIKE $1)"},
     {OF_PERSON, PLAIN, EMPTY_MESSAGE "person_id=$1"},
-    {OF_ADDRESS, PLAIN, EMPTY_MESSAGE "recipient=$1"},
+    {OF_ADDRESS, PLAIN, EMPTY_MESSAGE "lower(recipient)=lower($1)"},
     {OF_TEXT, PLAIN,
      EMPTY_MESSAGE "(text LIKE $1 OR params_json LIKE $1 OR event_json LIKE $1 "
                    "OR subject LIKE $1 OR error LIKE $1)"},
     {OF_TEXT, PLAIN, "UPDATE receipt SET error=NULL WHERE error LIKE $1"},
     {OF_PERSON, PLAIN, "UPDATE inbound SET sender='',text='',person_id=NULL WHERE person_id=$1"},
-    {OF_ADDRESS, PLAIN, "UPDATE inbound SET sender='',text='' WHERE sender=$1"},
+    {OF_ADDRESS, PLAIN, "UPDATE inbound SET sender='',text='' WHERE lower(sender)=lower($1)"},
     {OF_TEXT, PLAIN, "UPDATE inbound SET sender='',text='' WHERE text LIKE $1 OR sender LIKE $1"},
     {OF_PERSON, DATED, END_CLOCKS "person_id=$1)"},
     {OF_ADDRESS, DATED, END_CLOCKS "number=$1)"},
@@ -307,7 +309,7 @@ static int own_of(struct db *db, int64_t person_id, struct own *own)
     if (rc < 0)
         return rc;
     return add_own(db_query(db, "SELECT address FROM email p WHERE person_id=$1 AND NOT EXISTS "
-                                "(SELECT 1 FROM email o WHERE o.address=p.address "
+                                "(SELECT 1 FROM email o WHERE lower(o.address)=lower(p.address) "
                                 "AND o.person_id<>$1)"),
                    person_id, own);
 }

@@ -14,6 +14,7 @@
 
 #define MOVE_BATCH 256 /* rows of repo_message_move_all() between two reads */
 
+/* In the order of COLUMNS. */
 static void read_message(struct db_q *q, struct message_row *r)
 {
     int c = 0;
@@ -139,8 +140,9 @@ int repo_message_by_provider(struct db *db, const char *gateway, const char *pro
 int repo_message_last_to(struct db *db, const char *recipient, int64_t since, message_row_fn *fn,
                          void *ctx)
 {
-    struct db_q *q = db_query(db, "SELECT " COLUMNS " FROM message WHERE recipient=$1 AND "
-                                  "sent_at>=$2 ORDER BY id DESC LIMIT 1");
+    struct db_q *q =
+        db_query(db, "SELECT " COLUMNS " FROM message WHERE "
+                     "lower(recipient)=lower($1) AND sent_at>=$2 ORDER BY id DESC LIMIT 1");
     db_bind_text(q, 1, recipient);
     db_bind_int(q, 2, since);
     return one(q, fn, ctx);
@@ -155,11 +157,11 @@ bool message_is_question(const char *template_name)
 int repo_message_followed(struct db *db, const char *recipient, int64_t after, int64_t since,
                           bool *yes)
 {
-    struct db_q *q =
-        db_query(db, "SELECT 1 FROM message WHERE recipient=$1 AND id>$2 AND queued_at>$3 AND "
-                     "class<>'staff' AND event_type IS NULL AND (template IS NULL OR template NOT "
-                     "IN " MESSAGE_QUESTIONS ") AND state IN ('sending','sent','delivered') "
-                     "LIMIT 1");
+    struct db_q *q = db_query(
+        db, "SELECT 1 FROM message WHERE lower(recipient)=lower($1) AND id>$2 AND queued_at>$3 AND "
+            "class<>'staff' AND event_type IS NULL AND (template IS NULL OR template NOT "
+            "IN " MESSAGE_QUESTIONS ") AND state IN ('sending','sent','delivered') "
+            "LIMIT 1");
     db_bind_text(q, 1, recipient);
     db_bind_int(q, 2, after);
     db_bind_int(q, 3, since);

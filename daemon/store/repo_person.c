@@ -237,26 +237,13 @@ int repo_tenure_only_unit(struct db *db, int64_t person_id, int32_t today, int64
 int repo_person_with_address(struct db *db, const char *address, int64_t *ids, int max, int *n)
 {
     static const char by_phone[] = "SELECT DISTINCT person_id FROM phone WHERE e164=$1 LIMIT $2";
-    static const char by_email[] = "SELECT DISTINCT person_id FROM email WHERE address=$1 LIMIT $2";
+    static const char by_email[] =
+        "SELECT DISTINCT person_id FROM email WHERE lower(address)=lower($1) LIMIT $2";
     struct db_q *q = db_query(db, strchr(address, '@') ? by_email : by_phone);
     db_bind_text(q, 1, address);
     db_bind_int(q, 2, max);
     for (*n = 0; db_row(q) && *n < max; (*n)++)
         ids[*n] = db_int(q, 0);
-    return db_end(q);
-}
-
-int repo_person_strictest(struct db *db, const char *address, int64_t *id)
-{
-    static const char by_phone[] =
-        "SELECT p.id FROM phone f JOIN person p ON p.id=f.person_id WHERE f.e164=$1 "
-        "ORDER BY p.consent_sms,p.consent_marketing,p.id LIMIT 1";
-    static const char by_email[] =
-        "SELECT p.id FROM email e JOIN person p ON p.id=e.person_id WHERE e.address=$1 "
-        "ORDER BY p.consent_email,p.consent_marketing,p.id LIMIT 1";
-    struct db_q *q = db_query(db, strchr(address, '@') ? by_email : by_phone);
-    db_bind_text(q, 1, address);
-    *id = db_row(q) ? db_int(q, 0) : 0;
     return db_end(q);
 }
 

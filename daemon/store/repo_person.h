@@ -134,10 +134,6 @@ int repo_tenure_only_unit(struct db *db, int64_t person_id, int32_t today,
  */
 int repo_person_with_address(struct db *db, const char *address, int64_t *ids, int max,
                              int *n) MUST_CHECK;
-/** The one of them who permits least, 0 if there is nobody: whoever names no person reaches them
- * all.
- */
-int repo_person_strictest(struct db *db, const char *address, int64_t *id) MUST_CHECK;
 /** Numbers of a person, mobiles first. */
 int repo_phone_each(struct db *db, int64_t person_id, void (*fn)(void *ctx, const char *e164),
                     void *ctx) MUST_CHECK;

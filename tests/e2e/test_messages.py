@@ -191,3 +191,38 @@ def test_a_question_that_asks_for_a_figure(make):
     assert (t["state"], t["cycle"]) == ("open", 2)
     said = [e["data"] for e in site.timeline(low) if e["kind"] == "confirmed"]
     assert said[0]["score"] == 1 and said[0]["satisfied"] is False
+
+
+def refused(site, **fields):
+    r = site.request("POST", "/api/v1/messages", {"text": "x", **fields})
+    assert r.status == 409, r
+    return r
+
+
+def test_whom_a_message_reaches_decides(desk):
+    desk.request("PATCH", f"/api/v1/owners/{desk.person}", {"consent": {"sms": False}})
+    for fields in ({"to": "138-0013-8000"}, {"to": "+8613800138000", "account": "li.na"},
+                   {"to": "13800138000", "class": "staff"}, {"to": "008613800138000", "class": "staff", "account": "li.na"}):
+        refused(desk, channel="sms", **fields)
+    r = desk.request("POST", "/api/v1/messages", {"to": "13800138000", "account": "no.body", "text": "x"})
+    assert r.status == 422 and r.json["field"] == "account", r
+    lines = [a for a in desk.get("/audit")["items"] if a["what"] == "message_refused"]
+    assert len(lines) == 4 and "sms" in str(lines[0])
+    assert not desk.get("/messages")["items"]
+
+
+def inbound(site, n, sender, text):
+    r = site.request("POST", "/hooks/sms/inbound",
+                     {"type": "message.inbound", "timestamp": "2026-11-22T08:00:00Z",
+                      "data": {"id": f"in-{n}", "from": sender, "to": "106", "text": text, "at": "2026-11-22T08:00:00Z"}})
+    assert r.status == 204, r
+
+
+def test_stop_of_an_unknown_number(desk):
+    inbound(desk, 1, "13311112222", "Opt-out")
+    refused(desk, to="+8613311112222")
+    owner = desk.post("/owners", {"name": "新业主", "phones": ["13311112222"]})
+    refused(desk, person_id=owner["id"], channel="sms")
+    assert desk.get("/inbound")["items"][0]["became"] == "opted_out"
+    desk.request("PATCH", f"/api/v1/owners/{owner['id']}", {"consent": {"sms": True}})  # said so at the desk
+    desk.post("/messages", {"person_id": owner["id"], "channel": "sms", "text": "x"})

@@ -246,6 +246,110 @@ static void stop_takes_back_consent(void **state)
     assert_string_equal(get(w, "SELECT consent_sms FROM person WHERE id = 7", 0), "1");
 }
 
+/* A household's number, an employee's address, an owner who is one. */
+static int neighbours(struct world *w, struct ledger_tx *tx, void *arg)
+{
+    static const char sql[] =
+        "UPDATE person SET consent_sms = 0, consent_email = 0 WHERE id = 7;"
+        "INSERT INTO phone (person_id, e164, label, raw, pos) VALUES "
+        "(9, '+8613700137000', 'mobile', '', 0), (9, '+8613900139000', 'mobile', '', 1);"
+        "UPDATE person SET consent_sms = 0 WHERE id = 9;";
+    return db_exec(ledger_db(tx), sql, NULL);
+}
+
+static void the_address_decides(void **state)
+{
+    struct world *w = *state;
+    static const struct {
+        struct outbox_message m;
+        int rc;
+        int64_t person;
+    } cases[] = {
+        {{.recipient = "13800138000"}, E_DENIED, 0},
+        {{.recipient = "+86 138 0013 8000", .message_class = "staff"}, E_DENIED, 0},
+        {{.recipient = "13800138000", .account = "li.na"}, E_DENIED, 0},
+        {{.recipient = "13800138000", .account = "li.na", .message_class = "staff"}, E_DENIED, 0},
+        {{.recipient = "13800138000", .account = "nobody"}, E_NOTFOUND, 0},
+        {{.recipient = "13800138000", .person_id = 8}, E_DENIED, 0},
+        {{.recipient = "13800138000", .message_class = "verification"}, E_DENIED, 0},
+        {{.recipient = "Wang@Example.COM"}, E_DENIED, 0},
+        {{.recipient = "WANG@EXAMPLE.COM", .account = "zhao"}, E_DENIED, 0},
+        {{.recipient = "wang@example.com", .person_id = 8}, E_DENIED, 0},
+        {{.person_id = 7}, E_DENIED, 0},
+        {{.recipient = "+85291234567", .person_id = 7}, E_DENIED, 0},
+        {{.recipient = "+85291234567", .account = "li.na"}, 0, 8},
+        {{.recipient = "ZHAO@example.com", .account = "zhao"}, 0, 0},
+        {{.account = "li.na"}, 0, 0}, /* the employee, though the number is an owner's too */
+        {{.recipient = "13900139000", .account = "li.na"}, 0, 0},
+        {{.recipient = "13900139000"}, E_DENIED, 0},
+        {{.account = "li.na", .message_class = "service"}, E_DENIED, 0},
+    };
+    assert_int_equal(run(w, neighbours, NULL), 0);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct outbox_message m = cases[i].m;
+        m.text = "x";
+        struct send s = send_one(w, m);
+        if (s.rc != cases[i].rc)
+            fail_msg("case %zu: %d %s", i, s.rc, s.why.text);
+        if (!s.rc && strtoll(get(w, "SELECT person_id FROM message WHERE id = $1", s.id), NULL,
+                             10) != cases[i].person)
+            fail_msg("case %zu: person", i);
+    }
+    assert_int_equal(atoi(get(w, "SELECT count(*) FROM audit WHERE what = 'message_refused'", 0)),
+                     13);
+}
+
+static int inbound_texts(struct world *w, const char *from, const char *const *texts, size_t n)
+{
+    static int id;
+    int rc = 0;
+    for (size_t i = 0; i < n && rc == 0; i++) {
+        char name[24];
+        snprintf(name, sizeof(name), "in-%d", ++id);
+        struct outbox_inbound in = {.gateway = "sms", .id = name, .from = from, .text = texts[i]};
+        rc = run(w, inbound_run, &in);
+    }
+    return rc;
+}
+
+static void stop_of_a_stranger_is_remembered(void **state)
+{
+    struct world *w = *state;
+    struct outbox_message m = {.recipient = "+8613600136000", .text = "x"};
+    struct send waiting = send_one(w, m);
+    assert_int_equal(waiting.rc, 0);
+    assert_int_equal(inbound_texts(w, " 8613600136000", (const char *[]){"opt-out"}, 1), 0);
+    assert_string_equal(get(w, "SELECT sender FROM inbound", 0), "+8613600136000");
+    assert_int_equal(send_one(w, m).rc, E_DENIED);
+    add_gateway(w, "sms", NULL);
+    expect_state(w, waiting.id, "cancelled");
+    assert_int_equal(inbound_texts(w, "13600136000", (const char *[]){"start"}, 1), 0);
+    assert_int_equal(send_one(w, m).rc, 0);
+
+    m.recipient = "New.Owner@example.com";
+    const char *quoted = "STOP\n\nOn Monday the office wrote:\n> good news";
+    assert_int_equal(inbound_texts(w, "new.owner@EXAMPLE.com", &quoted, 1), 0);
+    assert_int_equal(send_one(w, m).rc, E_DENIED);
+}
+
+static int move_in(struct world *w, struct ledger_tx *tx, void *arg)
+{
+    return db_exec(ledger_db(tx),
+                   "INSERT INTO phone (person_id, e164, label, raw, pos) VALUES "
+                   "(9, '+8613600136000', 'mobile', '', 0)",
+                   NULL);
+}
+
+/* Who stops a number before it is registered has stopped it. */
+static void a_stopped_number_stays_stopped(void **state)
+{
+    struct world *w = *state;
+    assert_int_equal(inbound_texts(w, "13600136000", (const char *[]){"STOP"}, 1), 0);
+    assert_int_equal(run(w, move_in, NULL), 0);
+    assert_int_equal(send_one(w, (struct outbox_message){.person_id = 9, .text = "x"}).rc,
+                     E_DENIED);
+}
+
 static int allow_marketing(struct world *w, struct ledger_tx *tx, void *arg)
 {
     return db_exec(ledger_db(tx), "UPDATE person SET consent_marketing = 1 WHERE id = 7", NULL);
@@ -526,6 +630,9 @@ int main(void)
         T(receipts_move_forward),
         T(receipt_before_its_message),
         T(stop_takes_back_consent),
+        T(the_address_decides),
+        T(stop_of_a_stranger_is_remembered),
+        T(a_stopped_number_stays_stopped),
         T(stop_after_marketing),
         T(consent_is_asked_again_when_sending),
         T(resend_and_cancel),

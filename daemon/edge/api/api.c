@@ -65,6 +65,7 @@ static void restart(struct api_job *job)
     job->status = 200;
     job->seen.n = 0;
     job->replayed = false;
+    job->refused = NULL;
     memset(&job->verb, 0, sizeof(job->verb));
 }
 
@@ -144,9 +145,38 @@ static int run_write(struct ledger_tx *tx, void *arg)
     return rc == E_OK && job->key ? api_once_remember(ledger_db(tx), job) : rc;
 }
 
+static int run_refused(struct ledger_tx *tx, void *arg)
+{
+    struct api_job *job = arg;
+    return job->refused(tx, job);
+}
+
+/* The answer is the refusal; that it could not be recorded is the log's. */
+static void refused_done(void *arg, int rc, const struct errmsg *why)
+{
+    struct api_job *job = arg;
+    if (rc < 0)
+        log_error(&job->e->log, "a refused '%s' could not be recorded: %s", job->name, why->text);
+    api_answer(job, job->rc, &job->why);
+}
+
+static bool record_refusal(struct api_job *job, int rc, const struct errmsg *why)
+{
+    struct ledger_cmd cmd = {
+        .name = "refusal", .run = run_refused, .done = refused_done, .arg = job, .insist = true};
+    if (rc == E_OK || !job->refused || rc == E_CANCELLED || rc == E_BUSY || job->e->closed)
+        return false;
+    job->rc = rc;
+    if (!job->why.text[0])
+        job->why = *why;
+    return ledger_submit(job->e->o.ledger, &cmd) == E_OK;
+}
+
 static void write_done(void *arg, int rc, const struct errmsg *why)
 {
     struct api_job *job = arg;
+    if (record_refusal(job, rc, why))
+        return;
     if (rc == E_OK && job->then && !job->replayed)
         job->then(job);
     else

@@ -79,14 +79,38 @@ static void get_message(struct http_req *req, void *ctx)
     api_read(job, "message", read_message);
 }
 
+/* A refused consent stays in the audit log, though the command is rolled back. */
+static int note_refusal(struct ledger_tx *tx, struct api_job *job)
+{
+    const json_t *body = job->id ? NULL : http_body(job->req);
+    int64_t person = json_integer_value(json_object_get(body, "person_id"));
+    const char *to = json_string_value(json_object_get(body, "to"));
+    char masked[256];
+    if (to)
+        mask_text(to, masked, sizeof(masked));
+    return outbox_record_refusal(tx, job->actor.name, person, job->id, to ? masked : NULL,
+                                 job->why.text);
+}
+
+/* A refused consent is a state, not a matter of who asks. */
+static int refusal(struct api_job *job, int rc, const struct errmsg *why)
+{
+    if (rc != E_DENIED)
+        return api_why(job, rc, why);
+    job->refused = note_refusal;
+    job->why = *why;
+    return api_why(job, E_CONFLICT, why);
+}
+
 static int run_send(struct ledger_tx *tx, struct api_job *job)
 {
     struct errmsg why = {""};
-    int rc = outbox_create(job->e->o.outbox, tx, http_body(job->req), &job->id, &why);
+    int64_t id = 0;
+    int rc = outbox_create(job->e->o.outbox, tx, http_body(job->req), &id, &why);
     if (rc < 0)
-        return api_why(job, rc, &why);
+        return refusal(job, rc, &why);
     job->status = 201;
-    return outbox_json(ledger_db(tx), job->id, false, &job->w);
+    return outbox_json(ledger_db(tx), id, false, &job->w);
 }
 
 static void post_message(struct http_req *req, void *ctx)
@@ -100,7 +124,7 @@ static int run_resend(struct ledger_tx *tx, struct api_job *job)
     int64_t id = 0;
     int rc = outbox_resend(job->e->o.outbox, tx, job->id, job->actor.name, &id, &why);
     if (rc < 0)
-        return api_why(job, rc, &why);
+        return refusal(job, rc, &why);
     job->status = 201;
     return outbox_json(ledger_db(tx), id, false, &job->w);
 }

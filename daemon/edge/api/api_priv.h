@@ -69,6 +69,9 @@ struct api_job {
     /** Instead of the answer after a successful api_chore(), or api_write() that was no repeat:
      * goes on with the job and answers later. */
     void (*then)(struct api_job *job);
+    /** After api_write() was refused and rolled back: what must be written nevertheless, in a
+     * command of its own. Set by the job's function. */
+    api_write_fn *refused;
 
     /* Of api.c alone. */
     api_read_fn *read;

@@ -250,6 +250,7 @@ bool outbox_wants_event(struct outbox *ob, const char *type)
     return wanted;
 }
 
+/* Events are rows like messages, so that they are tried again and never lost. */
 static int event_row(struct outbox *ob, struct ledger_tx *tx, const char *gateway, const char *type,
                      int64_t at, const char *data, int64_t ticket_id)
 {

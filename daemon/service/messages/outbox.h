@@ -99,11 +99,15 @@ struct outbox_message {
 /**
  * Queue a message: renders the text, asks consent and quiet hours (owners only), writes the row.
  * *id (may be NULL) gets its number. E_NOTFOUND: nobody there, or no address. E_DENIED: the owner
- * refused. E_INVALID: unknown template, channel or class. None of these wrote anything, so the
- * caller may go on. why may be NULL.
+ * refused, which is a line of the audit log. E_INVALID: unknown template, channel or class. None of
+ * these wrote a message, and the caller may go on.
  */
 int outbox_enqueue(struct outbox *ob, struct ledger_tx *tx, const struct outbox_message *m,
                    int64_t *id, struct errmsg *why) MUST_CHECK;
+/** The same line of the audit log, for a command that was rolled back by the refusal. to is masked
+ * already, or NULL. */
+int outbox_record_refusal(struct ledger_tx *tx, const char *by, int64_t person_id,
+                          int64_t resend_of, const char *to, const char *why) MUST_CHECK;
 
 /** True if some gateway subscribed to this kind ("ticket.opened"): else save the rendering. */
 bool outbox_wants_event(struct outbox *ob, const char *type);
@@ -111,7 +115,8 @@ bool outbox_wants_event(struct outbox *ob, const char *type);
 int outbox_event(struct outbox *ob, struct ledger_tx *tx, const char *type, int64_t at,
                  const char *data, int64_t ticket_id) MUST_CHECK;
 
-/** A new message like that one, under a new key, through consent and quiet hours again. */
+/** A new message like that one, under a new key, through consent and quiet hours again. E_DENIED as
+ * for outbox_enqueue(). */
 int outbox_resend(struct outbox *ob, struct ledger_tx *tx, int64_t id, const char *by,
                   int64_t *new_id, struct errmsg *why) MUST_CHECK;
 /** Only while queued; E_CONFLICT otherwise, with *now (may be NULL) what it is in; E_NOTFOUND. */
@@ -153,7 +158,7 @@ int outbox_message_from_json(const json_t *body, struct outbox_message *out,
 void outbox_message_clear(struct outbox_message *m);
 /**
  * POST /messages in one step, inside a ledger command: reads the body and queues the message.
- * E_INVALID with why (422), E_CONFLICT when the owner refused (409), or the store's error.
+ * E_INVALID with why (422), E_DENIED when the owner refused, or the store's error.
  */
 int outbox_create(struct outbox *ob, struct ledger_tx *tx, const json_t *body, int64_t *id,
                   struct errmsg *why) MUST_CHECK;

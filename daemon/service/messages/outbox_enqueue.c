@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/mem.h"
 #include "base/rng.h"
@@ -23,8 +24,9 @@ static const char *const classes[] = {"service", "marketing", "staff", "verifica
 struct target {
     int64_t person_id; /* an owner; 0: staff or a stranger */
     char name[128], language[24], phone[40], email[256];
-    struct consent consent;
-    const char *channel; /* chosen: "sms" or "email" */
+    struct consent_reach by_phone, by_email; /* whom the two reach, and what they allow */
+    bool own;                                /* of an employee: the account's own address */
+    const char *channel;                     /* chosen: "sms" or "email" */
     const char *to;
     const char *message_class;
     bool passed_consent, passed_quiet; /* urgent */
@@ -48,18 +50,14 @@ static int read_person(struct db *db, int64_t id, struct target *t)
         return rc;
     text_copy(t->name, sizeof(t->name), row.name);
     text_copy(t->language, sizeof(t->language), row.language);
-    t->consent = (struct consent){row.consent[CONSENT_SMS], row.consent[CONSENT_EMAIL],
-                                  row.consent[CONSENT_CALL], row.consent[CONSENT_MARKETING]};
     t->person_id = id;
     return 0;
 }
 
-int outbox_consent_of(struct db *db, int64_t person_id, struct consent *out)
+struct consent outbox_consent(const struct consent_reach *r)
 {
-    struct target t = {0};
-    int rc = read_person(db, person_id, &t);
-    *out = t.consent;
-    return rc;
+    return (struct consent){r->consent[CONSENT_SMS], r->consent[CONSENT_EMAIL],
+                            r->consent[CONSENT_CALL], r->consent[CONSENT_MARKETING]};
 }
 
 static void take_phone(void *ctx, const char *e164)
@@ -123,24 +121,8 @@ static void normalise_phone(struct outbox *ob, struct target *t)
     text_copy(t->phone, sizeof(t->phone), n.kind == NUMBER_E164 ? n.value : "");
 }
 
-static int find_target(struct outbox *ob, struct ledger_tx *tx, const struct outbox_message *m,
-                       struct target *t, struct errmsg *why)
+static int no_such(const struct outbox_message *m, int rc, struct errmsg *why)
 {
-    struct db *db = ledger_db(tx);
-    int64_t person = m->person_id;
-    int rc = 0;
-    if (m->recipient)
-        rc = read_recipient(ob, m->recipient, t, why);
-    if (rc == E_OK && m->recipient && !person && !m->account)
-        rc = repo_person_strictest(db, *t->phone ? t->phone : t->email, &person);
-    if (rc == E_OK && person)
-        rc = read_person(db, person, t);
-    if (rc == E_OK && person && !m->recipient)
-        rc = read_addresses(db, person, t);
-    if (rc == E_OK && m->account && !m->recipient) {
-        rc = read_account(db, m->account, t);
-        normalise_phone(ob, t);
-    }
     if (rc == E_NOTFOUND)
         return errmsg_set(why, rc,
                           m->account ? "account: there is no such account"
@@ -148,8 +130,55 @@ static int find_target(struct outbox *ob, struct ledger_tx *tx, const struct out
     return rc;
 }
 
+/* Naming an account beside `to` makes nobody an employee: only the account's own number and address
+ * are. */
+static int find_account(struct outbox *ob, struct db *db, const struct outbox_message *m,
+                        struct target *t)
+{
+    struct target named = {0};
+    if (!m->account)
+        return 0;
+    int rc = read_account(db, m->account, &named);
+    normalise_phone(ob, &named);
+    if (rc == E_OK && !m->recipient)
+        *t = named;
+    t->own = rc == E_OK && (!m->recipient || (*t->phone ? strcmp(t->phone, named.phone) == 0
+                                                        : strcasecmp(t->email, named.email) == 0));
+    return rc;
+}
+
+/* Whom the addresses reach: all of them decide, whomever the request names. */
+static int find_reached(struct db *db, const struct outbox_message *m, struct target *t)
+{
+    int rc = 0;
+    if (*t->phone)
+        rc = repo_consent_reach(db, t->phone, m->person_id, &t->by_phone);
+    if (rc == E_OK && *t->email)
+        rc = repo_consent_reach(db, t->email, m->person_id, &t->by_email);
+    if (rc < 0 || !m->recipient || t->own)
+        return rc;
+    int64_t person = *t->phone ? t->by_phone.person_id : t->by_email.person_id;
+    return person && person != t->person_id ? read_person(db, person, t) : 0;
+}
+
+static int find_target(struct outbox *ob, struct ledger_tx *tx, const struct outbox_message *m,
+                       struct target *t, struct errmsg *why)
+{
+    struct db *db = ledger_db(tx);
+    int rc = m->recipient ? read_recipient(ob, m->recipient, t, why) : 0;
+    if (rc == E_OK)
+        rc = no_such(m, find_account(ob, db, m, t), why);
+    if (rc == E_OK && m->person_id)
+        rc = read_person(db, m->person_id, t);
+    if (rc == E_OK && m->person_id && !m->recipient)
+        rc = read_addresses(db, m->person_id, t);
+    rc = rc == E_NOTFOUND && !m->account ? no_such(m, rc, why) : rc;
+    return rc < 0 ? rc : find_reached(db, m, t);
+}
+
 /* ---- by what, and may it ---- */
 
+/* Whoever reaches an owner sends them a service message, whatever it is called. */
 static int choose_class(const struct outbox_message *m, struct target *t, struct errmsg *why)
 {
     const char *want = m->message_class ? m->message_class : m->account ? "staff" : "service";
@@ -160,7 +189,9 @@ static int choose_class(const struct outbox_message *m, struct target *t, struct
         return errmsg_set(why, E_INVALID,
                           "class: '%s' is not one of service, marketing, staff, verification",
                           want);
-    if (t->person_id && strcmp(t->message_class, "staff") == 0)
+    bool staff = strcmp(t->message_class, "staff") == 0;
+    t->own = t->own && staff;
+    if (t->person_id && staff && !t->own)
         t->message_class = "service";
     return 0;
 }
@@ -168,12 +199,13 @@ static int choose_class(const struct outbox_message *m, struct target *t, struct
 /* NULL if the channel can be used, else what stands against it. */
 static const char *against(struct target *t, const char *channel, bool urgent)
 {
-    const char *to = text_eq(channel, "sms") ? t->phone : t->email;
-    if (!*to)
+    bool sms = text_eq(channel, "sms");
+    if (!*(sms ? t->phone : t->email))
         return "address";
-    if (!t->person_id)
+    if (t->own)
         return NULL;
-    const char *forbids = consent_forbids(&t->consent, channel, t->message_class);
+    struct consent consent = outbox_consent(sms ? &t->by_phone : &t->by_email);
+    const char *forbids = consent_forbids(&consent, channel, t->message_class);
     if (forbids && urgent && strcmp(t->message_class, "marketing") != 0) {
         t->passed_consent = true;
         return NULL;
@@ -196,6 +228,7 @@ static int refuse(const struct target *t, const char *channel, const char *what,
     return errmsg_set(why, E_DENIED, "consent '%s' is not given", what);
 }
 
+/* What was asked for, else the template's way, else SMS; e-mail where the site falls back to it. */
 static int choose_channel(struct outbox *ob, const struct outbox_message *m, const char *preferred,
                           struct target *t, struct errmsg *why)
 {
@@ -211,10 +244,13 @@ static int choose_channel(struct outbox *ob, const struct outbox_message *m, con
         use_channel(t, first);
         return 0;
     }
-    if (second && !against(t, second, m->urgent)) {
+    const char *other = second ? against(t, second, m->urgent) : NULL;
+    if (second && !other) {
         use_channel(t, second);
         return 0;
     }
+    if (second && strcmp(bad, "address") == 0 && strcmp(other, "address") != 0)
+        return refuse(t, second, other, why);
     return refuse(t, first, bad, why);
 }
 
@@ -241,6 +277,7 @@ static char *sms_text(struct outbox *ob, const char *text)
     return xasprintf("【%s】%s", signature, text);
 }
 
+/* The row has all that its gateway needs, so that sending reads nothing else. */
 static int insert(struct outbox *ob, struct ledger_tx *tx, const struct outbox_message *m,
                   const struct target *t, const struct outbox_rendered *r, enum lang lang,
                   int64_t not_before, int64_t *id)
@@ -294,6 +331,26 @@ static int record_urgent(struct ledger_tx *tx, const struct target *t, int64_t i
     return outbox_audit(tx, "system", "urgent_message", id, data);
 }
 
+int outbox_record_refusal(struct ledger_tx *tx, const char *by, int64_t person_id,
+                          int64_t resend_of, const char *to, const char *why)
+{
+    struct buf data = BUF_INIT(1024);
+    char object[32];
+    struct jw w;
+    jw_init(&w, &data);
+    jw_obj(&w);
+    jw_kstr(&w, "why", why);
+    jw_kid(&w, "person_id", person_id);
+    jw_kstr(&w, "to", to);
+    jw_kid(&w, "resend_of", resend_of);
+    jw_end_obj(&w);
+    snprintf(object, sizeof(object), "person:%lld", (long long)person_id);
+    int rc = repo_audit_add(ledger_db(tx), ledger_now(tx), by, "message_refused",
+                            person_id ? object : NULL, buf_str(&data));
+    buf_free(&data);
+    return rc;
+}
+
 static enum lang language_of(struct outbox *ob, const struct outbox_message *m,
                              const struct target *t)
 {
@@ -327,6 +384,10 @@ int outbox_enqueue(struct outbox *ob, struct ledger_tx *tx, const struct outbox_
     if (rc == E_OK)
         rc = record_urgent(tx, &t, made);
     outbox_rendered_free(&r);
+    if (rc == E_DENIED) {
+        int noted = outbox_record_refusal(tx, "system", t.person_id, m->resend_of, NULL, why->text);
+        rc = noted < 0 ? noted : rc;
+    }
     if (rc == E_OK && id)
         *id = made;
     return rc;
@@ -412,8 +473,6 @@ int outbox_resend(struct outbox *ob, struct ledger_tx *tx, int64_t id, const cha
     else if (rc == E_OK)
         rc = again(ob, tx, id, &f, f.channel, &made, why);
     former_free(&f);
-    if (rc == E_DENIED) /* a refused consent is a state, not a matter of who asks */
-        rc = E_CONFLICT;
     if (rc == E_OK)
         rc = outbox_audit(tx, by, "message_resend", id, NULL);
     if (rc == E_OK && new_id)

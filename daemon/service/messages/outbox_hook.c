@@ -89,6 +89,7 @@ static void add_inbound(struct report_batch *b, const struct outbox_inbound *in)
 
 /* ---- into the ledger ---- */
 
+/* Texts are by position: see struct report. */
 static int run_one(struct report_batch *b, struct ledger_tx *tx, const struct report *r)
 {
     if (r->is_inbound) {
@@ -178,6 +179,7 @@ static int get_text(const json_t *data, const char *key, size_t max, const char 
     return errmsg_set(why, E_INVALID, "%s: is missing", key);
 }
 
+/* Either name of the message will do; one that has neither is refused. */
 static int parse_receipt(const json_t *item, struct report_batch *b, struct errmsg *why)
 {
     struct steward_receipt r = {.struct_size = sizeof(r)};
@@ -203,6 +205,7 @@ static int parse_receipt(const json_t *item, struct report_batch *b, struct errm
     return rc;
 }
 
+/* The first wrong field is the one that is named to the sender. */
 static int parse_inbound(const json_t *item, struct report_batch *b, struct errmsg *why)
 {
     struct outbox_inbound in = {.gateway = b->gateway};

@@ -44,6 +44,7 @@ static void write_ticket(struct jw *w, int64_t id)
     jw_kstr(w, "ticket", id ? outbox_ticket_text(id, ticket) : NULL);
 }
 
+/* The order of resources.md. */
 static void write_row(const struct message_row *r, bool mask, struct jw *w)
 {
     jw_obj(w);
@@ -140,6 +141,7 @@ static void announcement_free(void *arg)
     free(a);
 }
 
+/* On the loop, after the commit: desks see the row as it is now, and its gateway is woken. */
 static void announce(void *ctx, void *arg)
 {
     struct announcement *a = arg;
@@ -198,6 +200,7 @@ static int read_ticket(const json_t *body, struct outbox_message *out, struct er
     return 0;
 }
 
+/* Values are views of the body, bounded because they are stored and travel with the text. */
 static int read_params(const json_t *body, struct outbox_message *out, struct errmsg *why)
 {
     json_t *params = json_object_get(body, "params"), *value;
@@ -284,6 +287,6 @@ int outbox_create(struct outbox *ob, struct ledger_tx *tx, const json_t *body, i
         return rc;
     rc = outbox_enqueue(ob, tx, &m, id, why);
     outbox_message_clear(&m);
-    /* That a person has no address is a fault of the request; a refused consent is a state. */
-    return rc == E_NOTFOUND ? E_INVALID : rc == E_DENIED ? E_CONFLICT : rc;
+    /* That a person has no address is a fault of the request. */
+    return rc == E_NOTFOUND ? E_INVALID : rc;
 }

@@ -20,6 +20,7 @@
 #include "domain/template.h"
 #include "service/messages/outbox.h"
 #include "spine/sender.h"
+#include "store/repo_consent.h"
 
 #define OUTBOX_NEVER INT64_MAX
 #define REST_AFTER   5     /* attempts in a row without an answer, then a gateway rests */
@@ -103,8 +104,8 @@ int outbox_announce(struct outbox *ob, struct ledger_tx *tx, int64_t id, const c
 /* outbox_enqueue.c */
 /** A message that failed or expired, by another channel if the site wants that. */
 int outbox_fall_back(struct outbox *ob, struct ledger_tx *tx, int64_t id) MUST_CHECK;
-/** Consent of a person; E_NOTFOUND. */
-int outbox_consent_of(struct db *db, int64_t person_id, struct consent *out) MUST_CHECK;
+/** What those whom an address reaches allow. */
+struct consent outbox_consent(const struct consent_reach *r);
 /** One line in the audit log about a message. data: one JSON object or NULL. */
 int outbox_audit(struct ledger_tx *tx, const char *by, const char *what, int64_t id,
                  const char *data) MUST_CHECK;

@@ -10,6 +10,7 @@
 
 #include "base/mem.h"
 #include "base/text.h"
+#include "domain/answer.h"
 #include "domain/retry.h"
 #include "store/repo_audit.h"
 #include "store/repo_inbound.h"
@@ -215,23 +216,30 @@ static int set_consent(struct outbox *ob, struct ledger_tx *tx, int64_t person,
     return 0;
 }
 
-/* STOP in answer to a marketing message takes back marketing, otherwise the channel. */
+/* STOP in answer to a marketing message takes back marketing, otherwise the channel: of everybody
+ * who has the address, and of the address itself, which may be nobody's. */
 static int obey(struct outbox *ob, struct ledger_tx *tx, enum consent_word word,
                 const struct answered *a, const char *from, const int64_t *persons, int n)
 {
-    bool marketing = a->id && strcmp(a->message_class, "marketing") == 0;
+    bool given = word == CONSENT_START;
+    bool marketing = !given && a->id && strcmp(a->message_class, "marketing") == 0;
     enum person_consent channel = strchr(from, '@') ? CONSENT_EMAIL : CONSENT_SMS;
-    int rc = 0;
+    enum person_consent what = marketing ? CONSENT_MARKETING : channel;
+    int rc = repo_opt_out_set(ledger_db(tx), from, what, given, ledger_now(tx));
     for (int i = 0; i < n && rc == E_OK; i++)
-        rc = set_consent(ob, tx, persons[i],
-                         word == CONSENT_STOP && marketing ? CONSENT_MARKETING : channel,
-                         word == CONSENT_START);
+        rc = set_consent(ob, tx, persons[i], what, given);
+    if (rc == E_OK && n == 0)
+        rc = repo_audit_add(ledger_db(tx), ledger_now(tx), "owner", "consent", NULL,
+                            given ? "{\"address\":\"unknown\",\"given\":true}"
+                                  : "{\"address\":\"unknown\",\"given\":false}");
     return rc;
 }
 
+/* As the registry spells it. A '+' that a gateway left unescaped arrives as a blank. */
 static void normal_sender(struct outbox *ob, const char *from, char *out, size_t cap)
 {
     struct number n;
+    from += strspn(from, " ");
     text_copy(out, cap, from);
     if (strchr(from, '@'))
         return;
@@ -244,7 +252,7 @@ int outbox_inbound(struct outbox *ob, struct ledger_tx *tx, struct outbox_inboun
 {
     struct answered a = {0};
     int64_t row, persons[PERSONS_MAX];
-    char from[256];
+    char from[256], own[ANSWER_OWN_MAX];
     int n = 0;
     if (!in->id || !*in->id || !in->from || !*in->from || !in->text)
         return ledger_refuse(tx, E_INVALID, "an inbound text needs id, from and text");
@@ -263,7 +271,8 @@ int outbox_inbound(struct outbox *ob, struct ledger_tx *tx, struct outbox_inboun
     in->question = a.question ? a.text : NULL;
     in->from = from;
     bool marketing = a.id && strcmp(a.message_class, "marketing") == 0;
-    enum consent_word word = consent_word(in->text, marketing ? a.text : NULL);
+    answer_own(in->text, own);
+    enum consent_word word = consent_word(own, marketing ? a.text : NULL);
     in->opted_out = word != CONSENT_NONE;
     in->became = word == CONSENT_STOP ? "opted_out" : word == CONSENT_START ? "opted_in" : "kept";
     if (rc == E_OK && word != CONSENT_NONE)

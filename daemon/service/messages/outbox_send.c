@@ -83,6 +83,7 @@ static void jobs_free(struct claim *c)
 
 /* ---- claim: in the ledger ---- */
 
+/* A copy: the row is gone when the request leaves. */
 static void take_due(void *ctx, const struct message_row *row)
 {
     struct claim *c = ctx;
@@ -127,24 +128,24 @@ static int move(struct ledger_tx *tx, const struct job *j, enum msg_state to, in
  * *go says whether the message leaves. */
 static int may_leave(struct outbox *ob, struct ledger_tx *tx, const struct job *j, bool *go)
 {
-    struct consent consent;
+    struct consent_reach reach;
     int64_t now = ledger_now(tx), until;
     char error[64];
     *go = true;
-    if (!j->person_id || j->urgent || j->text[JOB_EVENT_TYPE])
+    if (j->urgent || j->text[JOB_EVENT_TYPE] || text_eq(j->text[JOB_CLASS], "staff"))
         return 0;
-    int rc = outbox_consent_of(ledger_db(tx), j->person_id, &consent);
-    if (rc < 0 && rc != E_NOTFOUND)
+    int rc = repo_consent_reach(ledger_db(tx), j->text[JOB_TO], j->person_id, &reach);
+    if (rc < 0)
         return rc;
-    const char *forbids =
-        rc ? NULL : consent_forbids(&consent, j->text[JOB_CHANNEL], j->text[JOB_CLASS]);
+    struct consent consent = outbox_consent(&reach);
+    const char *forbids = consent_forbids(&consent, j->text[JOB_CHANNEL], j->text[JOB_CLASS]);
     if (forbids) {
         *go = false;
         snprintf(error, sizeof(error), "consent '%s' was withdrawn", forbids);
         rc = move(tx, j, MSG_CANCELLED, 0, error, "consent");
         return rc < 0 ? rc : outbox_announce(ob, tx, j->id, j->gateway->name, 0);
     }
-    until = quiet_until(&ob->rules->quiet, now);
+    until = j->person_id ? quiet_until(&ob->rules->quiet, now) : now;
     if (until > now) {
         *go = false;
         return repo_message_delay(ledger_db(tx), j->id, until);
@@ -160,6 +161,7 @@ static int next_due(struct ledger_tx *tx, struct claim *c)
     return rc;
 }
 
+/* Due rows become `sending` in the same transaction that reads them: nobody sends them twice. */
 static int claim_run(struct ledger_tx *tx, void *arg)
 {
     struct claim *c = arg;
@@ -188,6 +190,7 @@ static int claim_run(struct ledger_tx *tx, void *arg)
 
 static void send_job(struct job *j);
 
+/* What was woken meanwhile counts, too: the nearer moment wins. */
 static void claim_done(void *arg, int rc, const struct errmsg *why)
 {
     struct claim *c = arg;
@@ -343,6 +346,7 @@ static void submit_outcome(struct job *j, const struct steward_verdict *v)
 
 /* ---- on the loop ---- */
 
+/* The ABI's view of a job; its texts live as long as the job. */
 static void view_of(const struct job *j, struct steward_message *m)
 {
     *m = (struct steward_message){
@@ -377,6 +381,7 @@ static enum steward_outcome plain_outcome(int status)
     return later ? STEWARD_RETRY : STEWARD_FAILED;
 }
 
+/* The status alone judges first; a gateway that is there may know better. */
 static void judge(struct job *j, const struct sender_answer *a, struct steward_verdict *v)
 {
     struct steward_response res = {.struct_size = sizeof(res),
@@ -442,6 +447,7 @@ static void on_answer(void *arg, const struct sender_answer *a)
     outbox_pump(ob);
 }
 
+/* What cannot be described is tried again like what cannot be sent. */
 static void send_job(struct job *j)
 {
     struct gateway *g = j->gateway;

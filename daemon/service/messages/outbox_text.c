@@ -87,6 +87,7 @@ static const char *at_words(struct scene *s)
     return s->at;
 }
 
+/* Given params first, then the recipient and the site, then the ticket, which is read once. */
 static const char *field(void *ctx, const char *name)
 {
     struct scene *s = ctx;

@@ -12,6 +12,7 @@
 #include "domain/lang.h"
 #include "service/registry/registry_priv.h"
 #include "store/repo_audit.h"
+#include "store/repo_consent.h"
 #include "store/repo_unit.h"
 
 #define LIST_MAX 100 /* items of a list in a body */
@@ -341,6 +342,16 @@ static int put_lists(struct change *c, int64_t id)
     return rc < 0 ? rc : put_list(c, id, "vehicles", repo_vehicles_clear, put_vehicle);
 }
 
+/* A consent given anew is given for the person's numbers and addresses, too. */
+static int give_addresses(struct change *c, int64_t id)
+{
+    int rc = 0;
+    for (int i = 0; rc == 0 && i < 4; i++)
+        if (c->edit.consent[i] == 1)
+            rc = repo_opt_out_forget(ledger_db(c->tx), id, i);
+    return rc;
+}
+
 static int audit(struct change *c, const char *what, int64_t id, const char *by)
 {
     char object[32];
@@ -395,6 +406,7 @@ int registry_create(struct registry *r, struct ledger_tx *tx, const json_t *body
         }
     }
     rc = rc < 0 ? rc : put_lists(c, *id);
+    rc = rc < 0 ? rc : give_addresses(c, *id);
     rc = rc < 0 ? rc : audit(c, "person.create", *id, by);
     rc = rc < 0 ? rc : registry_changed_household(r, tx, *id);
     return change_end(c, rc);
@@ -427,6 +439,7 @@ int registry_change(struct registry *r, struct ledger_tx *tx, int64_t id, int64_
     rc = rc < 0 ? rc : registry_changed_household(r, tx, id);
     rc = rc < 0 ? rc : repo_person_update(db, id, &c->edit, ledger_now(tx), &what);
     rc = rc < 0 ? rc : put_lists(c, id);
+    rc = rc < 0 ? rc : give_addresses(c, id);
     bool lists = json_object_get(body, "tenures") || json_object_get(body, "vehicles");
     if (rc == 0 && lists && what == PUT_SAME)
         rc = repo_person_bump(db, id, ledger_now(tx));
