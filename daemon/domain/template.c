@@ -232,7 +232,7 @@ static char *clean_body(const char *p)
     return body;
 }
 
-/* One pass that cuts a text into words, fields and conditions; '{{' is a brace. */
+/* A wrong template is a fault at the place in its file, before any message needs it. */
 static int parse_text(struct template *t, const char *text, size_t len, const struct source *src)
 {
     const char *where, *what;
