@@ -7,6 +7,8 @@
  * is tried again after 10 s, then 100 s, then 1,000 s, then by a reload alone), `stopping`,
  * `stopped`. Whatever a plugin left behind at stop is taken from it and logged as its bug. Modules
  * are never unloaded.
+ *
+ * Needs calls/ and messages/.
  */
 #pragma once
 #include <stdbool.h>

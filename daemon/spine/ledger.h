@@ -6,6 +6,8 @@
  * and the command's `done`, are called on the loop thread after the commit and in order. A
  * command that returns an error is rolled back alone and its effects are dropped. An error that
  * took the whole transaction (full disk) releases nothing: the commands are run again.
+ *
+ * The spine knows neither call nor ticket; it needs the store alone.
  */
 #pragma once
 #include <stdbool.h>

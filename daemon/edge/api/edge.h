@@ -1,5 +1,8 @@
 /*
  * edge.h - the HTTP door as a whole: server, sign-in, API resources, events, health.
+ *
+ * Handlers read on readers and write through the ledger; every route stands in a table with who may
+ * use it. Needs http and the rooms of service/.
  */
 #pragma once
 #include <stdbool.h>

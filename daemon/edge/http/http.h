@@ -9,6 +9,8 @@
  * A handler gets a struct http_req and answers exactly once, now or later, with one of the
  * http_reply…() or http_problem…() functions, or turns it into a stream. The request stays valid
  * until then, even when its client, or the server, has gone: the answer is dropped.
+ *
+ * It knows no product word but who asks (staff/actor.h); it needs staff/ and the spine.
  */
 #pragma once
 #include <jansson.h>

@@ -4,6 +4,8 @@
  *
  * A client that does not read costs a bounded amount of memory; one that sends faster than the
  * ledger stores is held back by TCP. Loop thread only.
+ *
+ * Needs calls/, pops/ and staff/.
  */
 #pragma once
 #include <stdbool.h>

@@ -2,6 +2,8 @@
  * auditor.h - the second, simpler reader of the histories: it recomputes every hash chain, and from
  * the events alone what clocks should have done by now. It believes nothing else of the daemon's:
  * not the clock rows, not the code that wrote them.
+ *
+ * Needs the calendars of clocks/, and tell/ for its alerts.
  */
 #pragma once
 #include <stdbool.h>

@@ -13,6 +13,8 @@
  * GET /api/v1/import/{id} follows it. A big file may be cut into several requests: each piece
  * begins with the line of column names, and `line` says the number of its second line in the
  * whole file (default 2), so that refusals name the right line.
+ *
+ * Needs registry/ and staff/.
  */
 #pragma once
 #include <stdbool.h>

@@ -8,6 +8,8 @@
  * together instead of once each. Tickets keep their responders and their own loops.
  *
  * Live incidents stand in memory on the loop, so that a pop's advice asks no database.
+ *
+ * Needs tickets/, tell/, messages/ and the spine.
  */
 #pragma once
 #include <jansson.h>

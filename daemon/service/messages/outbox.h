@@ -6,6 +6,8 @@
  * inbound texts. On a reader (`struct db`): JSON and lists. On the loop: gateways, hooks, state.
  *
  * States: queued <-> sending -> sent < delivered | failed; expired; cancelled (resources.md).
+ *
+ * Needs staff/ (recipients who work here) and the spine.
  */
 #pragma once
 #include <jansson.h>

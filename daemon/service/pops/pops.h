@@ -5,6 +5,8 @@
  * Per (call, device) it is sent once, again only as an update when a CARD field other than
  * `recent` changed, and ended once with its reason. calls decides when; pops knows what
  * to show and who was shown it. Loop thread only.
+ *
+ * Needs registry/ and the spine.
  */
 #pragma once
 #include <stdbool.h>

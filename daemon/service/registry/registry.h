@@ -4,6 +4,8 @@
  * Reading functions take a db and run wherever SQL may run (a reader's job inside its read
  * transaction, a ledger command). Changing functions run inside a ledger command; when it
  * commits, everybody registered with registry_on_person_changed() is told on the loop.
+ *
+ * Needs the spine, and the site's day (site_today()) as a parameter.
  */
 #pragma once
 #include <stdbool.h>

@@ -1,6 +1,8 @@
 /*
  * reports.h - appraisal and the digest of complaints, as docs/reports.md defines them. Any struct
  * db, any thread but the loop; nothing is written.
+ *
+ * Needs tell/ and messages/ for the digest that is sent, else the store alone.
  */
 #pragma once
 #include <stdint.h>

@@ -4,6 +4,8 @@
  *
  * A person stands at one device. The machine account `dev` may do everything and is nobody: it is
  * never a responder and no `tell` finds it.
+ *
+ * Needs the spine.
  */
 #pragma once
 #include <stdbool.h>

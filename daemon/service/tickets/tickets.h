@@ -5,6 +5,8 @@
  * the history, the clocks and the messages of one change are one transaction. Readers render the
  * same JSON from a `struct db` of a reader thread. The rules themselves (who may do what from
  * which state, ladders, promises, the hash chain) are in domain/; this floor carries them out.
+ *
+ * Needs clocks/, tell/, messages/, registry/ and staff/.
  */
 #pragma once
 #include <jansson.h>
