@@ -26,7 +26,7 @@ void buf_reset(struct buf *b)
 struct buf buf_lend(struct buf *home)
 {
     struct buf b = *home;
-    buf_init(home, b.max);
+    *home = (struct buf){.max = b.max, .cuts = b.cuts};
     buf_reset(&b);
     return b;
 }
@@ -40,15 +40,25 @@ void buf_give_back(struct buf *home, struct buf *b)
 
 void buf_free(struct buf *b)
 {
-    size_t max = b->max;
     free(b->data);
-    buf_init(b, max);
+    *b = (struct buf){.max = b->max, .cuts = b->cuts};
+}
+
+/* Half a text is worse than none. */
+static void spill(struct buf *b)
+{
+    b->overflow = true;
+    if (b->cuts)
+        return;
+    b->len = 0;
+    if (b->data)
+        b->data[0] = '\0';
 }
 
 char *buf_grow(struct buf *b, size_t n)
 {
     if (b->overflow || n > b->max || b->len > b->max - n) {
-        b->overflow = true;
+        spill(b);
         return NULL;
     }
     size_t need = b->len + n + 1, cap = b->cap ? b->cap : 128;
@@ -100,9 +110,9 @@ void buf_printf(struct buf *b, const char *fmt, ...)
         vsnprintf(b->data + b->len, (size_t)n + 1, fmt, again);
         b->len += (size_t)n;
     } else {
-        b->overflow = true;
         if (room)
             b->data[b->len] = '\0';
+        spill(b);
     }
     va_end(again);
 }

@@ -97,7 +97,7 @@ static int read_word(struct conf_ctx *cx, const struct conf_key *key, const stru
     const char *s = conf_expect_scalar(cx, key, n, "a word");
     if (!s)
         return E_INVALID;
-    struct buf all = BUF_INIT(512);
+    struct buf all = BUF_CUT(512);
     for (const char *const *w = key->words; *w; w++) {
         if (strcmp(*w, s) == 0) {
             buf_free(&all);

@@ -40,9 +40,9 @@ struct csv *csv_new(const struct csv_opts *opts)
     struct csv *c = xcalloc(1, sizeof(*c));
     c->opts = *opts;
     c->line = c->row_line = opts->first_line > 0 ? opts->first_line : 1;
-    buf_init(&c->raw, CSV_RECORD_MAX + 1);
-    buf_init(&c->text, CSV_RECORD_MAX + 1);
-    buf_init(&c->again, (size_t)2 * CSV_RECORD_MAX + 2);
+    c->raw = (struct buf)BUF_CUT(CSV_RECORD_MAX + 1);
+    c->text = (struct buf)BUF_CUT(CSV_RECORD_MAX + 1);
+    c->again = (struct buf)BUF_CUT((size_t)2 * CSV_RECORD_MAX + 2);
     return c;
 }
 
@@ -79,7 +79,7 @@ static void fault(struct csv *c, const char *reason)
         c->state = SKIP;
         return;
     }
-    struct buf rest = BUF_INIT(c->again.max);
+    struct buf rest = BUF_CUT(c->again.max);
     buf_add(&rest, c->raw.data + end + 1, c->raw.len - end - 1);
     buf_add(&rest, buf_str(&c->again) + c->again_at, c->again.len - c->again_at);
     buf_free(&c->again);

@@ -156,6 +156,7 @@ static bool known(const struct call *c, const struct call_event *ev)
 
 static void remove_event(struct call *c, size_t i)
 {
+    c->text_bytes -= c->events.items[i]->size - sizeof(struct kept);
     unkeep(c->events.items[i]);
     c->events.n--;
     memmove(c->events.items + i, c->events.items + i + 1,
@@ -206,6 +207,11 @@ static void compact(struct call *c)
     remove_event(c, i + 1 < c->events.n ? i : 1);
 }
 
+static bool is_too_long(const struct call *c)
+{
+    return c->events.n > CALL_EVENTS_MAX || (c->text_bytes > CALL_TEXTS_MAX && c->events.n > 2);
+}
+
 static void fold_again(struct call *c)
 {
     fold_reset(c);
@@ -228,8 +234,9 @@ bool call_apply(struct call *c, const struct call_event *ev)
     memmove(c->events.items + place + 1, c->events.items + place,
             (c->events.n - 1 - place) * sizeof(*c->events.items));
     c->events.items[place] = k;
+    c->text_bytes += k->size - sizeof(*k);
     bool late = place + 1 < c->events.n;
-    if (c->events.n > CALL_EVENTS_MAX) {
+    while (is_too_long(c)) {
         compact(c);
         late = true;
     }

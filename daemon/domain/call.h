@@ -17,7 +17,11 @@
 #include "base/buf.h"
 #include "base/err.h"
 
-#define CALL_EVENTS_MAX 256 /* kept of one call; the oldest rings and holds of a longer one go */
+#define CALL_EVENTS_MAX 256   /* kept of one call; the oldest rings and holds of a longer one go */
+#define CALL_TEXTS_MAX  24576 /* bytes of all their texts, likewise */
+/** No call's text below is longer: each byte of a text at worst as \u00xx, in two lists, and what
+ * stands around them. */
+#define CALL_JSON_MAX ((size_t)2 * 6 * CALL_TEXTS_MAX + CALL_EVENTS_MAX * 1024)
 
 enum call_state {
     CALL_NEW, /* no event yet */
@@ -155,10 +159,10 @@ enum call_joined call_joined_as(const struct call *c, const char *by, const char
 
 /* ---- as text ---- */
 
-/** The arrays of CALL. */
-void call_offered_json(const struct call *c, struct buf *out);
-void call_transfers_json(const struct call *c, struct buf *out);
-/** The events, for the store. */
-void call_live_json(const struct call *c, struct buf *out);
+/** The arrays of CALL; E_TOOBIG when out does not hold CALL_JSON_MAX and overflowed. */
+int call_offered_json(const struct call *c, struct buf *out) MUST_CHECK;
+int call_transfers_json(const struct call *c, struct buf *out) MUST_CHECK;
+/** The events, for the store; E_TOOBIG likewise. */
+int call_live_json(const struct call *c, struct buf *out) MUST_CHECK;
 /** A call from such text; E_INVALID when it is none. */
 int call_restore(const char *live_json, struct call **out, struct errmsg *why) MUST_CHECK;

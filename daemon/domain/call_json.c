@@ -18,7 +18,7 @@
 
 enum { FLAG_RESTRICTED = 1, FLAG_OUTSIDE = 2, FLAG_TO_OUTSIDE = 4, FLAG_BLOCKED = 8 };
 
-void call_offered_json(const struct call *c, struct buf *out)
+int call_offered_json(const struct call *c, struct buf *out)
 {
     struct jw w;
     jw_init(&w, out);
@@ -33,9 +33,10 @@ void call_offered_json(const struct call *c, struct buf *out)
         jw_end_obj(&w);
     }
     jw_end_arr(&w);
+    return out->overflow ? E_TOOBIG : E_OK;
 }
 
-void call_transfers_json(const struct call *c, struct buf *out)
+int call_transfers_json(const struct call *c, struct buf *out)
 {
     struct jw w;
     jw_init(&w, out);
@@ -50,6 +51,7 @@ void call_transfers_json(const struct call *c, struct buf *out)
         jw_end_obj(&w);
     }
     jw_end_arr(&w);
+    return out->overflow ? E_TOOBIG : E_OK;
 }
 
 /* ---- storing ---- */
@@ -76,7 +78,7 @@ static void write_event(struct jw *w, const struct call_event *ev)
     jw_end_arr(w);
 }
 
-void call_live_json(const struct call *c, struct buf *out)
+int call_live_json(const struct call *c, struct buf *out)
 {
     struct jw w;
     jw_init(&w, out);
@@ -89,6 +91,7 @@ void call_live_json(const struct call *c, struct buf *out)
         write_event(&w, &c->events.items[i]->ev);
     jw_end_arr(&w);
     jw_end_obj(&w);
+    return out->overflow ? E_TOOBIG : E_OK;
 }
 
 /* ---- restoring ---- */

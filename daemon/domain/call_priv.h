@@ -53,6 +53,7 @@ struct call {
     LIST(struct party) parties;
     LIST(struct gone) gone;
     struct folded f;
+    size_t text_bytes;       /* of its events */
     int64_t dropped_hold_ms; /* of hold pairs that were let go from a long call */
     uint32_t version;
     struct {

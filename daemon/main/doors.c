@@ -26,7 +26,7 @@ enum { ANSWERS_MS = 3000, LOOK_MS = 10, FAULTS_MAX = 1 << 20 };
 
 static void log_faults(const struct conf_faults *faults)
 {
-    struct buf text = BUF_INIT(FAULTS_MAX);
+    struct buf text = BUF_CUT(FAULTS_MAX);
     conf_faults_print(faults, &text);
     if (text.len)
         log_warn(NULL, "%s", buf_str(&text));
@@ -64,7 +64,7 @@ void part_plugins_free(struct daemon *d)
 /* POST /reload: {"now":"…","later":"…"}, or the faults as text. */
 static int on_reload(void *ctx, struct buf *out)
 {
-    struct buf now = BUF_INIT(65536), later = BUF_INIT(65536), faults = BUF_INIT(FAULTS_MAX);
+    struct buf now = BUF_CUT(65536), later = BUF_CUT(65536), faults = BUF_CUT(FAULTS_MAX);
     int rc = daemon_reload(ctx, &now, &later, &faults);
     if (rc < 0) {
         buf_adds(out, buf_str(&faults));

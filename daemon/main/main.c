@@ -41,7 +41,7 @@ enum { OPT_TEST_CLOCK = 256, OPT_REFERENCE };
 /* docs/configuration.md, from the tables of the site and of the modules beside this program. */
 static void print_reference(void)
 {
-    struct buf page = BUF_INIT(FAULT_TEXT_MAX);
+    struct buf page = BUF_CUT(FAULT_TEXT_MAX);
     reference_write(NULL, &page);
     fputs(buf_str(&page), stdout);
     buf_free(&page);
@@ -106,7 +106,7 @@ static void raise_descriptors(void)
 static struct site *load(const char *config)
 {
     struct conf_faults faults = {0};
-    struct buf text = BUF_INIT(FAULT_TEXT_MAX);
+    struct buf text = BUF_CUT(FAULT_TEXT_MAX);
     struct site *site = daemon_check(config, &faults);
     conf_faults_print(&faults, &text);
     fputs(buf_str(&text), stderr);

@@ -47,7 +47,7 @@ static void on_stop_signal(void *arg)
 
 static void on_hup(void *arg)
 {
-    struct buf now = BUF_INIT(65536), later = BUF_INIT(65536), faults = BUF_INIT(1 << 20);
+    struct buf now = BUF_CUT(65536), later = BUF_CUT(65536), faults = BUF_CUT(1 << 20);
     if (daemon_reload(arg, &now, &later, &faults) < 0) {
         size_t n = faults.len; /* the last line's end is the log's */
         n -= n > 0 && faults.data[n - 1] == '\n';

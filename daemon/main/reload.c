@@ -123,7 +123,7 @@ void daemon_say_unknown_accounts(struct daemon *d)
 static void say_differences(struct daemon *d, const struct site *site, struct buf *now,
                             struct buf *later)
 {
-    struct buf ignored = BUF_INIT(65536);
+    struct buf ignored = BUF_CUT(65536);
     site_diff(d->site, site, now, &ignored);
     buf_reset(&ignored);
     site_diff(d->first_site, site, &ignored, later);

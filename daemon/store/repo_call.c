@@ -3,6 +3,8 @@
  */
 #include "store/repo_call.h"
 
+#include <string.h>
+
 #include <stdio.h>
 
 #include "base/mem.h"
@@ -191,6 +193,13 @@ static void write_times(const struct call_row *row, struct jw *w)
         jw_null(w);
 }
 
+/* Rows of before bounds held may have been cut off: one of them must not spoil a whole list. */
+static const char *whole_list(const char *json)
+{
+    size_t n = json ? strlen(json) : 0;
+    return n >= 2 && json[0] == '[' && json[n - 1] == ']' ? json : "[]";
+}
+
 void call_row_json(const struct call_row *row, struct jw *w)
 {
     char ticket[24];
@@ -215,8 +224,8 @@ void call_row_json(const struct call_row *row, struct jw *w)
     jw_kstr(w, "ticket", row->ticket_id ? ticket : NULL);
     write_times(row, w);
     jw_kstr(w, "hung_up_by", row->hung_up_by);
-    jw_kraw(w, "offered", row->offered_json);
-    jw_kraw(w, "transfers", row->transfers_json);
+    jw_kraw(w, "offered", whole_list(row->offered_json));
+    jw_kraw(w, "transfers", whole_list(row->transfers_json));
     jw_kbool(w, "gap", row->gap);
     jw_end_obj(w);
 }

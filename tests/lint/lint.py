@@ -274,6 +274,20 @@ def states(root):
                     yield f"{path}:{n}: the state is written by {writer}() alone"
 
 
+def cut_texts(root):
+    """What keeps only what fits is never JSON, which is whole or nothing."""
+    for path in [p for p in sources(root) if p.endswith(".c")]:
+        cutting = set()
+        for n, line in enumerate(without_comments((root / path).read_text(encoding="utf-8")).split("\n"), 1):
+            if line == "{":
+                cutting = set()
+            if "BUF_CUT(" in line:
+                cutting |= set(re.findall(r"([\w>.-]+)\s*=\s*(?:\(struct buf\))?BUF_CUT\(", line))
+            m = re.search(r"\bjw_init\(&?\w+, &?([\w>.-]+)\)", line)
+            if m and m[1] in cutting:
+                yield f"{path}:{n}: JSON in a buffer that cuts"
+
+
 def partial_indexes(root):
     """The condition of a partial index is a literal: a bound one scans the whole table."""
     for path in sources(root):
@@ -322,7 +336,7 @@ def configuration(root):
             return
 
 
-RULES = [arrows, sizes, banned, comments, one_hand, words, sql, states, partial_indexes, places, format, configuration]
+RULES = [arrows, sizes, banned, comments, one_hand, words, sql, states, cut_texts, partial_indexes, places, format, configuration]
 
 
 def check(root, rules=None):

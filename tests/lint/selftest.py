@@ -31,6 +31,7 @@ PLANTED = {
     lint.states: [("daemon/store/repo_q.c", HEAD + 'const char *q = "UPDATE message SET done=1,"\n                "state=$1 WHERE id=$2";\n'),
                   ("daemon/service/tickets/r.c", HEAD + "void f(void)\n{\n    k->row.state = TICKET_OPEN;\n}\n"),
                   ("daemon/service/incidents/s.c", HEAD + "void f(void)\n{\n    r->state = 1;\n}\n")],
+    lint.cut_texts: [("daemon/base/t.c", HEAD + "void f(void)\n{\n    struct buf b = BUF_CUT(9);\n    jw_init(&w, &b);\n}\n")],
     lint.partial_indexes: [("daemon/store/i.c", HEAD + 'const char *q = "WHERE done = $1";\n')],
     lint.places: [("docs/j.md", "see /ro" + "ot/secret\n")],
     lint.format: [("daemon/base/k.c", HEAD + "int   x ;\n")],

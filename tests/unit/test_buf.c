@@ -38,15 +38,39 @@ static void test_exact_maximum(void **state)
     assert_false(b.overflow);
     buf_addc(&b, '!');
     assert_true(b.overflow);
-    assert_string_equal(buf_str(&b), "hello");
+    assert_string_equal(buf_str(&b), ""); /* half a text is none */
+    assert_int_equal(b.len, 0);
     buf_add(&b, "", 0); /* sticks */
+    buf_adds(&b, "hi");
+    buf_printf(&b, "%s", "hi");
     assert_true(b.overflow);
+    assert_string_equal(buf_str(&b), "");
     buf_reset(&b);
     assert_false(b.overflow);
     assert_string_equal(buf_str(&b), "");
     buf_printf(&b, "%s", "sixsix");
     assert_true(b.overflow);
     assert_int_equal(b.len, 0);
+    buf_free(&b);
+}
+
+static void test_cut(void **state)
+{
+    struct buf b = BUF_CUT(5);
+    buf_adds(&b, "hello");
+    buf_printf(&b, "%d", 1);
+    buf_addc(&b, '!');
+    assert_true(b.overflow);
+    assert_string_equal(buf_str(&b), "hello");
+    buf_free(&b);
+    buf_adds(&b, "hell");
+    buf_adds(&b, "ow");
+    assert_string_equal(buf_str(&b), "hell");
+    struct buf lent = buf_lend(&b);
+    buf_adds(&lent, "again");
+    buf_addc(&lent, '!');
+    assert_string_equal(buf_str(&lent), "again");
+    buf_give_back(&b, &lent);
     buf_free(&b);
 }
 
@@ -102,7 +126,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_empty),         cmocka_unit_test(test_grow),
         cmocka_unit_test(test_exact_maximum), cmocka_unit_test(test_shift),
-        cmocka_unit_test(test_binary),        cmocka_unit_test(test_lend),
+        cmocka_unit_test(test_binary),        cmocka_unit_test(test_cut),
+        cmocka_unit_test(test_lend),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -457,9 +457,9 @@ static void check_restore(const struct call *c)
     struct errmsg why;
     struct call *copy;
     char a[1000], b[1000];
-    call_live_json(c, &live);
+    assert_int_equal(call_live_json(c, &live), E_OK);
     assert_int_equal(call_restore(buf_str(&live), &copy, &why), E_OK);
-    call_live_json(copy, &again);
+    assert_int_equal(call_live_json(copy, &again), E_OK);
     assert_string_equal(buf_str(&live), buf_str(&again));
     describe(c, T0, a, sizeof(a));
     describe(copy, T0, b, sizeof(b));
@@ -504,6 +504,45 @@ static void test_restore(void **state)
     }
 }
 
+/* However long the texts: what is written of a call fits, and it can be rebuilt from it. */
+static void test_bounds(void **state)
+{
+    static char text[251], device[65];
+    memset(text, 1, sizeof(text) - 1); /* at worst six bytes each */
+    memset(device, 2, sizeof(device) - 1);
+    static const enum steward_event_kind said[] = {STEWARD_EV_TRANSFERRED, STEWARD_EV_DELIVERED,
+                                                   STEWARD_EV_ESTABLISHED, STEWARD_EV_QUEUED};
+    struct call *c = call_new();
+    struct buf b = BUF_INIT(CALL_JSON_MAX);
+    for (int i = 0; i < 1000; i++) {
+        struct call_event ev = {.kind = said[i % 4],
+                                .at = T0 + i,
+                                .direction = STEWARD_DIR_INBOUND,
+                                .transfer = STEWARD_TRANSFER_BLIND,
+                                .calling = i < 500 ? text : NULL,
+                                .called = i < 500 ? text : NULL,
+                                .queue = i < 500 ? text : NULL,
+                                .device = device,
+                                .to = text};
+        call_apply(c, &ev);
+        if (i % 97)
+            continue;
+        buf_reset(&b);
+        assert_int_equal(call_offered_json(c, &b), E_OK);
+        buf_reset(&b);
+        assert_int_equal(call_transfers_json(c, &b), E_OK);
+        buf_reset(&b);
+        assert_int_equal(call_live_json(c, &b), E_OK);
+    }
+    check_restore(c);
+    buf_free(&b);
+    buf_init(&b, 100);
+    assert_int_equal(call_live_json(c, &b), E_TOOBIG);
+    assert_int_equal(b.len, 0);
+    buf_free(&b);
+    call_free(&c);
+}
+
 static void test_arrays(void **state)
 {
     struct script s;
@@ -513,7 +552,7 @@ static void test_arrays(void **state)
                     "to=1002 blind;1600 delivered d=1002");
     for (int i = 0; i < s.n; i++)
         call_apply(c, &s.ev[i]);
-    call_offered_json(c, &b);
+    assert_int_equal(call_offered_json(c, &b), E_OK);
     assert_string_equal(
         buf_str(&b),
         "[{\"device\":\"1001\",\"from\":\"2023-11-14T22:13:20.000Z\",\"to\":\"2023-11-14T22:13:20."
@@ -521,7 +560,7 @@ static void test_arrays(void **state)
         "600Z\","
         "\"to\":null,\"result\":null}]");
     buf_reset(&b);
-    call_transfers_json(c, &b);
+    assert_int_equal(call_transfers_json(c, &b), E_OK);
     assert_string_equal(buf_str(&b), "[{\"at\":\"2023-11-14T22:13:21.500Z\",\"kind\":\"blind\","
                                      "\"from_device\":\"1001\",\"to\":\"1002\"}]");
     buf_free(&b);
@@ -698,9 +737,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_table),     cmocka_unit_test(test_what_was_shown_first),
         cmocka_unit_test(test_joined_as), cmocka_unit_test(test_restore),
-        cmocka_unit_test(test_arrays),    cmocka_unit_test(test_long_call),
-        cmocka_unit_test(test_any_order), cmocka_unit_test(test_nonsense),
-        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_bounds),    cmocka_unit_test(test_arrays),
+        cmocka_unit_test(test_long_call), cmocka_unit_test(test_any_order),
+        cmocka_unit_test(test_nonsense),  cmocka_unit_test(test_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

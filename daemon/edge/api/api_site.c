@@ -56,7 +56,7 @@ struct promises {
 static void put_promise(void *ctx, const char *name, const struct span *within)
 {
     struct promises *p = ctx;
-    struct buf words = BUF_INIT(512);
+    struct buf words = BUF_CUT(512);
     promise_words(name, within, p->lang, &words);
     jw_obj(p->w);
     jw_kstr(p->w, "name", name);

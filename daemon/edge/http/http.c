@@ -245,7 +245,7 @@ static bool admit(struct http_req *req, struct http *h)
     req->method = http_method_parse(req->head.method, &req->head_only);
     req->route = http_route_find(h->opts.routes, req, req->method, &allow);
     if (!req->route && allow) {
-        struct buf list = BUF_INIT(128);
+        struct buf list = BUF_CUT(128);
         http_method_list(allow, &list);
         http_add_header(req, "Allow", buf_str(&list));
         buf_free(&list);

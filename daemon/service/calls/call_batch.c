@@ -18,7 +18,6 @@
 #include "base/text.h"
 #include "service/calls/calls_priv.h"
 
-#define JSON_MAX    ((size_t)256 << 10)
 #define BATCH_WORK  1536 /* events after which a batch leaves whatever the ledger does */
 #define TICKET_WORK 16   /* a ticket costs the ledger as much as so many events */
 #define APART_MS    5    /* between two batches … */
@@ -36,10 +35,10 @@ static void on_timer(void *calls)
 void call_batch_init(struct calls *t)
 {
     t->unstored.timer = loop_timer_new(t->opts.loop, on_timer, t);
-    buf_init(&t->out.offered, JSON_MAX);
-    buf_init(&t->out.transfers, JSON_MAX);
-    buf_init(&t->out.live, JSON_MAX);
-    buf_init(&t->out.call, JSON_MAX);
+    buf_init(&t->out.offered, CALL_JSON_MAX);
+    buf_init(&t->out.transfers, CALL_JSON_MAX);
+    buf_init(&t->out.live, CALL_JSON_MAX);
+    buf_init(&t->out.call, CALL_ROW_JSON_MAX);
 }
 
 void call_batch_deinit(struct calls *t)
@@ -174,23 +173,28 @@ static struct call_image *image_copy(const struct call_image *from)
     return image;
 }
 
+/* What a live call comes to as text; what does not fit, which its bounds forbid, is left out. */
+static const char *json_of(const struct live_call *l, struct buf *b, const char *instead,
+                           int (*write)(const struct call *c, struct buf *out))
+{
+    buf_reset(b);
+    int rc = write(l->call, b);
+    if (rc == E_OK)
+        return buf_str(b);
+    log_error(&l->source->log, "call %s: its events cannot be written: %s", l->name, err_name(rc));
+    return instead;
+}
+
 static struct call_image *image_new(struct live_call *l)
 {
     struct call_image image = {.source = l->source, .ref = l->ref};
     struct calls *t = l->source->t;
     struct concerned ctx = {.live = l, .image = &image};
     fill_row(l, &image.row);
-    buf_reset(&t->out.offered);
-    call_offered_json(l->call, &t->out.offered);
-    image.row.offered_json = buf_str(&t->out.offered);
-    buf_reset(&t->out.transfers);
-    call_transfers_json(l->call, &t->out.transfers);
-    image.row.transfers_json = buf_str(&t->out.transfers);
-    if (!call_ended_at(l->call)) {
-        buf_reset(&t->out.live);
-        call_live_json(l->call, &t->out.live);
-        image.row.live_json = buf_str(&t->out.live);
-    }
+    image.row.offered_json = json_of(l, &t->out.offered, "[]", call_offered_json);
+    image.row.transfers_json = json_of(l, &t->out.transfers, "[]", call_transfers_json);
+    if (!call_ended_at(l->call))
+        image.row.live_json = json_of(l, &t->out.live, NULL, call_live_json);
     image.key = some(l->key);
     image.number = some(l->party);
     image.first_agent = some(l->first_agent);
@@ -522,6 +526,8 @@ static void publish(struct calls *t, const struct call_image *image)
     struct jw w;
     jw_init(&w, &b);
     call_row_json(&image->row, &w);
+    if (b.overflow)
+        log_error(&image->source->log, "call %s: too long to be told", image->row.call);
     struct hub_event ev = {.kind = HUB_CALL,
                            .json = buf_str(&b),
                            .len = b.len,
@@ -529,7 +535,8 @@ static void publish(struct calls *t, const struct call_image *image)
                            .device = image->devices[0],
                            .devices = image->devices[0] ? image->devices + 1 : NULL,
                            .users = image->users[0] ? image->users : NULL};
-    hub_publish(t->opts.hub, &ev);
+    if (!b.overflow)
+        hub_publish(t->opts.hub, &ev);
     buf_give_back(&t->out.call, &b);
 }
 

@@ -13,8 +13,6 @@
 #include "service/registry/registry.h"
 #include "service/calls/calls_priv.h"
 
-#define EVENT_MAX ((size_t)256 << 10) /* bytes of a call's JSON */
-
 /* ---- rows ---- */
 
 /* An error of the transaction, not of what was asked: all of it is run again. */
@@ -197,13 +195,16 @@ static int apply_rule(struct rules *r, struct call_image *image, bool end)
 /* Gateways that asked for it hear of the whole call, once, with the ticket that came of it. */
 static int tell_cleared(struct rules *r, const struct call_image *image)
 {
-    struct buf json = BUF_INIT(EVENT_MAX);
+    struct buf json = BUF_INIT(CALL_ROW_JSON_MAX);
     struct jw w;
     jw_init(&w, &json);
     call_row_json(&image->row, &w);
-    int rc = json.overflow ? E_OK
-                           : tell_event(r->tell, r->tx, "call.cleared", image->row.ended_at,
-                                        buf_str(&json), image->row.ticket_id);
+    int rc = E_OK;
+    if (json.overflow)
+        log_error(&image->source->log, "call %s: too long to be told", image->row.call);
+    else
+        rc = tell_event(r->tell, r->tx, "call.cleared", image->row.ended_at, buf_str(&json),
+                        image->row.ticket_id);
     buf_free(&json);
     return rc;
 }

@@ -14,16 +14,17 @@
 #include "service/tickets/tickets.h"
 #include "store/repo_call.h"
 
-#define SOURCES_MAX    1024
-#define NAME_MAX_CALL  128 /* bytes of a call's name */
-#define TEXT_MAX_EVENT 250 /* of every other text of an event */
-#define DEVICE_MAX     64
-#define DEVICES_MAX    20000 /* known per source */
-#define LINGER_CALLS   20000 /* ended calls kept for events that come late … */
-#define LINGER_MS      600000
-#define SWEEP_MAX_MS   1000
-#define NEW_LIFE_MS    5000 /* an event so long after the end is of another call of that name */
-#define LISTED_MS      1000 /* lists of channels tell when a call began in whole seconds */
+#define SOURCES_MAX       1024
+#define NAME_MAX_CALL     128 /* bytes of a call's name */
+#define TEXT_MAX_EVENT    250 /* of every other text of an event */
+#define DEVICE_MAX        64
+#define CALL_ROW_JSON_MAX (2 * CALL_JSON_MAX + 65536) /* CALL: two lists, a dozen texts */
+#define DEVICES_MAX       20000                       /* known per source */
+#define LINGER_CALLS      20000 /* ended calls kept for events that come late … */
+#define LINGER_MS         600000
+#define SWEEP_MAX_MS      1000
+#define NEW_LIFE_MS       5000 /* an event so long after the end is of another call of that name */
+#define LISTED_MS         1000 /* lists of channels tell when a call began in whole seconds */
 
 /** By which an image finds its live call; the call and its images hold it. Loop thread only. */
 struct live_ref {

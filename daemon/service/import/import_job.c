@@ -354,7 +354,7 @@ static unsigned known_names(struct reading *r, char *const *fields, int n, struc
  * Any other is somebody's own column, and is passed over. Without a name: a comma too many. */
 static void take_names(struct reading *r, int64_t line, char *const *fields, int n)
 {
-    struct buf reason = BUF_INIT(IMPORT_REASON_MAX * 4);
+    struct buf reason = BUF_CUT(IMPORT_REASON_MAX * 4);
     char hint[80];
     unsigned seen = known_names(r, fields, n, &reason);
     r->n = n;

@@ -55,7 +55,7 @@ static const char *category_name(const struct site *site, const char *key)
 static void name_offer(const struct site *site, struct incident_row *r,
                        const struct place_names *names)
 {
-    struct buf place = BUF_INIT(512), subject = BUF_INIT(1024), words = BUF_INIT(2048);
+    struct buf place = BUF_CUT(512), subject = BUF_CUT(1024), words = BUF_CUT(2048);
     bool english = site->site.lang == LANG_EN;
     const char *what = category_name(site, r->scope.category);
     put_place(&r->scope, names, english, &place);

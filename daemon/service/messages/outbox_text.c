@@ -77,7 +77,7 @@ static const char *param(struct scene *s, const char *name)
 /* Of an escalation: where the clock stands, in words. */
 static const char *at_words(struct scene *s)
 {
-    struct buf out = BUF_INIT(sizeof(s->at) - 1);
+    struct buf out = BUF_CUT(sizeof(s->at) - 1);
     struct rung_place r = {param(s, "at"), param(s, "turn"), param(s, "urged") != NULL};
     if (!r.at)
         return NULL;

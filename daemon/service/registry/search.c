@@ -38,7 +38,7 @@ struct search {
 static void block_init(struct block *b)
 {
     *b = (struct block){0};
-    buf_init(&b->text, TEXT_MAX);
+    b->text = (struct buf)BUF_CUT(TEXT_MAX);
 }
 
 static void block_free(struct block *b)
@@ -314,7 +314,7 @@ static size_t word_len(const char *s)
 /* False when nothing is left to look for. The word that is most likely the rarest comes first. */
 static bool query_parse(struct query *q, const char *text)
 {
-    struct buf b = BUF_INIT(QUERY_MAX - 1);
+    struct buf b = BUF_CUT(QUERY_MAX - 1);
     search_normalise(text, &b);
     q->n = 0;
     for (const char *s = buf_str(&b); *s && !b.overflow;) {

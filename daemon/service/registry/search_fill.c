@@ -58,7 +58,7 @@ static void take_row(void *ctx, int64_t id, enum search_field field, const char 
 static int read_range(struct db *db, int64_t first, int64_t last,
                       void (*fn)(void *ctx, int64_t id, const struct buf *text), void *ctx)
 {
-    struct fill f = {.put = fn, .ctx = ctx, .record = BUF_INIT(RECORD_MAX)};
+    struct fill f = {.put = fn, .ctx = ctx, .record = BUF_CUT(RECORD_MAX)};
     int rc = repo_search_each(db, first, last, take_row, &f);
     put_record(&f);
     buf_free(&f.record);

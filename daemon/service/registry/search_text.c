@@ -132,7 +132,7 @@ static void fold_text(const char *s, struct buf *out)
 
 void search_normalise(const char *text, struct buf *out)
 {
-    struct buf folded = BUF_INIT(out->max);
+    struct buf folded = BUF_CUT(out->max);
     size_t from = out->len;
     fold_text(text, &folded);
     for (const char *s = buf_str(&folded); *s;) {

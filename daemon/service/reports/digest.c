@@ -124,7 +124,7 @@ static void begin(struct digest_sender *ds, int32_t today)
     s->about = (struct digest_day){.day = today - 1,
                                    .from = zone_moment(ds->opts.site->zone, today - 1, 0),
                                    .to = zone_moment(ds->opts.site->zone, today, 0)};
-    buf_init(&s->text, TEXT_MAX);
+    s->text = (struct buf)BUF_CUT(TEXT_MAX);
     struct ledger_read read = {.name = "digest", .run = text_run, .done = text_done, .arg = s};
     ds->busy = true;
     if (ledger_read(ds->opts.ledger, &read, false))

@@ -93,7 +93,7 @@ static void put_item(void *ctx, const struct complaint_line *i)
 
 int digest_json(struct db *db, const struct site *site, const struct digest_day *day, struct jw *w)
 {
-    struct buf text = BUF_INIT(65536);
+    struct buf text = BUF_CUT(65536);
     struct complaint_counts d = {0};
     char date[16];
     int rc = repo_report_complaints(db, day->from, day->to, &d);
