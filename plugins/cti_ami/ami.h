@@ -51,6 +51,8 @@ enum ami_ask {
     ASK_QUEUES,
     ASK_PING,
     ASK_PROBE,
+    ASK_DIALPLAN, /* is there such an extension? Then transfer to it */
+    ASK_HINT,     /* the same, of an account that may not read the dialplan */
     ASK_ACTION
 };
 
@@ -60,6 +62,7 @@ struct ami_pending {
     const char *action; /* literal: "Originate" */
     uint64_t token;     /* of the host's action; 0: none */
     bool last;          /* of several requests of one action: its answer is the action's */
+    char channel[128], to[TRACK_NUMBER_MAX]; /* of a transfer that waits for a look-up */
     int64_t at;
     struct ami_pending *next;
 };
@@ -68,7 +71,8 @@ struct ami_pending {
 struct ami_dial {
     uint64_t n;
     char channel[64], device[TRACK_DEVICE_MAX], number[TRACK_NUMBER_MAX];
-    bool seen; /* it got a channel: events tell the rest */
+    bool seen;      /* it got a channel: events tell the rest */
+    uint64_t token; /* of the host's action, until the phone is being rung; 0: answered */
     int64_t at;
     struct ami_dial *next;
 };
@@ -122,6 +126,8 @@ uint64_t ami_send(struct ami *a, enum ami_ask ask, uint64_t token, const char *a
                   const char *const *fields);
 /** Only the last of several requests answers the host. */
 void ami_pending_more(struct ami *a, uint64_t n);
+/** What that request is for, until it is answered; NULL if it is not waited for. */
+struct ami_pending *ami_pending(struct ami *a, uint64_t n);
 /** The number in an ActionID of ours, 0 if it is another's. */
 uint64_t ami_our_number(const struct ami *a, const char *id);
 void ami_message(void *ctx, const struct ami_msg *msg);
@@ -174,6 +180,8 @@ size_t ami_agents_interfaces(const struct ami *a, const char *device,
 int ami_action(void *ctx, const struct steward_action *act);
 void ami_action_response(struct ami *a, const struct ami_pending *p, bool ok,
                          const struct ami_msg *msg);
+/** The answer to a look-up before a transfer. */
+void ami_looked_up(struct ami *a, const struct ami_pending *p, bool ok, const struct ami_msg *msg);
 void ami_originate_response(struct ami *a, const struct ami_msg *msg);
 /** A channel appeared: if it is one that we asked for, its dial; else NULL. */
 struct ami_dial *ami_dial_seen(struct ami *a, const char *uniqueid);

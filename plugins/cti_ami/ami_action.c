@@ -37,6 +37,14 @@ static void dial_forget(struct ami_dial **at)
     free(d);
 }
 
+static void dial_answer(struct ami *a, struct ami_dial *d, bool ok, const char *code,
+                        const char *text)
+{
+    uint64_t token = d->token;
+    d->token = 0;
+    done(a, token, ok, code, text);
+}
+
 void ami_action_response(struct ami *a, const struct ami_pending *p, bool ok,
                          const struct ami_msg *msg)
 {
@@ -48,11 +56,14 @@ void ami_action_response(struct ami *a, const struct ami_pending *p, bool ok,
         ami_rights_denied(a, p->action, msg);
         text = why;
     }
-    if (!ok && *dial_at(a, p->n))
-        dial_forget(dial_at(a, p->n));
-    if (ok && p->last)
+    struct ami_dial **dial = dial_at(a, p->n);
+    if (!ok && *dial)
+        dial_forget(dial);
+    else if (ok && *dial && !(*dial)->seen)
+        (*dial)->token = p->token; /* it is only queued: whether the phone rings shows next */
+    else if (ok && p->last)
         done(a, p->token, true, NULL, NULL);
-    else if (!ok && (p->last || text == why))
+    if (!ok && (p->last || text == why))
         done(a, p->token, false, "failed", text ? text : "refused by the PBX");
 }
 
@@ -73,11 +84,15 @@ void ami_actions_timeout(struct ami *a, bool all)
         free(p);
     }
     struct ami_dial **d = &a->dials;
-    while (*d)
+    while (*d) {
+        if ((all || now - (*d)->at > ACTION_MS) && (*d)->token)
+            dial_answer(a, *d, false, all ? "source_down" : "timeout",
+                        all ? "the link to the PBX is down" : "the PBX did not ring the phone");
         if (all || now - (*d)->at > DIAL_MS)
             dial_forget(d);
         else
             d = &(*d)->next;
+    }
 }
 
 /* ---- dialling ---- */
@@ -88,6 +103,7 @@ struct ami_dial *ami_dial_seen(struct ami *a, const char *uniqueid)
     for (d = a->dials; d; d = d->next)
         if (strcmp(d->channel, uniqueid) == 0) {
             d->seen = true;
+            dial_answer(a, d, true, NULL, NULL);
             return d;
         }
     return NULL;
@@ -118,9 +134,12 @@ void ami_originate_response(struct ami *a, const struct ami_msg *msg)
     struct ami_dial **at = dial_at(a, strtoull(id + n + 1, NULL, 10)), *d = *at;
     if (!d)
         return;
-    if (!d->seen && word && strcasecmp(word, "Failure") == 0)
+    bool failed = word && strcasecmp(word, "Failure") == 0;
+    if (!d->seen && failed)
         track_stillborn(a->track, d->channel, d->device, d->number,
                         reason_cause(ami_get(msg, "Reason")));
+    dial_answer(a, d, !failed, failed ? "failed" : NULL,
+                failed ? "the phone cannot be rung: it is not registered, or busy" : NULL);
     dial_forget(at);
 }
 
@@ -209,39 +228,109 @@ static int to_channel(struct ami *a, const struct steward_action *act, const cha
     return ami_send(a, ASK_ACTION, act->token, action, fields) ? 0 : -1;
 }
 
+/* The leg that acts, or a refusal that says why there is none. */
+static struct track_leg *acting(struct ami *a, const struct steward_action *act,
+                                enum track_part part)
+{
+    const char *why;
+    struct track_leg *leg = track_acting(a->track, act->call, bare(act->device), part, &why);
+    if (!leg)
+        refuse(a, act, "no_such_call", why);
+    return leg;
+}
+
+/* Refused while it rings, hung up while it talks; of somebody without a part it ends the call. */
 static int do_hangup(struct ami *a, const struct steward_action *act)
 {
-    struct track_leg *leg = track_find(a->track, act->call, bare(act->device));
-    bool own = leg != NULL;
-    if (!leg)
-        leg = track_party(a->track, act->call); /* somebody who may ends it from outside */
+    const char *device = bare(act->device);
+    struct track_leg *leg = *device ? track_find(a->track, act->call, device) : NULL;
     const char *fields[] = {"Cause", "16", NULL};
-    if (leg && own)
+    struct track_view v;
+    if (leg) {
+        track_view(leg, &v);
+        if (v.ringing)
+            track_cause(leg, STEWARD_CAUSE_REJECTED);
         track_asked_hangup(a->track, leg);
+    } else {
+        leg = track_party(a->track, act->call);
+        if (leg)
+            track_ended_from_outside(leg);
+    }
     return to_channel(a, act, "Hangup", leg, fields);
 }
 
+/* BlindTransfer answers ok for an extension that is not there, and cuts the caller off. */
+static int look_up(struct ami *a, enum ami_ask ask, const struct ami_pending *of)
+{
+    const char *action = ask == ASK_DIALPLAN ? "ShowDialPlan" : "ExtensionState";
+    const char *key = ask == ASK_DIALPLAN ? "Extension" : "Exten";
+    const char *fields[] = {"Context", a->conf.internal, key, of->to, NULL};
+    struct ami_pending *p = ami_pending(a, ami_send(a, ask, of->token, action, fields));
+    if (!p)
+        return -1;
+    memcpy(p->channel, of->channel, sizeof p->channel);
+    memcpy(p->to, of->to, sizeof p->to);
+    return 0;
+}
+
+/* True if the answer says that the extension is not there; of others nothing is known. */
+static bool is_nowhere(const struct ami_pending *p, bool ok, const struct ami_msg *msg)
+{
+    const char *text = ami_get(msg, "Message"), *status = ami_get(msg, "Status");
+    if (p->ask == ASK_HINT)
+        return ok && status && strcmp(status, "-1") == 0;
+    return !ok && text && (strncasecmp(text, "Did not find", 12) == 0 || strstr(text, "matching"));
+}
+
+void ami_looked_up(struct ami *a, const struct ami_pending *p, bool ok, const struct ami_msg *msg)
+{
+    const char *text = ami_get(msg, "Message");
+    bool denied = !ok && text && strcasecmp(text, "Permission denied") == 0;
+    char why[AMI_TEXT_MAX];
+    if (is_nowhere(p, ok, msg)) {
+        snprintf(why, sizeof why, "there is no extension %s in context %.100s", p->to,
+                 a->conf.internal);
+        done(a, p->token, false, "bad_number", why);
+        return;
+    }
+    const char *fields[] = {"Channel", p->channel, "Context", a->conf.internal,
+                            "Exten",   p->to,      NULL};
+    int rc = denied && p->ask == ASK_DIALPLAN
+                 ? look_up(a, ASK_HINT, p)
+                 : (ami_send(a, ASK_ACTION, p->token, "BlindTransfer", fields) ? 0 : -1);
+    if (rc < 0)
+        done(a, p->token, false, "failed", "the PBX does not take the transfer");
+}
+
+/* Attended by the PBX's own feature; blind after a look whether there is such an extension. */
 static int do_transfer(struct ami *a, const struct steward_action *act)
 {
-    struct track_leg *leg = track_find(a->track, act->call, bare(act->device));
     const char *to = bare(act->to);
     if (!is_dialable(to))
         return refuse(a, act, "bad_number", "no such place to transfer to");
-    const char *fields[] = {"Context", a->conf.internal, "Exten", to, NULL};
-    if (act->transfer != STEWARD_TRANSFER_ATTENDED)
-        return to_channel(a, act, "BlindTransfer", leg, fields);
-    if (!a->conf.atxfer)
+    if (act->transfer == STEWARD_TRANSFER_ATTENDED && !a->conf.atxfer)
         return refuse(a, act, "not_supported",
                       "attended transfer is not switched on (features.atxfer)");
-    return to_channel(a, act, "Atxfer", leg, fields);
+    struct track_leg *leg = acting(a, act, TRACK_TALKS);
+    if (!leg)
+        return 0;
+    const char *fields[] = {"Context", a->conf.internal, "Exten", to, NULL};
+    if (act->transfer == STEWARD_TRANSFER_ATTENDED)
+        return to_channel(a, act, "Atxfer", leg, fields);
+    struct ami_pending of = {.token = act->token};
+    snprintf(of.channel, sizeof of.channel, "%s", track_leg_tag(leg));
+    snprintf(of.to, sizeof of.to, "%s", to);
+    return look_up(a, ASK_DIALPLAN, &of);
 }
 
 static int do_park(struct ami *a, const struct steward_action *act)
 {
-    struct track_leg *own = track_find(a->track, act->call, bare(act->device));
     struct track_leg *party = track_party(a->track, act->call);
-    if (!own || !party || own == party)
-        return refuse(a, act, "no_such_call", "the device has no part in this call");
+    struct track_leg *own = acting(a, act, TRACK_TALKS);
+    if (!own)
+        return 0;
+    if (!party || own == party)
+        return refuse(a, act, "no_such_call", "nobody is there to be parked");
     const char *fields[] = {"TimeoutChannel", track_leg_tag(own),
                             a->conf.parking_lot[0] ? "Parkinglot" : NULL, a->conf.parking_lot,
                             NULL};
@@ -251,8 +340,8 @@ static int do_park(struct ami *a, const struct steward_action *act)
 static int do_answer(struct ami *a, const struct steward_action *act)
 {
     const char *fields[] = {"Variable", "Event=talk", NULL};
-    return to_channel(a, act, "PJSIPNotify", track_find(a->track, act->call, bare(act->device)),
-                      fields);
+    struct track_leg *leg = acting(a, act, TRACK_RINGS);
+    return leg ? to_channel(a, act, "PJSIPNotify", leg, fields) : 0;
 }
 
 /* A device may be a member by several interfaces; each is paused by itself. */

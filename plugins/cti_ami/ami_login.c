@@ -86,12 +86,19 @@ uint64_t ami_send(struct ami *a, enum ami_ask ask, uint64_t token, const char *a
     return a->asked;
 }
 
+struct ami_pending *ami_pending(struct ami *a, uint64_t n)
+{
+    struct ami_pending *p = a->pending;
+    while (p && p->n != n)
+        p = p->next;
+    return p;
+}
+
 void ami_pending_more(struct ami *a, uint64_t n)
 {
-    struct ami_pending *p;
-    for (p = a->pending; p; p = p->next)
-        if (p->n == n)
-            p->last = false;
+    struct ami_pending *p = ami_pending(a, n);
+    if (p)
+        p->last = false;
 }
 
 uint64_t ami_our_number(const struct ami *a, const char *id)
@@ -220,6 +227,8 @@ static void response(struct ami *a, const char *word, const struct ami_msg *msg)
         return;
     if (p->ask == ASK_ACTION)
         ami_action_response(a, p, ok, msg);
+    else if (p->ask == ASK_DIALPLAN || p->ask == ASK_HINT)
+        ami_looked_up(a, p, ok, msg);
     else if (p->ask == ASK_COMMANDS && ok)
         ami_rights_list(a, msg);
     else if (p->ask < ASK_PING && p->ask != ASK_COMMANDS)

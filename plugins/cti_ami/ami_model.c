@@ -129,7 +129,7 @@ static struct track_leg *make_leg(struct ami *a, const struct shot *s, bool rung
         .outside = outside,
         .half = ami_is_half(s->channel),
         .restricted = outside && is_anonymous(s->number),
-        .dials = !rung && !dial && (s->state == 4 || (s->state == 6 && own)),
+        .dials = !rung && !dial && (s->state == 4 || s->state == 9 || (s->state == 6 && own)),
         .up = s->state == 6,
     };
     info.dials = info.dials && !info.half;
@@ -206,6 +206,17 @@ static void on_newchannel(struct ami *a, const struct ami_msg *msg)
         make_leg(a, &s, false); /* a birth, even if the id was used before */
 }
 
+/* Some technologies are born Down or Rsrvd, whoever began: that it rings the PBX shows later. */
+static void comes_by_itself(struct ami *a, struct track_leg *leg, const struct ami_msg *msg)
+{
+    struct shot s;
+    if (!shot_read(msg, "", &s) || (s.linked && strcmp(s.linked, s.id) != 0) ||
+        ami_dial_seen(a, s.id))
+        return;
+    bool named = s.exten && strcmp(s.exten, "s") != 0;
+    track_leg_dials(a->track, leg, s.number, named ? s.exten : NULL);
+}
+
 static void on_newstate(struct ami *a, const struct ami_msg *msg)
 {
     struct track_leg *leg = leg_of(a, msg, "");
@@ -216,6 +227,8 @@ static void on_newstate(struct ami *a, const struct ami_msg *msg)
         track_ringing(a->track, leg);
     else if (strcmp(state, "6") == 0)
         track_up(a->track, leg);
+    else if (strcmp(state, "4") == 0 || strcmp(state, "9") == 0)
+        comes_by_itself(a, leg, msg);
 }
 
 /* A caller's number may come late; our own phone's shows whom click-to-call is for. */
@@ -228,11 +241,12 @@ static void on_newcallerid(struct ami *a, const struct ami_msg *msg)
     if (!leg)
         return;
     track_view(leg, &v);
-    if (v.outside) {
+    if (v.outside || v.half) {
         track_leg_number(a->track, leg, number, pres && strcasestr(pres, "prohib"));
         const char *exten = ami_known(ami_get(msg, "Exten"));
-        track_leg_called(a->track, leg, exten && strcmp(exten, "s") != 0 ? exten : number);
-    } else if (!v.half && !v.up && number && strcmp(v.device, number) != 0 && !v.ringing &&
+        if (v.outside && !v.dials)
+            track_leg_called(a->track, leg, exten && strcmp(exten, "s") != 0 ? exten : number);
+    } else if (!v.dials && !v.up && number && strcmp(v.device, number) != 0 && !v.ringing &&
                !ami_dial_seen(a, v.id)) {
         track_leg_called(a->track, leg, number); /* click to call shows the customer's number */
     }
@@ -286,6 +300,8 @@ static void on_dial_end(struct ami *a, const struct ami_msg *msg)
         track_answered(a->track, known_leg(a, msg, ""), to);
     else if (forward && *forward)
         track_unanswered(a->track, to, STEWARD_CAUSE_FORWARDED);
+    else if (strcmp(status, "NOANSWER") == 0)
+        track_unanswered_unless(a->track, to, STEWARD_CAUSE_NO_ANSWER);
     else
         track_unanswered(a->track, to, dial_cause(status));
 }
@@ -359,13 +375,19 @@ static void on_hangup_request(struct ami *a, const struct ami_msg *msg)
     track_asked_hangup(a->track, leg);
 }
 
+/*
+ * A ring that Dial() calls unanswered has no cause of its own when time ran out; a normal clearing
+ * means that somebody ended it at the desk.
+ */
 static void on_hangup(struct ami *a, const struct ami_msg *msg)
 {
     struct track_leg *leg = known_leg(a, msg, "");
     const char *channel = ami_get(msg, "Channel");
     if (!leg || (channel && strstr(channel, "<ZOMBIE>") && !strstr(track_leg_tag(leg), "<ZOMBIE>")))
         return;
-    track_gone(a->track, leg, ami_q850(ami_get(msg, "Cause")));
+    const char *cause = ami_get(msg, "Cause");
+    bool cut = cause && strcmp(cause, "16") == 0 && track_presumes(leg);
+    track_gone(a->track, leg, cut ? STEWARD_CAUSE_REJECTED : ami_q850(cause));
 }
 
 static void on_rename(struct ami *a, const struct ami_msg *msg)

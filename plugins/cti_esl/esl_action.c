@@ -107,13 +107,14 @@ void esl_jobs_timeout(struct esl *e, bool all)
     int64_t now = e->host->now_ms(e->host);
     for (j = e->jobs; j; j = next) {
         next = j->next;
-        int64_t limit = j->dial ? DIAL_MS : ACTION_MS;
-        if (!all && now - j->at < limit)
+        if (!all && now - j->at < ACTION_MS)
             continue;
         if (!j->accepted)
             done(e, j->token, false, all ? "source_down" : "timeout",
                  all ? "the link to the PBX is down" : "the PBX did not answer");
-        job_forget(e, j);
+        j->accepted = true;
+        if (all || !j->dial || now - j->at >= DIAL_MS)
+            job_forget(e, j);
     }
 }
 
@@ -123,6 +124,9 @@ struct esl_job *esl_dial_seen(struct esl *e, const char *uuid)
     for (j = e->jobs; j; j = j->next)
         if (j->dial && uuid && strcmp(j->call, uuid) == 0) {
             j->seen = true;
+            if (!j->accepted)
+                done(e, j->token, true, NULL, NULL);
+            j->accepted = true;
             return j;
         }
     return NULL;
@@ -159,8 +163,7 @@ void esl_job_done(struct esl *e, const struct esl_event *ev)
     if (j->dial && !ok && !j->seen)
         track_stillborn(e->track, j->call, j->device, j->number, dial_cause(ev->body));
     if (!j->accepted)
-        done(e, j->token, ok || j->dial, ok || j->dial ? NULL : "failed",
-             ok || j->dial ? NULL : text);
+        done(e, j->token, ok, ok ? NULL : "failed", ok ? NULL : text);
     job_forget(e, j);
 }
 
@@ -204,11 +207,7 @@ static int do_dial(struct esl *e, const struct steward_action *act)
              "}user/%s%s%s %s XML %s",
              j->call, name, shown, shown, shown, e->conf.link.dial_ms / 1000, device,
              e->conf.domain[0] ? "@" : "", e->conf.domain, act->number, e->conf.internal);
-    if (run(e, j, command) != 0)
-        return -1;
-    j->accepted = true; /* it succeeds only when somebody picks up: events tell */
-    done(e, act->token, true, NULL, NULL);
-    return 0;
+    return run(e, j, command); /* accepted when the phone is being rung: see esl_dial_seen() */
 }
 
 /* ---- live calls ---- */
@@ -229,57 +228,82 @@ static int on_leg(struct esl *e, const struct steward_action *act, struct track_
     return run(e, j, text);
 }
 
-static struct track_leg *own_leg(struct esl *e, const struct steward_action *act)
+/* The leg that acts, or a refusal that says why there is none. */
+static struct track_leg *acting(struct esl *e, const struct steward_action *act,
+                                enum track_part part)
 {
-    return track_find(e->track, act->call, bare(act->device));
+    const char *why;
+    struct track_leg *leg = track_acting(e->track, act->call, bare(act->device), part, &why);
+    if (!leg)
+        refuse(e, act, "no_such_call", why);
+    return leg;
 }
 
+/* Refused while it rings, hung up while it talks; of somebody without a part it ends the call. */
 static int do_hangup(struct esl *e, const struct steward_action *act)
 {
-    struct track_leg *leg = own_leg(e, act);
-    if (leg)
+    const char *device = bare(act->device);
+    struct track_leg *leg = *device ? track_find(e->track, act->call, device) : NULL;
+    struct track_view v = {.ringing = false};
+    if (leg) {
+        track_view(leg, &v);
+        if (v.ringing)
+            track_cause(leg, STEWARD_CAUSE_REJECTED);
         track_asked_hangup(e->track, leg);
-    else
-        leg = track_party(e->track, act->call); /* somebody who may ends it from outside */
-    return on_leg(e, act, leg, "uuid_kill", "NORMAL_CLEARING");
+    } else {
+        leg = track_party(e->track, act->call);
+        if (leg)
+            track_ended_from_outside(leg);
+    }
+    return on_leg(e, act, leg, "uuid_kill", v.ringing ? "CALL_REJECTED" : "NORMAL_CLEARING");
 }
 
 static int do_hold(struct esl *e, const struct steward_action *act)
 {
-    return on_leg(e, act, own_leg(e, act), "uuid_hold", "");
+    struct track_leg *leg = acting(e, act, TRACK_TALKS);
+    return leg ? on_leg(e, act, leg, "uuid_hold", "") : 0;
 }
 
 static int do_retrieve(struct esl *e, const struct steward_action *act)
 {
-    return on_leg(e, act, own_leg(e, act), "uuid_hold off", "");
+    struct track_leg *leg = acting(e, act, TRACK_TALKS);
+    return leg ? on_leg(e, act, leg, "uuid_hold off", "") : 0;
 }
 
 /* The phone's own leg rings the other one and talks to it; hanging up hands the call over. */
-static int consult(struct esl *e, const struct steward_action *act, const char *to)
+static int consult(struct esl *e, const struct steward_action *act, struct track_leg *own,
+                   const char *to)
 {
     char words[600];
+    struct track_view v;
+    track_view(own, &v);
     snprintf(words, sizeof words, "att_xfer::{origination_caller_id_number=%s}user/%s%s%s aleg",
-             bare(act->device), to, e->conf.domain[0] ? "@" : "", e->conf.domain);
-    return on_leg(e, act, own_leg(e, act), "uuid_broadcast", words);
+             v.device, to, e->conf.domain[0] ? "@" : "", e->conf.domain);
+    return on_leg(e, act, own, "uuid_broadcast", words);
 }
 
 static int do_transfer(struct esl *e, const struct steward_action *act)
 {
     char words[300];
     const char *to = bare(act->to);
-    if (!is_dialable(to) || !is_dialable(bare(act->device)))
+    if (!is_dialable(to))
         return refuse(e, act, "bad_number", "no such place to transfer to");
+    struct track_leg *own = acting(e, act, TRACK_TALKS), *party;
+    if (!own)
+        return 0;
     if (act->transfer == STEWARD_TRANSFER_ATTENDED)
-        return consult(e, act, to);
-    if (!own_leg(e, act))
-        return refuse(e, act, "no_such_call", "the device has no part in this call");
+        return consult(e, act, own, to);
+    party = track_party(e->track, act->call);
+    if (!party || party == own)
+        return refuse(e, act, "no_such_call", "nobody is there to be transferred");
     snprintf(words, sizeof words, "%s XML %s", to, e->conf.internal);
-    return on_leg(e, act, track_party(e->track, act->call), "uuid_transfer", words);
+    return on_leg(e, act, party, "uuid_transfer", words);
 }
 
 static int do_answer(struct esl *e, const struct steward_action *act)
 {
-    return on_leg(e, act, own_leg(e, act), "uuid_phone_event", "talk");
+    struct track_leg *leg = acting(e, act, TRACK_RINGS);
+    return leg ? on_leg(e, act, leg, "uuid_phone_event", "talk") : 0;
 }
 
 /* mod_callcenter knows agents by name, not by phone. */

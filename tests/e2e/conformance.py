@@ -225,7 +225,7 @@ class Want:
     def cell(self):
         text = f"{self.calling}>{self.called} rang {','.join(self.rang) or '-'}"
         if self.answered_by:
-            text += f" answered {','.join(self.answered_by)} after {self.wait or 0:.1f}"
+            text += f" answered {','.join(a or 'outside' for a in self.answered_by)} after {self.wait or 0:.1f}"
         if self.transfer:
             text += f" transfer {self.transfer[0]} to {self.transfer[1]}"
         return text + (f" end {self.total:.1f} by {self.by}" if not self.gap else " the PBX dies")
@@ -248,6 +248,8 @@ SPECIAL = {
     "d6_attended_refer": {"hold": 2.6},
     "d8_attended_ami": {"hold": 5.8, "transfer": ("attended", "1002")},
     "g1_hold_agent": {"hold": 2.0},
+    "r_back0": {"hold": 5.0}, "constructed_consult_race_r_back0": {"hold": 5.0},
+    "x_att_desk": {"hold": 5.7}, "x_att_out": {"hold": 6.1}, "s_out_phone": {"hold": 1.5},
     "k2_anonymous_with_pai": {"calling": "+8613800138000", "restricted": False},
 }
 ORIGINATED = {
@@ -270,7 +272,7 @@ def ami_call(name, call):
     start = call["start"]
     answers = call["answered_by"]
     queue = QUEUES.get(call["dialled"])
-    want = Want("inbound" if incoming else "internal", call["number"] if incoming else phone(call["by"]), call["dialled"],
+    want = Want({"in": "inbound", "out": "outbound"}.get(call["direction"], "internal"), call["number"] if incoming else phone(call["by"]), call["dialled"],
                 [phone(r) for r in call["rang"]], [phone(a) for a, _ in answers],
                 answers[0][1] - start if answers else None, (call["end"] or start) - start, ended_by(call), queue=queue)
     if queue and answers:
@@ -289,7 +291,7 @@ def ami_call(name, call):
     if call.get("transfers"):
         _, to, attended, _ = call["transfers"][0]
         want.transfer = ("attended" if attended else "blind", to)
-    if incoming:
+    if want.direction != "internal":
         want.__dict__.update(SPECIAL.get(name, {}))
     return want
 
@@ -302,7 +304,7 @@ def ami_truth(name):
     calls = json.loads(path.read_text()) if path.exists() else []
     wants = [ami_call(name, c) for c in calls if c["dialled"] != "9"]  # a number the PBX does not know makes no event
     merged = any(w.transfer and w.transfer[0] == "attended" for w in wants)
-    return [w for w in wants if w.direction == "inbound" or not merged]
+    return [w for w in wants if w.direction != "internal" or not merged]
 
 
 CALLER = "33611223344"

@@ -23,6 +23,12 @@ static struct folded_call *named(struct folded_calls *calls, const char *name, b
     return c;
 }
 
+/* As the daemon decides, for the recordings' own numbers: phones have four digits, DIDs seven. */
+static bool is_outside(const char *device)
+{
+    return device && strlen(device) > 7 && !device[strspn(device, "+0123456789")];
+}
+
 static void fold_one(struct folded_calls *calls, const struct steward_cti_event *ev)
 {
     struct call_event e = {.kind = ev->kind,
@@ -37,6 +43,8 @@ static void fold_one(struct folded_calls *calls, const struct steward_cti_event 
                            .device = ev->device,
                            .queue = ev->queue,
                            .to = ev->to};
+    e.outside = is_outside(e.device);
+    e.to_outside = is_outside(e.to);
     struct folded_call *other = ev->other_call ? named(calls, ev->other_call, false) : NULL;
     if (other) {
         e.joined = call_joined_as(other->call, ev->device, &e.joined_device);

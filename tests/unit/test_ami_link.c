@@ -2,133 +2,11 @@
  * test_ami_link.c - the manager link itself: signing in, coming back, snapshots, actions,
  * and what a PBX that is broken or hostile may send.
  */
-#include "unit.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "ami_parse.h"
-#include "cti_replay.h"
-
-extern const struct steward_plugin steward_plugin;
-
-#define START  1795310000000
-#define BANNER "Asterisk Call Manager/11.0.0\r\n"
-#define CONF                                                                                       \
-    "{\"username\":\"desk\",\"secret\":\"s3cret\",\"contexts.inbound\":[\"from-trunk\"],"          \
-    "\"features.answer_notify\":true}"
-
-/* ---- a manager by hand ---- */
-
-static struct replay *R;
-
-static int setup(void **state)
-{
-    (void)state;
-    R = calloc(1, sizeof *R);
-    replay_start(R, &steward_plugin, CONF, START);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    replay_stop(R);
-    free(R);
-    return 0;
-}
-
-static void say(const char *text)
-{
-    replay_feed(R, text, strlen(text));
-}
-
-/* The ActionID of the n-th (from the last: 0) action of that name that was sent; "" if none. */
-static const char *sent_id(const char *action, unsigned from_last)
-{
-    static char id[64];
-    char head[80];
-    const char *found[64] = {NULL}, *p = R->written ? R->written : "";
-    unsigned n = 0;
-    snprintf(head, sizeof head, "Action: %s\r\nActionID: ", action);
-    while ((p = strstr(p, head)) != NULL && n < 64)
-        found[n++] = p += strlen(head);
-    if (from_last >= n)
-        return "";
-    snprintf(id, sizeof id, "%.*s", (int)strcspn(found[n - 1 - from_last], "\r"),
-             found[n - 1 - from_last]);
-    return id;
-}
-
-/* Answer the last action of that name; `more` are further lines with their ends. */
-static void answer(const char *action, const char *response, const char *more)
-{
-    char text[4096];
-    assert_string_not_equal(sent_id(action, 0), "");
-    snprintf(text, sizeof text, "Response: %s\r\nActionID: %s\r\n%s\r\n", response,
-             sent_id(action, 0), more);
-    say(text);
-}
-
-static void item(const char *action, const char *event, const char *more)
-{
-    char text[4096];
-    snprintf(text, sizeof text, "Event: %s\r\nActionID: %s\r\n%s\r\n", event, sent_id(action, 0),
-             more);
-    say(text);
-}
-
-static void log_in(void)
-{
-    say(BANNER);
-    answer("Challenge", "Success", "Challenge: 198844479\r\n");
-    answer("Login", "Success", "Message: Authentication accepted\r\n");
-}
-
-static void empty_lists(void)
-{
-    answer("CoreStatus", "Success", "CoreStartupDate: 2026-11-22\r\nCoreStartupTime: 01:23:09\r\n");
-    answer("CoreShowChannels", "Success", "EventList: start\r\n");
-    item("CoreShowChannels", "CoreShowChannelsComplete", "EventList: Complete\r\n");
-    answer("QueueStatus", "Success", "EventList: start\r\n");
-    item("QueueStatus", "QueueStatusComplete", "EventList: Complete\r\n");
-}
-
-#define SHOT(id, linked, name, context, exten, number, state)                                      \
-    "Channel: " name "\r\nChannelState: " state "\r\nCallerIDNum: " number "\r\nContext: " context \
-    "\r\nExten: " exten "\r\nUniqueid: " id "\r\nLinkedid: " linked "\r\n"
-#define CALLER(id)   SHOT(id, id, "PJSIP/trunk-01", "from-trunk", "4008001", "13800138000", "4")
-#define PHONE(state) SHOT("1.2", "1.1", "PJSIP/1001-02", "internal", "s", "1001", state)
-#define DEST(state)                                                                                \
-    "DestChannel: PJSIP/1001-02\r\nDestChannelState: " state "\r\nDestUniqueid: 1.2\r\n"           \
-    "DestLinkedid: 1.1\r\nDestContext: internal\r\nDestExten: s\r\nDestCallerIDNum: 1001\r\n"
-
-/* A direct call of which 1001 talks. */
-static void live_call(void)
-{
-    say("Event: Newchannel\r\n" CALLER("1.1") "\r\n");
-    say("Event: Newchannel\r\n" PHONE("0") "\r\n");
-    say("Event: DialBegin\r\n" CALLER("1.1") DEST("0") "DialString: 1001\r\n\r\n");
-    say("Event: Newstate\r\n" PHONE("5") "\r\n");
-    say("Event: Newstate\r\n" PHONE("6") "\r\n");
-    say("Event: DialEnd\r\n" CALLER("1.1") DEST("6") "DialStatus: ANSWER\r\n\r\n");
-    say("Event: BridgeEnter\r\nBridgeUniqueid: b1\r\n" PHONE("6") "\r\n");
-    say("Event: BridgeEnter\r\nBridgeUniqueid: b1\r\n" CALLER("1.1") "\r\n");
-}
-
-static size_t count(enum steward_event_kind kind)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < R->n_events; i++)
-        n += R->events[i].ev.kind == kind;
-    return n;
-}
-
-static const struct steward_cti_event *last_event(void)
-{
-    assert_true(R->n_events > 0);
-    return &R->events[R->n_events - 1].ev;
-}
+#include "ami_rig.h"
 
 static void feed_many(char c, size_t n)
 {
@@ -564,76 +442,6 @@ static void test_no_linkedid(void **state)
 
 /* ---- actions ---- */
 
-static int act(uint32_t what, const char *call, const char *device, const char *to)
-{
-    struct steward_action a = {.struct_size = sizeof a,
-                               .token = 7,
-                               .what = what,
-                               .call = call,
-                               .device = device,
-                               .number = to,
-                               .to = to,
-                               .transfer = STEWARD_TRANSFER_BLIND,
-                               .caller_name = "Wang \"F\" <1>\r\nVariable: x=y",
-                               .outbound_number = "4008000",
-                               .agent_state = STEWARD_AGENT_NOT_READY,
-                               .reason = "lunch\r\nAction: Command"};
-    R->done_token = 0;
-    return R->ops->action(R->ops_ctx, &a);
-}
-
-static void test_dial(void **state)
-{
-    (void)state;
-    log_in();
-    assert_int_equal(act(STEWARD_CAN_DIAL, NULL, "pbx-a/1001", "013800138000"), 0);
-    assert_non_null(strstr(R->written, "Channel: PJSIP/1001\r\n"));
-    assert_non_null(strstr(R->written, "Exten: 013800138000\r\n"));
-    assert_non_null(strstr(R->written, "Async: true\r\n"));
-    assert_non_null(strstr(R->written, "<4008000>\r\n"));
-    assert_null(strstr(R->written, "\nVariable: x=y"));
-    answer("Originate", "Success", "Message: Originate successfully queued\r\n");
-    assert_int_equal(R->done_token, 7);
-    assert_true(R->done_ok);
-    item("Originate", "OriginateResponse", "Response: Failure\r\nReason: 0\r\n");
-    assert_int_equal(R->n_events, 3); /* the phone is not there: no channel ever says so */
-    assert_int_equal(R->events[0].ev.direction, STEWARD_DIR_OUTBOUND);
-    assert_int_equal(R->events[1].ev.kind, STEWARD_EV_FAILED);
-    assert_int_equal(R->events[1].ev.cause, STEWARD_CAUSE_UNREGISTERED);
-    assert_int_equal(R->events[2].ev.kind, STEWARD_EV_CLEARED);
-    act(STEWARD_CAN_DIAL, NULL, "1001", "1380013800; rm");
-    assert_string_equal(R->done_code, "bad_number");
-    act(STEWARD_CAN_DIAL, NULL, "1001", "13800138000");
-    answer("Originate", "Error", "Message: Permission denied\r\n");
-    assert_false(R->done_ok);
-    assert_non_null(strstr(R->done_text, "write class originate"));
-}
-
-static void test_in_call(void **state)
-{
-    (void)state;
-    log_in();
-    live_call();
-    act(STEWARD_CAN_TRANSFER, "1.1", "1001", "1002");
-    assert_non_null(strstr(R->written, "Channel: PJSIP/1001-02\r\nContext: internal\r\n"));
-    answer("BlindTransfer", "Success", "Message: ok\r\n");
-    assert_true(R->done_ok);
-    act(STEWARD_CAN_PARK, "1.1", "1001", NULL);
-    assert_non_null(strstr(R->written, "Channel: PJSIP/trunk-01\r\nTimeoutChannel: PJSIP/1001-02"));
-    act(STEWARD_CAN_HOLD, "1.1", "1001", NULL);
-    assert_string_equal(R->done_code, "not_supported");
-    act(STEWARD_CAN_HANGUP, "9.9", "1001", NULL);
-    assert_string_equal(R->done_code, "no_such_call");
-    act(STEWARD_CAN_HANGUP, "1.1", "1001", NULL);
-    assert_non_null(strstr(R->written, "Action: Hangup\r\n"));
-    say("Event: Hangup\r\n" PHONE("6") "Cause: 16\r\n\r\n");
-    say("Event: Hangup\r\n" CALLER("1.1") "Cause: 16\r\n\r\n");
-    assert_int_equal(last_event()->by, STEWARD_BY_AGENT);
-    act(STEWARD_CAN_DIAL, NULL, "1001", "13800138000");
-    replay_until(R, R->now + 12000);
-    assert_string_equal(R->done_code, "timeout");
-}
-
 static void test_agent_state(void **state)
 {
     (void)state;
@@ -715,18 +523,6 @@ static void test_wrap_up(void **state)
     assert_int_equal(last_event()->agent_state, STEWARD_AGENT_READY);
 }
 
-static void test_link_down_ends_actions(void **state)
-{
-    (void)state;
-    log_in();
-    act(STEWARD_CAN_DIAL, NULL, "1001", "13800138000");
-    replay_eof(R, "gone");
-    assert_int_equal(R->done_token, 7);
-    assert_string_equal(R->done_code, "source_down");
-    act(STEWARD_CAN_DIAL, NULL, "1001", "13800138000");
-    assert_string_equal(R->done_code, "source_down");
-}
-
 /* A PBX that reads nothing of ours is no use: closed, said, and tried again. */
 static void test_peer_reads_not(void **state)
 {
@@ -746,8 +542,6 @@ static void test_peer_reads_not(void **state)
     replay_until(R, R->now + 1500);
     assert_int_equal(R->opened, 2);
 }
-
-#define LINK(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
 {
@@ -774,12 +568,9 @@ int main(void)
         LINK(test_idle_phone),
         LINK(test_strangers),
         LINK(test_no_linkedid),
-        LINK(test_dial),
-        LINK(test_in_call),
         LINK(test_agent_state),
         LINK(test_wrap_up),
         LINK(test_reload),
-        LINK(test_link_down_ends_actions),
         LINK(test_peer_reads_not),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -82,8 +82,11 @@ static void expect(const json_t *c, struct expected_call *want)
     const json_t *v;
     size_t i;
     memset(want, 0, sizeof *want);
-    bool in = strcmp(json_string_value(json_object_get(c, "direction")), "in") == 0;
-    want->direction = in ? STEWARD_DIR_INBOUND : STEWARD_DIR_INTERNAL;
+    const char *direction = json_string_value(json_object_get(c, "direction"));
+    bool in = strcmp(direction, "in") == 0;
+    want->direction = in                              ? STEWARD_DIR_INBOUND
+                      : strcmp(direction, "out") == 0 ? STEWARD_DIR_OUTBOUND
+                                                      : STEWARD_DIR_INTERNAL;
     want->calling =
         in ? json_string_value(json_object_get(c, "number")) : phone(json_object_get(c, "by"));
     want->restricted = strcmp(want->calling, "anonymous") == 0;
@@ -121,6 +124,11 @@ static const struct special {
     {"d6_attended_refer", "1002", STEWARD_TRANSFER_ATTENDED, 2560, false},
     {"d8_attended_ami", "1002", STEWARD_TRANSFER_ATTENDED, 5817, false},
     {"g1_hold_agent", NULL, 0, 2000, false},
+    {"r_back0", NULL, 0, 5044, false},
+    {"constructed_consult_race_r_back0", NULL, 0, 5044, false},
+    {"x_att_desk", NULL, 0, 5745, false},
+    {"x_att_out", NULL, 0, 6064, false},
+    {"s_out_phone", NULL, 0, 1503, false},
     {"k2_anonymous_with_pai", NULL, 0, 0, true},
 };
 
@@ -128,7 +136,7 @@ static void apply_special(const char *scenario, struct expected_call *want)
 {
     for (size_t i = 0; i < sizeof specials / sizeof *specials; i++) {
         const struct special *s = &specials[i];
-        if (strcmp(s->scenario, scenario) != 0 || want->direction != STEWARD_DIR_INBOUND)
+        if (strcmp(s->scenario, scenario) != 0 || want->direction == STEWARD_DIR_INTERNAL)
             continue;
         if (s->transfer_to) {
             want->transfer_to = s->transfer_to;

@@ -554,11 +554,13 @@ static void test_dial(void **state)
     (void)state;
     sign_in();
     assert_int_equal(act(STEWARD_CAN_DIAL, "fs-a/1001", "0612345678"), 0);
-    assert_true(R->done_ok);
+    assert_int_equal(R->done_token, 0); /* nothing rings yet */
     assert_non_null(strstr(R->written, "origination_caller_id_name='Wang Fx=yapi shutdown'"));
     assert_non_null(strstr(R->written, "effective_caller_id_number=4008000"));
     assert_non_null(strstr(R->written, "}user/1001 0612345678 XML default\nJob-UUID: "));
     job_result("-ERR USER_NOT_REGISTERED\n");
+    assert_false(R->done_ok);
+    assert_non_null(strstr(R->done_text, "USER_NOT_REGISTERED"));
     assert_int_equal(R->n_events, 3);
     assert_int_equal(R->events[1].ev.cause, STEWARD_CAUSE_UNREGISTERED);
     act(STEWARD_CAN_DIAL, "1001", "1 XML public");

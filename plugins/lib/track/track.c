@@ -139,11 +139,16 @@ struct track_party *track_party_get(struct track_call *c, const char *device, bo
     return p;
 }
 
+const char *track_name(const struct track_leg *leg)
+{
+    return leg->device[0] ? leg->device : leg->stands;
+}
+
 bool track_has_leg(const struct track_call *c, const char *device, const struct track_leg *but)
 {
     struct track_leg *leg;
     DL_FOREACH (c->legs, leg)
-        if (leg != but && !leg->transferred && strcmp(leg->device, device) == 0)
+        if (leg != but && !leg->transferred && strcmp(track_name(leg), device) == 0)
             return true;
     return false;
 }
@@ -287,15 +292,27 @@ const char *track_leg_tag(const struct track_leg *leg)
     return leg->tag;
 }
 
+/* Told again, now with the number: whoever got the call without it learns who it is. */
+static void late_number(struct track *t, struct track_call *c, const char *number)
+{
+    set_text(c->calling, sizeof c->calling, number);
+    struct steward_cti_event ev = {.kind = STEWARD_EV_ORIGINATED};
+    if (c->calling[0])
+        track_say(t, c, &ev);
+}
+
 void track_leg_number(struct track *t, struct track_leg *leg, const char *number, bool restricted)
 {
-    (void)t;
     struct track_call *c = leg->call;
+    if (leg->half && !leg->number[0])
+        set_text(leg->number, sizeof leg->number, number);
     if (c->primary != leg)
         return;
     c->restricted = c->restricted || restricted;
     if (!c->announced)
         set_text(leg->number, sizeof leg->number, number);
+    else if (!c->calling[0] && !c->restricted && c->direction == STEWARD_DIR_INBOUND)
+        late_number(t, c, number);
 }
 
 void track_leg_called(struct track *t, struct track_leg *leg, const char *called)
@@ -305,6 +322,27 @@ void track_leg_called(struct track *t, struct track_leg *leg, const char *called
     set_text(leg->called, sizeof leg->called, called);
     if (!c->announced && (c->primary == leg || (leg->outside && !c->called[0])))
         set_text(c->called, sizeof c->called, called);
+}
+
+void track_leg_dials(struct track *t, struct track_leg *leg, const char *number, const char *called)
+{
+    struct track_call *c = leg->call;
+    if (leg->dials || leg->dialled || leg->half || leg != c->primary || c->announced)
+        return;
+    leg->dials = true;
+    if (number && *number)
+        set_text(leg->number, sizeof leg->number, number);
+    if (called && *called)
+        set_text(leg->called, sizeof leg->called, called);
+    c->direction = STEWARD_DIR_NONE;
+    first_leg(t, c, leg);
+}
+
+/* An outside party that nobody rang and that goes on by itself can only have called. */
+void track_called_by_itself(struct track *t, struct track_leg *leg)
+{
+    if (leg->outside && strcmp(leg->call->name, leg->id) == 0)
+        track_leg_dials(t, leg, NULL, NULL);
 }
 
 static void unpair(struct track_leg *leg)
@@ -383,13 +421,36 @@ void track_join(struct track *t, struct track_leg *leg, const char *bridge)
     DL_APPEND2(b->legs, leg, bridge_prev, bridge_next);
     b->count++;
     leg->bridge = b;
+    track_called_by_itself(t, leg);
+    track_visit(t, leg);
     track_converse(t, leg->call);
+}
+
+/* A phone that stayed up by itself leaves the call that it came into: it is on its own again. */
+static void visit_over(struct track *t, struct track_leg *leg)
+{
+    struct track_call *c = leg->call;
+    struct track_party *p = track_party_get(c, leg->device, false);
+    leg->visits = false;
+    leg->dials = true;
+    track_move_leg(track_call_get(t, leg->id, true), leg);
+    leg->call->primary = leg;
+    set_text(leg->call->device, sizeof leg->call->device, leg->device);
+    set_text(leg->call->calling, sizeof leg->call->calling, leg->device);
+    if (p && p->talking && !track_has_leg(c, leg->device, NULL)) {
+        p->left_at = t->now;
+        t->opts.settle_in(t->opts.ctx, TRACK_SETTLE_MS);
+    }
+    if (!c->legs)
+        track_call_drop(t, c);
 }
 
 void track_leave(struct track *t, struct track_leg *leg)
 {
     leg->sync = t->sync;
     track_bridge_drop(t, leg);
+    if (leg->visits)
+        visit_over(t, leg);
 }
 
 /* ---- the end ---- */
@@ -401,7 +462,7 @@ static bool is_over(const struct track_call *c)
     bool any = false, outside = false;
     DL_FOREACH (c->legs, leg) {
         any = any || !leg->half;
-        outside = outside || leg->outside;
+        outside = outside || (leg->outside && !leg->stands[0]);
     }
     if (!any)
         return true;
@@ -450,8 +511,8 @@ void track_gone(struct track *t, struct track_leg *leg, enum steward_cause cause
         track_late_reason(t, leg, cause);
     if (leg == c->primary && !c->end_cause)
         c->end_cause = cause;
-    struct track_party *p = track_party_get(c, leg->device, false);
-    if (p && p->talking && !leg->transferred && !track_has_leg(c, leg->device, leg)) {
+    struct track_party *p = track_party_get(c, track_name(leg), false);
+    if (p && p->talking && !leg->transferred && !track_has_leg(c, track_name(leg), leg)) {
         p->left_at = t->now;
         p->left_asked = leg->asked;
     }
@@ -510,7 +571,8 @@ void track_view(const struct track_leg *leg, struct track_view *out)
                                .half = leg->half,
                                .up = leg->up,
                                .ringing = leg->rang && !leg->settled,
-                               .held = leg->held};
+                               .held = leg->held,
+                               .dials = leg->dials};
 }
 
 struct track_leg *track_find(const struct track *t, const char *call, const char *device)
@@ -526,6 +588,44 @@ struct track_leg *track_find(const struct track *t, const char *call, const char
             found = leg;
     }
     return found;
+}
+
+static bool takes_part(const struct track_leg *leg, enum track_part part)
+{
+    bool rings = leg->rang && !leg->settled, talks = leg->up && leg->bridge;
+    if (!leg->device[0] || leg->transferred)
+        return false;
+    return part == TRACK_TALKS ? talks : part == TRACK_RINGS ? rings : talks || rings;
+}
+
+struct track_leg *track_acting(const struct track *t, const char *call, const char *device,
+                               enum track_part part, const char **why)
+{
+    struct track_call *c = track_call_get((struct track *)t, call, false);
+    struct track_leg *leg, *found = NULL;
+    *why = part == TRACK_RINGS ? "the call does not ring at the device"
+                               : "the device has no part in this call";
+    if (device && *device) {
+        found = track_find(t, call, device);
+        return found && part == TRACK_RINGS && !takes_part(found, part) ? NULL : found;
+    }
+    *why = part == TRACK_RINGS ? "the call rings at no device" : "no device of ours has the call";
+    DL_FOREACH (c ? c->legs : NULL, leg) {
+        if (!takes_part(leg, part))
+            continue;
+        if (found && strcmp(found->device, leg->device) != 0) {
+            *why = "several devices have the call: name one (device)";
+            return NULL;
+        }
+        found = leg;
+    }
+    return found;
+}
+
+void track_ended_from_outside(struct track_leg *leg)
+{
+    leg->asked = true;
+    leg->call->by = STEWARD_BY_SYSTEM;
 }
 
 struct track_leg *track_party(const struct track *t, const char *call)

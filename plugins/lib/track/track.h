@@ -74,7 +74,17 @@ void track_leg_device(struct track *t, struct track_leg *leg, const char *device
 void track_leg_rename(struct track *t, struct track_leg *leg, const char *id);
 /** Its group's name changed: two calls became one, explained by a transfer or within a moment. */
 void track_leg_group(struct track *t, struct track_leg *leg, const char *call);
-/** The party's number became known (used before the call is announced) or withheld (always). */
+/**
+ * It came to the PBX by itself, which its first state did not show: a caller, or a phone that
+ * dials. number and called (may be NULL) are what the PBX shows of it now. Nothing once it was
+ * rung.
+ */
+void track_leg_dials(struct track *t, struct track_leg *leg, const char *number,
+                     const char *called);
+/**
+ * The party's number became known, which some lines tell seconds after the ring (used as long as
+ * none was known), or withheld (always).
+ */
 void track_leg_number(struct track *t, struct track_leg *leg, const char *number, bool restricted);
 /** What the leg dials became known; only before the call is announced. */
 void track_leg_called(struct track *t, struct track_leg *leg, const char *called);
@@ -93,6 +103,10 @@ void track_up(struct track *t, struct track_leg *leg);
 void track_answered(struct track *t, struct track_leg *from, struct track_leg *leg);
 /** The ringing of `leg` ended without an answer. CAUSE_NONE: withdrawn, its reason shows later. */
 void track_unanswered(struct track *t, struct track_leg *leg, enum steward_cause cause);
+/** As with CAUSE_NONE, but if the leg's end gives no reason either it was this one. */
+void track_unanswered_unless(struct track *t, struct track_leg *leg, enum steward_cause presumed);
+/** True if its ringing ended by track_unanswered_unless(), and its end is yet to tell why. */
+bool track_presumes(const struct track_leg *leg);
 /** The leg's end has this cause, though its end is still to come. */
 void track_cause(struct track_leg *leg, enum steward_cause cause);
 /** The party at this leg hung up. */
@@ -182,12 +196,21 @@ void track_sync_end(struct track *t, bool listed);
 
 struct track_view {
     const char *id, *device, *call, *bridge; /* bridge NULL: in no conversation */
-    bool outside, half, up, ringing, held;
+    bool outside, half, up, ringing, held, dials;
 };
 /** What is known of a leg; text lives as long as it. */
 void track_view(const struct track_leg *leg, struct track_view *out);
 /** The leg of that device in that call: the talking one before the ringing one. NULL if none. */
 struct track_leg *track_find(const struct track *t, const char *call, const char *device);
+enum track_part { TRACK_TALKS, TRACK_RINGS, TRACK_ANY };
+/**
+ * Who carries out an action on that call: the leg of `device`; where that is NULL or "", of the
+ * only device that takes such a part in it. NULL if there is none, with *why for a person.
+ */
+struct track_leg *track_acting(const struct track *t, const char *call, const char *device,
+                               enum track_part part, const char **why);
+/** We are about to end that call from outside, at this leg: whoever hangs up is not its party. */
+void track_ended_from_outside(struct track_leg *leg);
 /** The party at the other side: the caller of an inbound call, the callee of an outbound one. */
 struct track_leg *track_party(const struct track *t, const char *call);
 /** True if a call of that name lives. */

@@ -35,28 +35,46 @@ static const char *device_behind(struct track *t, struct track_leg *leg, const c
     DL_FOREACH (leg->call->legs, other)
         if (other->device[0] && strcmp(other->device, but) != 0 && track_together(t, leg, other))
             return other->device;
-    return leg->outside ? leg->called : "";
+    if (leg->outside)
+        return leg->called;
+    DL_FOREACH (leg->call->legs, other)
+        if (other->outside && !other->dials && track_together(t, leg, other))
+            return other->called;
+    return "";
 }
 
-/* Whom the consulting leg talks to. */
-static struct track_leg *consulted(struct track *t, struct track_leg *second)
+/* Whom the consulting leg talks to: who picked up rather than who was rung besides. */
+static struct track_leg *consulted(const struct track_call *c, const struct track_leg *second)
 {
-    struct track_leg *leg;
-    DL_FOREACH (second->call->legs, leg)
-        if (leg != second && !leg->half && strcmp(leg->device, second->device) != 0)
-            return leg;
-    (void)t;
-    return NULL;
+    struct track_leg *leg, *found = NULL;
+    DL_FOREACH (c->legs, leg)
+        if (leg != second && !leg->half && strcmp(leg->device, second->device) != 0 &&
+            (!found || (leg->up && !found->up)))
+            found = leg;
+    return found;
+}
+
+/* The call of a consultation on the phone's only leg, which the PBX may not name. */
+static struct track_call *consultation(struct track *t, const struct track_leg *who,
+                                       const struct track_leg *second,
+                                       const struct track_leg *target)
+{
+    struct track_call *c = track_consultation_of(t, who);
+    if (!c && second)
+        c = track_consultation_of(t, second);
+    if (!c && target)
+        c = target->call;
+    return c ? c : who->call;
 }
 
 void track_transfer_attended(struct track *t, struct track_leg *who, struct track_leg *second,
                              struct track_leg *target)
 {
     struct track_call *keep = who->call, *other = second ? second->call : keep;
-    if (!target && second)
-        target = consulted(t, second);
-    if (other == keep && target)
-        other = target->call;
+    if (other == keep)
+        other = consultation(t, who, second, target);
+    if (!target && other != keep)
+        target = consulted(other, second ? second : who);
     if (other != keep && other->order < keep->order && !keep->consult_of[0] &&
         other->had_outside >= keep->had_outside) {
         struct track_call *older = other;

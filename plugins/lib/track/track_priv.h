@@ -37,6 +37,7 @@ struct track_leg {
     char id[TRACK_ID_MAX];
     char device[TRACK_DEVICE_MAX];
     char number[TRACK_NUMBER_MAX], called[TRACK_NUMBER_MAX];
+    char stands[TRACK_NUMBER_MAX]; /* an outside number that is rung in a phone's place, or "" */
     char tag[128];
     bool restricted, outside, half, dials, up, listed;
     bool dialled;     /* somebody rings it, or rang it */
@@ -45,10 +46,12 @@ struct track_leg {
     bool asked;       /* its party hung up */
     bool transferred; /* it gave the call away: its end says nothing */
     bool held;
+    bool visits; /* it stays up by itself (a login, a room) and came into this call by talking */
     int64_t dial_at;
     uint64_t dialled_as, up_as; /* their order: many a thing happens in one millisecond */
     int64_t ring_at;            /* silence until then means ringing; 0: not awaited */
     enum steward_cause cause;
+    enum steward_cause presumed; /* why it rings no more, unless its end tells another reason */
     struct track_call *call;
     struct track_leg *pair, *dialler;
     struct track_bridge *bridge;
@@ -119,16 +122,27 @@ void track_call_merge(struct track *t, struct track_call *to, struct track_call 
 void track_call_add(struct track_call *c, struct track_leg *leg);
 void track_call_drop(struct track *t, struct track_call *c);
 struct track_party *track_party_get(struct track_call *c, const char *device, bool make);
+/** By which name the leg takes part: its device, or the outside number in a phone's place; "". */
+const char *track_name(const struct track_leg *leg);
 bool track_has_leg(const struct track_call *c, const char *device, const struct track_leg *but);
 void track_bridge_drop(struct track *t, struct track_leg *leg);
+
+/** The leg goes on by itself though nobody rang it: if it is of the outside, it called. */
+void track_called_by_itself(struct track *t, struct track_leg *leg);
+/** The leg belongs to that call from now on, and nobody of its old one dialled it. */
+void track_move_leg(struct track_call *to, struct track_leg *leg);
 
 /* track_talk.c */
 /** The leg around which the call turns: the outside party, or who dialled. */
 struct track_leg *track_anchor(const struct track *t, const struct track_call *c);
+/** A phone on its own (a login, a room) talks with a caller now: it has come into that call. */
+void track_visit(struct track *t, struct track_leg *leg);
 /** Tell who talks with the anchor now. */
 void track_converse(struct track *t, struct track_call *c);
 /** The device talks in this call from now on, which an event has told or is about to tell. */
 void track_talks_now(struct track *t, struct track_call *c, struct track_party *p);
+/** The call in which the phone at this leg consults somebody; NULL if there is none. */
+struct track_call *track_consultation_of(const struct track *t, const struct track_leg *who);
 /** True if both are in one conversation, through inner channels too. */
 bool track_together(struct track *t, struct track_leg *a, struct track_leg *b);
 /** Parties that left: say so, except for the one named (NULL: all). */

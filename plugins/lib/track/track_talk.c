@@ -46,6 +46,15 @@ bool track_together(struct track *t, struct track_leg *a, struct track_leg *b)
     return b->walk == t->walk;
 }
 
+struct track_call *track_consultation_of(const struct track *t, const struct track_leg *who)
+{
+    struct track_call *c;
+    for (c = t->calls; c; c = c->hh.next)
+        if (!c->cleared && strcmp(c->consult_of, who->id) == 0)
+            return c;
+    return NULL;
+}
+
 struct track_leg *track_anchor(const struct track *t, const struct track_call *c)
 {
     struct track_leg *leg, *outside = NULL, *any = NULL;
@@ -76,7 +85,7 @@ void track_talks_now(struct track *t, struct track_call *c, struct track_party *
  * has it (company), it comes into a conference. */
 static void talks(struct track *t, struct track_call *c, struct track_leg *leg, bool company)
 {
-    struct track_party *p = track_party_get(c, leg->device, true);
+    struct track_party *p = track_party_get(c, track_name(leg), true);
     if (!p || leg->transferred)
         return;
     leg->settled = true;
@@ -85,17 +94,17 @@ static void talks(struct track *t, struct track_call *c, struct track_leg *leg, 
         return;
     track_talks_now(t, c, p);
     if (company)
-        track_say_conferenced(t, c, leg->device, leg->device, NULL);
+        track_say_conferenced(t, c, p->device, p->device, NULL);
     else
-        track_say_device(t, c, STEWARD_EV_ESTABLISHED, leg->device, STEWARD_CAUSE_NONE);
+        track_say_device(t, c, STEWARD_EV_ESTABLISHED, p->device, STEWARD_CAUSE_NONE);
 }
 
-/* One of our devices in the conversation, of this call: not the anchor's. */
+/* One of our devices in the conversation, or who stands for one, of this call: not the anchor's. */
 static bool is_ours(const struct track_call *c, const struct track_leg *leg,
                     const struct track_leg *anchor)
 {
-    return leg != anchor && leg->bridge && leg->call == c && leg->device[0] &&
-           strcmp(leg->device, anchor->device) != 0;
+    return leg != anchor && leg->bridge && leg->call == c && track_name(leg)[0] &&
+           strcmp(track_name(leg), anchor->device) != 0;
 }
 
 /* Another device has the call already, and stays in this conversation. */
@@ -104,13 +113,20 @@ static bool in_company(struct track_call *c, const struct walk *w, const struct 
 {
     for (size_t i = 0; i < w->n; i++) {
         const struct track_leg *leg = w->legs[i];
-        if (leg->transferred || !is_ours(c, leg, anchor) || strcmp(leg->device, but->device) == 0)
+        if (leg->transferred || !is_ours(c, leg, anchor) ||
+            strcmp(track_name(leg), track_name(but)) == 0)
             continue;
-        const struct track_party *p = track_party_get(c, leg->device, false);
+        const struct track_party *p = track_party_get(c, track_name(leg), false);
         if (p && p->talking && !p->left_at)
             return true;
     }
     return false;
+}
+
+/* The outside number that a phone of ours consults: it is that phone which talks. */
+static bool reached_outside(const struct track_call *c, const struct track_leg *leg)
+{
+    return c->consult_of[0] && leg->outside && leg->call == c && leg->bridge && leg->up;
 }
 
 void track_converse(struct track *t, struct track_call *c)
@@ -123,6 +139,50 @@ void track_converse(struct track *t, struct track_call *c)
     for (size_t i = 0; i < w.n; i++)
         if (is_ours(c, w.legs[i], anchor))
             talks(t, c, w.legs[i], in_company(c, &w, w.legs[i], anchor));
+        else if (reached_outside(c, w.legs[i]))
+            talks(t, c, anchor, false);
+}
+
+/* On its own: nobody was called, and no other phone is in it. */
+static bool is_alone(const struct track_leg *leg)
+{
+    struct track_leg *other;
+    if (!leg->device[0] || !leg->up || leg->dialled || leg->call->consult_of[0] ||
+        (leg->call->announced && !leg->call->cleared))
+        return false;
+    DL_FOREACH (leg->call->legs, other)
+        if (!other->half && strcmp(other->device, leg->device) != 0)
+            return leg->call->cleared;
+    return true;
+}
+
+/* The leg with whose call the world is concerned in this conversation. */
+static struct track_leg *host_of(const struct walk *w, const struct track_leg *guest)
+{
+    for (size_t i = 0; i < w->n; i++) {
+        const struct track_call *c = w->legs[i]->call;
+        if (c != guest->call && c->announced && !c->cleared && !w->legs[i]->transferred)
+            return w->legs[i];
+    }
+    return NULL;
+}
+
+void track_visit(struct track *t, struct track_leg *leg)
+{
+    struct walk w;
+    walk(t, &w, leg);
+    for (size_t i = 0; i < w.n; i++) {
+        struct track_leg *guest = w.legs[i], *host;
+        host = is_alone(guest) ? host_of(&w, guest) : NULL;
+        if (!host)
+            continue;
+        struct track_call *old = guest->call;
+        guest->visits = true;
+        track_move_leg(host->call, guest);
+        if (!old->legs)
+            track_call_drop(t, old);
+        track_converse(t, host->call);
+    }
 }
 
 /* ---- leaving ---- */
@@ -163,7 +223,10 @@ void track_flush_left(struct track *t, struct track_call *c, const char *but)
 void track_late_reason(struct track *t, struct track_leg *leg, enum steward_cause cause)
 {
     struct track_party *p = track_party_get(leg->call, leg->device, false);
-    if (!p || !p->lost_at || cause != STEWARD_CAUSE_ANSWERED_ELSEWHERE)
+    if (leg->presumed != STEWARD_CAUSE_NONE && cause == STEWARD_CAUSE_NONE)
+        cause = leg->presumed;
+    if (!p || !p->lost_at ||
+        (leg->presumed == STEWARD_CAUSE_NONE && cause != STEWARD_CAUSE_ANSWERED_ELSEWHERE))
         return;
     p->lost_at = 0;
     p->ringing = false;
@@ -207,7 +270,7 @@ static void maybe_redirected(struct track *t, struct track_call *c, const struct
 
 /* ---- ringing ---- */
 
-static void move_leg(struct track_call *to, struct track_leg *leg)
+void track_move_leg(struct track_call *to, struct track_leg *leg)
 {
     struct track_leg *other;
     DL_FOREACH (leg->call->legs, other)
@@ -217,18 +280,38 @@ static void move_leg(struct track_call *to, struct track_leg *leg)
     track_call_add(to, leg);
 }
 
-/* Our phone in the conversation of an inner half that nobody dialled: it consults. */
+/* The phone whose number the half shows; else the only one of ours that talks in the call. */
+static struct track_leg *who_asks(const struct track_leg *half)
+{
+    const struct track_call *c = half->call;
+    struct track_leg *leg, *one = NULL;
+    bool several = false;
+    DL_FOREACH (c->legs, leg) {
+        const struct track_party *p = track_party_get((struct track_call *)c, leg->device, false);
+        if (!leg->device[0] || !leg->up || leg->transferred || !p || !p->talking)
+            continue;
+        if (strcmp(half->number, leg->device) == 0 || strcmp(half->pair->number, leg->device) == 0)
+            return leg;
+        several = several || one;
+        one = leg;
+    }
+    return several ? NULL : one;
+}
+
+/*
+ * An inner half that nobody dialled has somebody rung: our phone consults. Mostly it is in the
+ * conversation of the other half already, but the PBX may tell of the ringing first.
+ */
 static struct track_leg *consulting(const struct track_leg *half)
 {
     struct track_leg *leg;
     if (!half || !half->pair || half->dialled || half->pair->dialler || half->pair->dialled)
         return NULL;
-    if (!half->pair->bridge)
-        return NULL;
-    DL_FOREACH2 (half->pair->bridge->legs, leg, bridge_next)
-        if (leg->device[0] && leg->call == half->call && leg->call->primary != half->pair)
-            return leg;
-    return NULL;
+    if (half->pair->bridge)
+        DL_FOREACH2 (half->pair->bridge->legs, leg, bridge_next)
+            if (leg->device[0] && leg->call == half->call && leg->call->primary != half->pair)
+                return leg;
+    return who_asks(half);
 }
 
 /* A phone of ours that talks in a call which it did not begin, and has somebody rung. */
@@ -257,28 +340,41 @@ static struct track_call *consultation(struct track *t, struct track_leg *from,
     const char *called = to->outside ? to->called : to->device;
     track_text(c->called, sizeof c->called, called, strlen(called));
     if (!itself) {
-        move_leg(c, from->pair);
-        move_leg(c, from);
+        track_move_leg(c, from->pair);
+        track_move_leg(c, from);
     }
     return c;
+}
+
+/* A mobile, a forwarded phone: rung over a trunk in a call that is not about calling out. */
+static void stand_in(struct track_leg *leg)
+{
+    const struct track_call *c = leg->call;
+    const char *number = leg->called[0] ? leg->called : leg->number;
+    if (leg->outside && leg != c->primary && !c->consult_of[0] &&
+        (c->direction == STEWARD_DIR_INBOUND || c->direction == STEWARD_DIR_INTERNAL))
+        track_text(leg->stands, sizeof leg->stands, number, strlen(number));
 }
 
 void track_dial(struct track *t, struct track_leg *from, struct track_leg *to)
 {
     to->sync = t->sync;
+    if (from)
+        track_called_by_itself(t, from);
     if (from && from != to && to->call != from->call && !to->dialled && to->call->primary == to &&
         !to->call->announced) { /* its group was not known when it appeared */
         struct track_call *old = to->call;
-        move_leg(from->call, to);
+        track_move_leg(from->call, to);
         if (!old->legs)
             track_call_drop(t, old);
     }
     if (from && from != to && from->call == to->call) {
         struct track_call *c = consultation(t, from, to);
         if (c != to->call)
-            move_leg(c, to);
+            track_move_leg(c, to);
         to->dialler = from;
     }
+    stand_in(to);
     to->dialled = true;
     to->dial_at = t->now;
     to->dialled_as = ++t->order;
@@ -340,7 +436,7 @@ void track_answered(struct track *t, struct track_leg *from, struct track_leg *l
         return; /* the conversation itself will tell */
     if (leg->outside && from->device[0] && c->direction == STEWARD_DIR_OUTBOUND)
         talks(t, c, from, false);
-    else if (leg->device[0] && from == track_anchor(t, c))
+    else if (track_name(leg)[0] && from == track_anchor(t, c))
         talks(t, c, leg, false);
 }
 
@@ -359,7 +455,7 @@ static bool answered_elsewhere(const struct track_leg *but)
 {
     struct track_leg *leg;
     DL_FOREACH (but->call->legs, leg)
-        if (leg != but && leg->dialled && leg->up && leg->device[0] && !leg->transferred &&
+        if (leg != but && leg->dialled && leg->up && track_name(leg)[0] && !leg->transferred &&
             leg->up_as > but->dialled_as && strcmp(leg->device, but->device) != 0)
             return true;
     return false;
@@ -395,6 +491,17 @@ void track_unanswered(struct track *t, struct track_leg *leg, enum steward_cause
         track_say_device(t, c, STEWARD_EV_FAILED, leg->device, cause);
 }
 
+void track_unanswered_unless(struct track *t, struct track_leg *leg, enum steward_cause presumed)
+{
+    leg->presumed = presumed;
+    track_unanswered(t, leg, leg->rang ? STEWARD_CAUSE_NONE : presumed);
+}
+
+bool track_presumes(const struct track_leg *leg)
+{
+    return leg->presumed != STEWARD_CAUSE_NONE;
+}
+
 void track_cause(struct track_leg *leg, enum steward_cause cause)
 {
     if (leg->cause == STEWARD_CAUSE_NONE)
@@ -413,10 +520,11 @@ void track_asked_hangup(struct track *t, struct track_leg *leg)
     bool after = c->by == STEWARD_BY_AGENT && !others_talk(c, NULL); /* that one left before */
     if ((c->by != STEWARD_BY_NONE && !after) || leg->transferred)
         return;
-    struct track_party *p = track_party_get(c, leg->device, false);
-    if (leg->outside && (leg->dials || leg->up))
+    struct track_party *p = track_party_get(c, track_name(leg), false);
+    if (leg->outside && !leg->stands[0] && (leg->dials || leg->up))
         c->by = STEWARD_BY_CALLER;
-    else if (leg->device[0] && (leg->dials || (p && p->talking) || (leg == c->primary && leg->up)))
+    else if (track_name(leg)[0] &&
+             (leg->dials || (p && p->talking) || (leg == c->primary && leg->up)))
         c->by = STEWARD_BY_AGENT;
 }
 
@@ -439,6 +547,7 @@ void track_queued(struct track *t, struct track_leg *leg, const char *queue)
 {
     struct track_call *c = leg->call;
     leg->sync = t->sync;
+    track_called_by_itself(t, leg);
     if (c->queued && strcmp(c->queue, queue) == 0)
         return;
     if (c->direction == STEWARD_DIR_NONE)
