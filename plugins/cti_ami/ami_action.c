@@ -12,7 +12,9 @@
 
 #define ACTION_MS 10000
 #define DIAL_MS   180000
-#define DIALS_MAX 1000
+/* A phone that is not there is told at once; who hears nothing for so long is being rung. */
+#define REFUSED_MS 800
+#define DIALS_MAX  1000
 
 /* ---- answers ---- */
 
@@ -85,9 +87,8 @@ void ami_actions_timeout(struct ami *a, bool all)
     }
     struct ami_dial **d = &a->dials;
     while (*d) {
-        if ((all || now - (*d)->at > ACTION_MS) && (*d)->token)
-            dial_answer(a, *d, false, all ? "source_down" : "timeout",
-                        all ? "the link to the PBX is down" : "the PBX did not ring the phone");
+        if ((all || now - (*d)->at >= REFUSED_MS) && (*d)->token)
+            dial_answer(a, *d, !all, "source_down", "the link to the PBX is down");
         if (all || now - (*d)->at > DIAL_MS)
             dial_forget(d);
         else

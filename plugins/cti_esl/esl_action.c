@@ -11,7 +11,9 @@
 
 #define ACTION_MS 10000
 #define DIAL_MS   180000
-#define JOBS_MAX  1000
+/* A phone that is not there is told at once; who hears nothing for so long is being rung. */
+#define REFUSED_MS 800
+#define JOBS_MAX   1000
 
 uint32_t esl_can_all(const struct esl *e)
 {
@@ -107,10 +109,10 @@ void esl_jobs_timeout(struct esl *e, bool all)
     int64_t now = e->host->now_ms(e->host);
     for (j = e->jobs; j; j = next) {
         next = j->next;
-        if (!all && now - j->at < ACTION_MS)
+        if (!all && now - j->at < (j->dial ? REFUSED_MS : ACTION_MS))
             continue;
         if (!j->accepted)
-            done(e, j->token, false, all ? "source_down" : "timeout",
+            done(e, j->token, j->dial && !all, all ? "source_down" : "timeout",
                  all ? "the link to the PBX is down" : "the PBX did not answer");
         j->accepted = true;
         if (all || !j->dial || now - j->at >= DIAL_MS)
