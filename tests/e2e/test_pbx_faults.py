@@ -246,8 +246,8 @@ FLOODS = [
     ("ami", "Event: Newchannel\r\n" + "Variable: 12345678901234567890\r\n" * 60000, "a message is longer"),
     ("esl", "X: " + "x" * 100000, "headers are longer"),
     ("esl", "Content-Length: 99999999\nContent-Type: text/event-plain\n\n", "over 4 MiB"),
-    ("esl", "Content-Length: -1\nContent-Type: text/event-plain\n\n", "no number"),
-    ("esl", "Content-Length: 4x\nContent-Type: text/event-plain\n\n", "no number"),
+    ("esl", "Content-Length: -1\nContent-Type: text/event-plain\n\n", "not a number"),
+    ("esl", "Content-Length: 4x\nContent-Type: text/event-plain\n\n", "not a number"),
 ]
 
 
