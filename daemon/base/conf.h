@@ -50,6 +50,8 @@ void conf_warn_at(struct conf_faults *f, const struct conf_node *node, const cha
     PRINTF_LIKE(3, 4);
 void conf_fault_in(struct conf_faults *f, const char *file, int line, int column, const char *fmt,
                    ...) PRINTF_LIKE(5, 6);
+void conf_warn_in(struct conf_faults *f, const char *file, int line, int column, const char *fmt,
+                  ...) PRINTF_LIKE(5, 6);
 /** Appends "file:line:column: text\n" for each; warnings begin with "warning: " after the place. */
 void conf_faults_print(const struct conf_faults *f, struct buf *out);
 /** The same without warnings: why something was refused. */

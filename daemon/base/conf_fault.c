@@ -76,6 +76,15 @@ void conf_fault_in(struct conf_faults *f, const char *file, int line, int column
     va_end(ap);
 }
 
+void conf_warn_in(struct conf_faults *f, const char *file, int line, int column, const char *fmt,
+                  ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    add(f, true, file, line, column, fmt, ap);
+    va_end(ap);
+}
+
 static void print(const struct conf_fault *o, struct buf *out)
 {
     if (*o->file)

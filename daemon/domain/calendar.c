@@ -19,7 +19,10 @@
 #include "domain/site.h"
 #include "domain/zone.h"
 
-#define MINUTE_MS INT64_C(60000)
+#define MINUTE_MS    INT64_C(60000)
+#define YEAR_FIRST   2000
+#define YEARS        100
+#define NOTICE_MONTH 10 /* from when on the next year's holidays should be known */
 
 struct stretch {
     int64_t from, to;
@@ -34,6 +37,8 @@ struct calendar {
     int64_t end;        /* where the table ends; open after it */
     int64_t *close;     /* per local day: its last open moment, 0 if it is none of work */
     int32_t *work_days; /* per local day: working days before it; one more than days */
+    bool follows_files; /* holiday files are named */
+    bool years[YEARS];  /* of YEAR_FIRST and up: they know a day of it */
 };
 
 /* ---- making the table ---- */
@@ -143,17 +148,26 @@ static void sum_up(struct calendar *c)
 }
 
 /* A file that is not there (yet) is said when the configuration is checked, and closes no site. */
-static int read_holidays(const struct site_calendar *def, uint8_t *marks, struct errmsg *why)
+static int read_holidays(struct calendar *c, const struct site_calendar *def, uint8_t *marks,
+                         struct errmsg *why)
 {
     int rc = 0;
+    c->follows_files = def->holidays.n > 0;
     for (size_t i = 0; rc == E_OK && i < def->holidays.n; i++) {
-        rc = calendar_read_holidays(def->holidays.items[i], marks, why);
+        rc = calendar_read_holidays(def->holidays.items[i], c->zone, marks, why);
         if (rc == E_NOTFOUND) {
             log_warn(NULL, "calendar %s: %s", def->name, why ? why->text : "no holiday file");
             rc = 0;
         }
     }
     return rc;
+}
+
+static void note_years(struct calendar *c, const uint8_t *marks)
+{
+    for (int d = 0; d < CALENDAR_DAYS; d++)
+        if (marks[d] != DAY_PLAIN)
+            c->years[day_date(CALENDAR_FIRST_DAY + d).year - YEAR_FIRST] = true;
 }
 
 struct calendar *calendar_new(const struct site_calendar *def, struct errmsg *why)
@@ -168,8 +182,9 @@ struct calendar *calendar_new(const struct site_calendar *def, struct errmsg *wh
     if (!c->zone)
         rc = E_INVALID;
     if (rc == E_OK)
-        rc = read_holidays(def, marks, why);
+        rc = read_holidays(c, def, marks, why);
     if (rc == E_OK) {
+        note_years(c, marks);
         fill(c, def, marks);
         sum_up(c);
         if (c->n == 0)
@@ -199,6 +214,16 @@ void calendar_free(struct calendar **c)
     free((*c)->work_days);
     free(*c);
     *c = NULL;
+}
+
+int calendar_lacks_year(const struct calendar *c, int64_t now)
+{
+    struct day_date today = day_date(zone_day(c->zone, now));
+    for (int year = today.year; year <= today.year + (today.month >= NOTICE_MONTH); year++)
+        if (c->follows_files && year >= YEAR_FIRST && year < YEAR_FIRST + YEARS &&
+            !c->years[year - YEAR_FIRST])
+            return year;
+    return 0;
 }
 
 const char *calendar_name(const struct calendar *c)
@@ -394,6 +419,16 @@ void calendars_unref(struct calendars **c)
     calendar_free(&all->always);
     free(all->items);
     free(all);
+}
+
+void calendars_each_lacking(const struct calendars *c, int64_t now,
+                            void (*fn)(void *ctx, const char *calendar, int year), void *ctx)
+{
+    for (size_t i = 0; i < c->n; i++) {
+        int year = calendar_lacks_year(c->items[i], now);
+        if (year)
+            fn(ctx, c->items[i]->name, year);
+    }
 }
 
 const struct calendar *calendars_get(const struct calendars *c, const char *name)

@@ -26,6 +26,13 @@ struct calendar *calendar_new_always(void);
 void calendar_free(struct calendar **c);
 const char *calendar_name(const struct calendar *c);
 
+/**
+ * The year of which the calendar's holiday files know no day: this one, or from October on the
+ * next, whose notices come out then. 0: none is missing, or the calendar names no files. What is
+ * missing counts as if there were no holidays.
+ */
+int calendar_lacks_year(const struct calendar *c, int64_t now);
+
 /** True while work is going on at that moment. */
 bool calendar_is_open(const struct calendar *c, int64_t at);
 /** The first open moment at or after `at`. */
@@ -53,5 +60,8 @@ struct calendars *calendars_new(const struct site *site, struct errmsg *why) MUS
 struct calendars *calendars_ref(struct calendars *c);
 /** Sets *c to NULL; NULL is allowed. */
 void calendars_unref(struct calendars **c);
+/** fn for each calendar that lacks a year (calendar_lacks_year()). */
+void calendars_each_lacking(const struct calendars *c, int64_t now,
+                            void (*fn)(void *ctx, const char *calendar, int year), void *ctx);
 /** By name; `always` when there is none of that name (any more). Never NULL. */
 const struct calendar *calendars_get(const struct calendars *c, const char *name);

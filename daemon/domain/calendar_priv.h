@@ -12,8 +12,13 @@
 /** What a holiday file says of one local day. */
 enum day_mark { DAY_PLAIN, DAY_OFF, DAY_WORK };
 
+struct zone;
+
 /**
- * Read an iCalendar file into marks[CALENDAR_DAYS]: each day of each VEVENT (with its RRULE) is
- * off, or with CATEGORIES:WORKDAY a make-up working day, which wins. E_NOTFOUND, E_INVALID.
+ * Read an iCalendar file into marks[CALENDAR_DAYS]: each local day of each VEVENT (RFC 5545, with
+ * RRULE, RDATE, EXDATE, RECURRENCE-ID; not when it is cancelled) is off, or a make-up working day,
+ * which wins: CATEGORIES:WORKDAY, or as public feeds write it (calendar_ical.c). zone: the
+ * calendar's, for times in UTC. E_NOTFOUND, E_INVALID.
  */
-int calendar_read_holidays(const char *file, uint8_t *marks, struct errmsg *why) MUST_CHECK;
+int calendar_read_holidays(const char *file, const struct zone *zone, uint8_t *marks,
+                           struct errmsg *why) MUST_CHECK;

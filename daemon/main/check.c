@@ -3,6 +3,7 @@
  */
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/conn.h"
 #include "domain/calendar.h"
 #include "host/plugins.h"
@@ -29,11 +30,29 @@ static void check_tls(const struct site *site, struct conf_faults *faults)
     tls_free(&tls);
 }
 
+struct lacking {
+    const struct site *site;
+    struct conf_faults *faults;
+};
+
+static void warn_lacking(void *ctx, const char *calendar, int year)
+{
+    const struct lacking *l = ctx;
+    conf_warn_in(
+        l->faults, l->site->file, 0, 0,
+        "calendars.%s: its holiday files have no day of %d, which counts as a year without "
+        "holidays (docs/tickets.md says how they are updated)",
+        calendar, year);
+}
+
 static void check_calendars(const struct site *site, struct conf_faults *faults)
 {
     struct errmsg why = {{0}};
+    struct lacking lacking = {site, faults};
     struct calendars *all = calendars_new(site, &why);
-    if (!all)
+    if (all)
+        calendars_each_lacking(all, clock_now_ms(), warn_lacking, &lacking);
+    else
         conf_fault_in(faults, site->file, 0, 0, "%s", why.text);
     calendars_unref(&all);
 }

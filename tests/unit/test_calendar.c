@@ -142,6 +142,118 @@ static void holidays(void **state)
     unlink(path);
 }
 
+/* How feeds write a day, and whether that day is open: a Saturday without a mark is closed. */
+static const struct {
+    const char *lines, *day;
+    bool open;
+} FORMS[] = {
+    /* working days, as public Chinese feeds name them */
+    {"DTSTART;VALUE=DATE:20261010\r\nSUMMARY:国庆节 补班 第1天/共1天\r\n", "2026-10-10", true},
+    {"DTSTART;VALUE=DATE:20261010\r\nSUMMARY:国庆节（班）\r\n", "2026-10-10", true},
+    {"DTSTART;VALUE=DATE:20261010\r\nSUMMARY;LANGUAGE=zh_CN:国庆节(班)\r\n", "2026-10-10", true},
+    {"DTSTART;VALUE=DATE:20261010\r\nSUMMARY:国庆节（调休上班）\r\n", "2026-10-10", true},
+    {"DTSTART;VALUE=DATE:20261010\r\nSUMMARY:调休上班\r\n", "2026-10-10", true},
+    {"DTSTART;VALUE=DATE:20261010\r\nSUMMARY:国庆补周五\r\n", "2026-10-10", true},
+    {"DTSTART;VALUE=DATE:20261010\r\nSUMMARY:National Day Make-up Workday\r\n", "2026-10-10", true},
+    {"DTSTART;VALUE=DATE:20261010\r\nSUMMARY:x\r\nX-APPLE-SPECIAL-DAY:ALTERNATE-WORKDAY\r\n",
+     "2026-10-10", true},
+    {"DTSTART;VALUE=DATE:20261010\r\nSUMMARY:x\r\nX-FEED-KIND:WORKDAY\r\n", "2026-10-10", true},
+    /* days off, though their description quotes who works when */
+    {"DTSTART;VALUE=DATE:20261001\r\nSUMMARY:国庆节 假期 "
+     "第1天/共7天\r\nDESCRIPTION:10月10日（周六）上班"
+     "\r\n",
+     "2026-10-01", false},
+    {"DTSTART;VALUE=DATE:20261001\r\nSUMMARY:国庆节（休）\r\nX-APPLE-SPECIAL-DAY:WORK-HOLIDAY\r\n",
+     "2026-10-01", false},
+    {"DTSTART;VALUE=DATE:20261001\r\nSUMMARY:放假，不上班\r\n", "2026-10-01", false},
+    /* whole days as times */
+    {"DTSTART:20260930T160000Z\r\nDTEND:20261001T160000Z\r\n", "2026-10-01", false},
+    {"DTSTART:20260930T160000Z\r\nDTEND:20261001T160000Z\r\n", "2026-09-30", true},
+    {"DTSTART:20260930T160000Z\r\nDTEND:20261001T160000Z\r\n", "2026-10-02", true},
+    {"DTSTART:20261001T000000Z\r\nDTEND:20261002T000000Z\r\n", "2026-10-01", false},
+    {"DTSTART:20261001T000000Z\r\nDTEND:20261002T000000Z\r\n", "2026-10-02", true},
+    {"DTSTART:20261001T000000\r\nDTEND:20261002T000000\r\n", "2026-10-02", true},
+    {"DTSTART;VALUE=DATE:20261001\r\nDURATION:P2D\r\n", "2026-10-02", false},
+    /* called off, left out, added */
+    {"DTSTART;VALUE=DATE:20261001\r\nSTATUS:CANCELLED\r\n", "2026-10-01", true},
+    {"DTSTART;VALUE=DATE:20261001\r\nSTATUS:CONFIRMED\r\n", "2026-10-01", false},
+    {"DTSTART;VALUE=DATE:20261001\r\nRRULE:FREQ=DAILY;COUNT=5\r\nEXDATE;VALUE=DATE:20261002\r\n",
+     "2026-10-02", true},
+    {"DTSTART;VALUE=DATE:20261001\r\nRRULE:FREQ=DAILY;COUNT=5\r\nEXDATE;VALUE=DATE:20261002\r\n",
+     "2026-10-05", false},
+    {"DTSTART;VALUE=DATE:20261001\r\nRRULE:FREQ=DAILY;COUNT=5\r\n"
+     "EXDATE;VALUE=DATE:20261001,20261002\r\n",
+     "2026-10-01", true},
+    {"DTSTART:20260930T160000Z\r\nDTEND:20261001T160000Z\r\nRRULE:FREQ=DAILY;COUNT=5\r\n"
+     "EXDATE:20261001T160000Z\r\n",
+     "2026-10-02", true},
+    {"DTSTART;VALUE=DATE:20261001\r\nRDATE;VALUE=DATE:20261105,20261106\r\n", "2026-11-06", false},
+    {"DTSTART;VALUE=DATE:20261001\r\nRDATE;VALUE=DATE:20261105,20261106\r\n", "2026-11-04", true},
+    {"DTSTART;VALUE=DATE:20261001\r\nDTEND;VALUE=DATE:20261003\r\nRDATE;VALUE=DATE:20261105\r\n",
+     "2026-11-06", false},
+    {"UID:a\r\nDTSTART;VALUE=DATE:20260101\r\nRRULE:FREQ=MONTHLY\r\nEND:VEVENT\r\nBEGIN:VEVENT\r\n"
+     "UID:a\r\nRECURRENCE-ID;VALUE=DATE:20261001\r\nDTSTART;VALUE=DATE:20261002\r\n",
+     "2026-10-01", true},
+    {"UID:a\r\nDTSTART;VALUE=DATE:20260101\r\nRRULE:FREQ=MONTHLY\r\nEND:VEVENT\r\nBEGIN:VEVENT\r\n"
+     "UID:a\r\nRECURRENCE-ID;VALUE=DATE:20261001\r\nDTSTART;VALUE=DATE:20261002\r\n",
+     "2026-10-02", false},
+    {"UID:a\r\nDTSTART;VALUE=DATE:20260101\r\nRRULE:FREQ=MONTHLY\r\nEND:VEVENT\r\nBEGIN:VEVENT\r\n"
+     "UID:a\r\nRECURRENCE-ID;VALUE=DATE:20261001\r\nDTSTART;VALUE=DATE:20261001\r\n"
+     "STATUS:CANCELLED\r\n",
+     "2026-10-01", true},
+};
+
+static void forms_of_feeds(void **state)
+{
+    char path[64] = "/tmp/steward-holidays-XXXXXX", *items[1] = {path}, noon[40];
+    struct site_calendar def = office("Asia/Shanghai");
+    def.days[5] = def.days[6] = (struct site_day){0}; /* weekends closed */
+    def.holidays = (struct conf_texts){items, 1};
+    assert_true(mkstemp(path) >= 0);
+    for (size_t i = 0; i < ARRAY_LEN(FORMS); i++) {
+        struct buf text = BUF_INIT(4096);
+        buf_printf(&text,
+                   "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nBEGIN:VEVENT\r\n%sEND:VEVENT\r\n"
+                   "END:VCALENDAR\r\n",
+                   FORMS[i].lines);
+        write_file(path, buf_str(&text));
+        buf_free(&text);
+        struct calendar *c = make(&def);
+        snprintf(noon, sizeof(noon), "%sT10:00:00+08:00", FORMS[i].day);
+        if (calendar_is_open(c, at(noon)) != FORMS[i].open)
+            fail_msg("%s is %s with\n%s", FORMS[i].day, FORMS[i].open ? "closed" : "open",
+                     FORMS[i].lines);
+        calendar_free(&c);
+    }
+    unlink(path);
+}
+
+/* From October on the next year should be known. */
+static void years_that_files_lack(void **state)
+{
+    static char first[] = TEST_DATA "/../config/holidays-cn-2026.ics";
+    static char second[] = TEST_DATA "/../config/holidays-cn-2027.ics";
+    char *items[2] = {first, second};
+    struct site_calendar def = office("Asia/Shanghai");
+    struct calendar *c = make(&def);
+    assert_int_equal(calendar_lacks_year(c, at("2026-12-01T00:00:00Z")), 0); /* names no file */
+    calendar_free(&c);
+    def.holidays = (struct conf_texts){items, 1};
+    c = make(&def);
+    assert_int_equal(calendar_lacks_year(c, at("2026-09-30T12:00:00+08:00")), 0);
+    assert_int_equal(calendar_lacks_year(c, at("2026-10-01T00:00:00+08:00")), 2027);
+    assert_int_equal(calendar_lacks_year(c, at("2026-12-31T23:00:00+08:00")), 2027);
+    assert_int_equal(calendar_lacks_year(c, at("2027-01-01T00:00:00+08:00")), 2027);
+    assert_int_equal(calendar_lacks_year(c, at("2025-12-01T00:00:00+08:00")), 2025);
+    calendar_free(&c);
+    def.holidays = (struct conf_texts){items, 2};
+    c = make(&def);
+    assert_int_equal(calendar_lacks_year(c, at("2026-12-01T00:00:00+08:00")), 0);
+    assert_false(calendar_is_open(c, at("2027-02-08T10:00:00+08:00")));
+    assert_true(calendar_is_open(c, at("2027-02-09T10:00:00+08:00")));
+    calendar_free(&c);
+}
+
 /* Of the State Council's notice of 4 November 2025: which days are off, and which weekend days
  * work. Every other day is as the week says. */
 static void holidays_of_2026(void **state)
@@ -297,9 +409,14 @@ static void property(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(spans),    cmocka_unit_test(always),
-        cmocka_unit_test(holidays), cmocka_unit_test(holidays_of_2026),
-        cmocka_unit_test(refused),  cmocka_unit_test(property),
+        cmocka_unit_test(spans),
+        cmocka_unit_test(always),
+        cmocka_unit_test(holidays),
+        cmocka_unit_test(forms_of_feeds),
+        cmocka_unit_test(years_that_files_lack),
+        cmocka_unit_test(holidays_of_2026),
+        cmocka_unit_test(refused),
+        cmocka_unit_test(property),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,6 +11,7 @@
 #include "edge/api/api_priv.h"
 #include "service/auditor/auditor.h"
 #include "service/clocks/clock_timer.h"
+#include "service/clocks/clocks.h"
 #include "store/repo_audit.h"
 
 #define REPORT_MAX (1u << 20)
@@ -209,6 +210,23 @@ static void put_unknown_department(void *ctx, const struct staff_account *a)
     jw_str(&job->w, text);
 }
 
+static void put_lacking_year(void *ctx, const char *calendar, int year)
+{
+    struct api_job *job = ctx;
+    char text[256];
+    snprintf(text, sizeof(text), "the holiday files of calendar %.64s have no day of %d", calendar,
+             year);
+    jw_str(&job->w, text);
+}
+
+static void put_lacking_years(struct api_job *job)
+{
+    struct calendars *calendars = job->e->o.clocks ? clocks_calendars(job->e->o.clocks) : NULL;
+    if (calendars)
+        calendars_each_lacking(calendars, job->now, put_lacking_year, job);
+    calendars_unref(&calendars);
+}
+
 /* Everything that checks say, and what the configuration names that is not there. */
 static void doctor(struct http_req *req, void *ctx)
 {
@@ -226,6 +244,7 @@ static void doctor(struct http_req *req, void *ctx)
     jw_arr(&job->w);
     site_each_account(job->site, put_unknown_account, job);
     staff_each(e->o.staff, put_unknown_department, job);
+    put_lacking_years(job);
     jw_end_arr(&job->w);
     jw_end_obj(&job->w);
     buf_free(&checks);
