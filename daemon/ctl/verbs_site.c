@@ -53,6 +53,18 @@ static const struct ctl_arg user_add_args[] = {
     {"--password-stdin", NULL, "password", IN_BODY, ARG_STDIN, false,
      "Read a password from standard input"},
     {0}};
+static const struct ctl_arg user_set_args[] = {
+    {"NAME", NULL, "name", IN_PATH, ARG_TEXT, true, "Account name"},
+    {"--role", "ROLE", "role", IN_BODY, ARG_TEXT, false,
+     "agent, department, supervisor, manager, director, admin or auditor"},
+    {"--department", "KEY", "department", IN_BODY, ARG_TEXT, false, "A department of steward.yaml"},
+    {"--device", "DEV", "device", IN_BODY, ARG_TEXT, false,
+     "Where they stand until the first sign-on: 1001 or pbx-a/1001"},
+    {"--display", "TEXT", "display", IN_BODY, ARG_TEXT, false, "The name that others see"},
+    {"--phone", "NUMBER", "phone", IN_BODY, ARG_TEXT, false, "Told by SMS here"},
+    {"--email", "ADDR", "email", IN_BODY, ARG_TEXT, false, "Told by e-mail here"},
+    {"--language", "TAG", "language", IN_BODY, ARG_TEXT, false, "zh-Hans, zh-Hant or en"},
+    {0}};
 static const struct ctl_arg user_name_args[] = {
     {"NAME", NULL, "name", IN_PATH, ARG_TEXT, true, "Account name"}, {0}};
 static const struct ctl_arg user_password_args[] = {
@@ -106,6 +118,14 @@ const struct ctl_verb ctl_site_verbs[] = {
      "  echo secret | stewardctl user add sun.li --role supervisor --password-stdin",
      user_add_args, "POST", "/users", SHOW_ROWS, user_columns, "added", NULL},
     GET_LIST("user list", "Accounts: people and machines", page_args, "/users", user_columns),
+    GET_ONE("user show", "One account", user_name_args, "/users/{name}"),
+    {"user set", "Change a person who works here",
+     "What is given is set; an empty text clears.\n"
+     "  stewardctl user set li.na --role supervisor --department engineering --phone \"\"",
+     user_set_args, "PATCH", "/users/{name}", SHOW_ROWS, user_columns, "set", NULL},
+    {"user enable", "Let a disabled account be used again",
+     "Its tokens stay revoked: make new ones with token add.", user_name_args, "POST",
+     "/users/{name}/enable", SHOW_NOTHING, NULL, "enabled", NULL},
     {"user password", "Set a person's password",
      "  echo secret | stewardctl user password li.na --password-stdin", user_password_args, "POST",
      "/users/{name}/password", SHOW_NOTHING, NULL, "set", NULL},

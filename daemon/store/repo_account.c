@@ -90,6 +90,23 @@ int repo_account_insert(struct db *db, const struct account_row *r, int64_t *id)
     return db_insert(q, id);
 }
 
+int repo_account_update(struct db *db, const struct account_row *r)
+{
+    struct db_q *q = db_query(db, "UPDATE account SET role = $2, display = $3, department = $4, "
+                                  "phone = $5, email = $6, language = $7, home_device = $8, "
+                                  "disabled = $9 WHERE id = $1");
+    db_bind_int(q, 1, r->id);
+    bind_opt_text(q, 2, r->role);
+    bind_opt_text(q, 3, r->display);
+    bind_opt_text(q, 4, r->department);
+    bind_opt_text(q, 5, r->phone);
+    bind_opt_text(q, 6, r->email);
+    bind_opt_text(q, 7, r->language);
+    bind_opt_text(q, 8, r->home_device);
+    db_bind_int(q, 9, r->disabled);
+    return db_run(q);
+}
+
 int repo_account_disable(struct db *db, int64_t id)
 {
     struct db_q *q = db_query(db, "UPDATE account SET disabled = 1 WHERE id = $1");

@@ -39,6 +39,8 @@ int repo_account_steward_of(struct db *db, int64_t unit_id, account_name_fn *fn,
 /** E_CONSTRAINT if the name is taken. */
 int repo_account_insert(struct db *db, const struct account_row *row, int64_t *id) MUST_CHECK;
 int repo_account_disable(struct db *db, int64_t id) MUST_CHECK;
+/** Everything of a person's row but name, kind, password and when it was made, by row->id. */
+int repo_account_update(struct db *db, const struct account_row *row) MUST_CHECK;
 /** password: crypt(3) text. */
 int repo_account_set_password(struct db *db, int64_t id, const char *password) MUST_CHECK;
 /** device NULL: signed off. */

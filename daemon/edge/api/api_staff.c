@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/conf_table.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "edge/api/api_priv.h"
@@ -118,44 +119,78 @@ static bool is_phone(const struct api_job *job, const char *text)
     return !*text || n.kind == NUMBER_E164;
 }
 
-static int read_user(struct api_job *job, struct staff_new_account *a, const char **password)
+/* The texts that an account may have, as far as the body gives them; role NULL: not given. */
+static int read_texts(struct api_job *job, struct staff_new_account *a, const char **role)
 {
-    const char *role;
     const struct {
         const char *field;
         size_t max;
         const char **out;
     } fields[] = {
-        {"name", 64, &a->name},
-        {"role", 16, &role},
+        {"role", 16, role},
         {"display", 127, &a->display},
         {"department", 64, &a->department},
         {"phone", 31, &a->phone},
         {"email", 127, &a->email},
         {"language", 15, &a->language},
         {"device", 64, &a->home_device},
-        {"password", PASSWORD_MAX, password},
     };
     for (size_t i = 0; i < ARRAY_LEN(fields); i++)
         if (api_text_opt(job, fields[i].field, fields[i].max, fields[i].out) < 0)
             return E_INVALID;
+    return E_OK;
+}
+
+/* A department is one of the configuration; the refusal names the one that is near. */
+static int check_department(struct api_job *job, const char *name)
+{
+    const char *words[65];
+    char hint[128];
+    size_t n = 0;
+    if (!name || !*name || site_department(job->site, name))
+        return E_OK;
+    for (; n < ARRAY_LEN(words) - 1 && n < job->site->departments_n; n++)
+        words[n] = job->site->departments[n].name;
+    words[n] = NULL;
+    return api_bad(job, "department", "department: there is no department '%s'%s", name,
+                   conf_did_you_mean(name, words, hint, sizeof(hint)));
+}
+
+static int check_texts(struct api_job *job, struct staff_new_account *a, const char *role)
+{
     a->kind = STAFF_PERSON;
     a->role = staff_role_parse(role ? role : "");
-    if (!a->name)
-        return api_bad(job, "name", "name is missing");
-    if (a->role == ROLE_NONE)
+    if (role && a->role == ROLE_NONE)
         return api_bad(job, "role",
                        "role is one of agent, department, supervisor, manager, "
                        "director, admin, auditor");
-    if (a->home_device && !staff_is_device(a->home_device))
+    if (a->home_device && *a->home_device && !staff_is_device(a->home_device))
         return api_bad(job, "device", "that is not a device");
     if (a->phone && !is_phone(job, a->phone))
         return api_bad(job, "phone", "phone: '%s' is not a telephone number", a->phone);
     if (a->email && *a->email && !registry_is_email(a->email))
         return api_bad(job, "email", "email: '%s' is not an e-mail address", a->email);
-    if (*password && strlen(*password) < PASSWORD_MIN)
-        return api_bad(job, "password", "a password has at least %d characters", PASSWORD_MIN);
-    return E_OK;
+    return check_department(job, a->department);
+}
+
+static int read_user(struct api_job *job, struct staff_new_account *a, const char **password)
+{
+    const char *role = NULL;
+    int rc = api_text_opt(job, "name", 64, &a->name);
+    if (rc == E_OK)
+        rc = read_texts(job, a, &role);
+    if (rc == E_OK)
+        rc = api_text_opt(job, "password", PASSWORD_MAX, password);
+    if (rc < 0)
+        return rc;
+    if (!a->name)
+        return api_bad(job, "name", "name is missing");
+    if (a->home_device && !*a->home_device)
+        a->home_device = NULL;
+    rc = check_texts(job, a, role ? role : "");
+    if (rc == E_OK && *password && strlen(*password) < PASSWORD_MIN)
+        rc = api_bad(job, "password", "a password has at least %d characters", PASSWORD_MIN);
+    return rc;
 }
 
 static void add_user(struct http_req *req, void *ctx)
@@ -196,6 +231,90 @@ static void disable_user(struct http_req *req, void *ctx)
     job->word = http_param(req, "name");
     job->after = show_account;
     api_write(job, "user_disable", run_disable);
+}
+
+static int run_enable(struct ledger_tx *tx, struct api_job *job)
+{
+    int rc = staff_enable(job->e->o.staff, tx, job->word);
+    return rc < 0 ? rc : api_audit(tx, job->actor.name, "user.enable", job->word, NULL);
+}
+
+static void enable_user(struct http_req *req, void *ctx)
+{
+    struct api_job *job = api_job(req, ctx);
+    job->word = http_param(req, "name");
+    job->after = show_account;
+    api_write(job, "user_enable", run_enable);
+}
+
+static void get_user(struct http_req *req, void *ctx)
+{
+    struct edge *e = ctx;
+    const struct staff_account *a = staff_by_name(e->o.staff, http_param(req, "name"));
+    struct api_job *job;
+    if (!a) {
+        http_problem(req, 404, "there is no account '%.64s'", http_param(req, "name"));
+        return;
+    }
+    job = api_job(req, e);
+    put_account(&job->w, a);
+    api_answer(job, E_OK, NULL);
+}
+
+/* What PATCH sets. */
+struct user_change {
+    struct staff_new_account set; /* its texts belong to the body */
+    bool texts, has_enabled, enabled;
+    struct staff_account by; /* as it was when the request came */
+    bool has_by;
+};
+
+/* Enabled first and disabled last, so that both go with other changes. */
+static int run_change(struct ledger_tx *tx, struct api_job *job)
+{
+    const struct user_change *c = job->arg;
+    struct staff *staff = job->e->o.staff;
+    int rc = c->has_enabled && c->enabled ? staff_enable(staff, tx, job->word) : E_OK;
+    rc = rc == E_CONFLICT ? E_OK : rc; /* it is already */
+    if (rc == E_OK && c->texts)
+        rc = staff_change(staff, tx, job->word, &c->set);
+    if (rc == E_OK && c->has_enabled && !c->enabled)
+        rc = staff_disable(staff, tx, job->word, c->has_by ? &c->by : NULL);
+    rc = rc == E_CONFLICT && c->has_enabled && !c->enabled ? E_OK : rc;
+    return rc < 0 ? rc : api_audit(tx, job->actor.name, "user.change", job->word, NULL);
+}
+
+static int read_change(struct api_job *job, struct user_change *c)
+{
+    const json_t *body = http_body(job->req), *enabled = json_object_get(body, "enabled");
+    const char *role = NULL;
+    int rc = read_texts(job, &c->set, &role);
+    if (rc == E_OK)
+        rc = check_texts(job, &c->set, role);
+    if (rc == E_OK && enabled && !json_is_boolean(enabled))
+        rc = api_bad(job, "enabled", "enabled: true or false");
+    c->has_enabled = enabled != NULL;
+    c->enabled = json_is_true(enabled);
+    c->texts = json_object_size(body) > (size_t)c->has_enabled;
+    return rc;
+}
+
+static void change_user(struct http_req *req, void *ctx)
+{
+    struct edge *e = ctx;
+    struct api_job *job = api_job(req, e);
+    const struct staff_account *by = staff_by_name(e->o.staff, job->actor.name);
+    struct user_change c = {.has_by = by != NULL};
+    if (by)
+        c.by = *by;
+    job->word = http_param(req, "name");
+    job->after = show_account;
+    int rc = read_change(job, &c);
+    api_job_keep(job, &c, sizeof(c));
+    if (rc == E_OK)
+        api_write(job, "user_change", run_change);
+    else
+        api_answer(job, rc, NULL);
 }
 
 static int run_password(struct ledger_tx *tx, struct api_job *job)
@@ -402,6 +521,13 @@ const struct http_route api_staff_routes[] = {
     ROUTE(POST, "/api/v1/users", MAY_ADMIN, add_user, "Add a person",
           .body = "name! role! display department phone email language device password",
           .answer = "Account"),
+    ROUTE(GET, "/api/v1/users/{name}", MAY_ADMIN, get_user, "One account", .answer = "Account"),
+    ROUTE(PATCH, "/api/v1/users/{name}", MAY_ADMIN, change_user,
+          "Change a person: what is given is set, an empty text clears",
+          .body = "role display department phone email language device enabled:bool",
+          .answer = "Account"),
+    ROUTE(POST, "/api/v1/users/{name}/enable", MAY_ADMIN, enable_user,
+          "A disabled account may be used again; its tokens stay revoked", .answer = "Account"),
     ROUTE(POST, "/api/v1/users/{name}/disable", MAY_ADMIN, disable_user,
           "Disable an account: its tokens end, its tickets are handed over", .answer = "Account"),
     ROUTE(POST, "/api/v1/users/{name}/password", MAY_ADMIN, set_password, "Set a password",

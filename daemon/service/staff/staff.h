@@ -105,6 +105,14 @@ struct staff_new_account {
  * people, [a-z0-9][a-z0-9_-]{0,63} for machines. */
 int staff_add(struct staff *s, struct ledger_tx *tx, const struct staff_new_account *a,
               int64_t *id) MUST_CHECK;
+/** Set what is given of an enabled or disabled person: texts "" clear, NULL and ROLE_NONE leave;
+ * kind, name and password are not looked at. E_INVALID (ledger_refuse names the field),
+ * E_NOTFOUND. */
+int staff_change(struct staff *s, struct ledger_tx *tx, const char *name,
+                 const struct staff_new_account *set) MUST_CHECK;
+/** A disabled account, of a person or a machine, may be used again; its tokens stay revoked.
+ * E_NOTFOUND; E_CONFLICT if it is not disabled. */
+int staff_enable(struct staff *s, struct ledger_tx *tx, const char *name) MUST_CHECK;
 /** Disable, sign off, revoke every token, and call the hooks. E_NOTFOUND; E_CONFLICT if it is
  * already. */
 int staff_disable(struct staff *s, struct ledger_tx *tx, const char *name,

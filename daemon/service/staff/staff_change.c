@@ -67,7 +67,8 @@ static int check_new(struct ledger_tx *tx, const struct staff_new_account *a)
     return 0;
 }
 
-static int row_of_new(struct ledger_tx *tx, const struct staff_new_account *a,
+/* The texts of an account into its row; those that are NULL are left as they are. */
+static int take_texts(struct ledger_tx *tx, const struct staff_new_account *a,
                       struct account_row *row)
 {
     const struct {
@@ -84,17 +85,22 @@ static int row_of_new(struct ledger_tx *tx, const struct staff_new_account *a,
         {"device", row->home_device, sizeof(row->home_device), a->home_device},
         {"password", row->password, sizeof(row->password), a->password},
     };
+    int rc = E_OK;
+    for (size_t i = 0; rc == E_OK && i < ARRAY_LEN(texts); i++)
+        if (texts[i].from)
+            rc = take(tx, texts[i].what, texts[i].to, texts[i].size, texts[i].from);
+    return rc;
+}
+
+static int row_of_new(struct ledger_tx *tx, const struct staff_new_account *a,
+                      struct account_row *row)
+{
     text_copy(row->name, sizeof(row->name), a->name);
     text_copy(row->kind, sizeof(row->kind), staff_kind_name(a->kind));
     if (a->kind == STAFF_PERSON)
         text_copy(row->role, sizeof(row->role), staff_role_name(a->role));
     row->created_at = ledger_now(tx);
-    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
-        int rc = take(tx, texts[i].what, texts[i].to, texts[i].size, texts[i].from);
-        if (rc < 0)
-            return rc;
-    }
-    return 0;
+    return take_texts(tx, a, row);
 }
 
 int staff_add(struct staff *s, struct ledger_tx *tx, const struct staff_new_account *a, int64_t *id)
@@ -107,7 +113,8 @@ int staff_add(struct staff *s, struct ledger_tx *tx, const struct staff_new_acco
         return rc;
     rc = repo_account_get(ledger_db(tx), a->name, &there);
     if (rc == 0)
-        return ledger_refuse(tx, E_EXISTS, "name: there is an account '%s' already", a->name);
+        return ledger_refuse(tx, E_EXISTS, "name: there is an account '%s' already%s", a->name,
+                             there.disabled ? ", which is disabled (user enable)" : "");
     if (rc == E_NOTFOUND)
         rc = repo_account_insert(ledger_db(tx), &row, id);
     return rc < 0 ? rc : tell_account(s, tx, a->name);
@@ -119,6 +126,36 @@ static int get_person(struct ledger_tx *tx, const char *name, struct account_row
     if (rc == E_NOTFOUND || (rc == 0 && strcmp(row->kind, "person") != 0))
         return ledger_refuse(tx, E_NOTFOUND, "there is no person '%s'", name);
     return rc;
+}
+
+int staff_change(struct staff *s, struct ledger_tx *tx, const char *name,
+                 const struct staff_new_account *set)
+{
+    struct account_row row;
+    int rc = get_person(tx, name, &row);
+    if (rc == E_OK && set->home_device && *set->home_device && !staff_is_device(set->home_device))
+        rc = ledger_refuse(tx, E_INVALID, "device: '%s' is not a device", set->home_device);
+    if (rc == E_OK)
+        rc = take_texts(tx, set, &row);
+    if (rc == E_OK && set->role != ROLE_NONE)
+        text_copy(row.role, sizeof(row.role), staff_role_name(set->role));
+    if (rc == E_OK)
+        rc = repo_account_update(ledger_db(tx), &row);
+    return rc < 0 ? rc : tell_account(s, tx, name);
+}
+
+int staff_enable(struct staff *s, struct ledger_tx *tx, const char *name)
+{
+    struct account_row row;
+    int rc = repo_account_get(ledger_db(tx), name, &row);
+    if (rc == E_NOTFOUND)
+        return ledger_refuse(tx, rc, "there is no account '%s'", name);
+    if (rc == E_OK && !row.disabled)
+        return ledger_refuse(tx, E_CONFLICT, "'%s' is not disabled", name);
+    row.disabled = false;
+    if (rc == E_OK)
+        rc = repo_account_update(ledger_db(tx), &row);
+    return rc < 0 ? rc : tell_account(s, tx, name);
 }
 
 static int revoke_all(struct staff *s, struct ledger_tx *tx, int64_t id)
