@@ -52,6 +52,9 @@ static const struct ctl_column inbound_columns[] = {{"id", "id", AS_TEXT, 0},
                                                     {"ticket", "ticket", AS_TEXT, 0},
                                                     {"text", "text", AS_TEXT, 60},
                                                     {0}};
+static const struct ctl_column alert_columns[] = {
+    {"id", "id", AS_TEXT, 0},      {"at", "at", AS_TIME, 0},         {"kind", "kind", AS_TEXT, 20},
+    {"text", "text", AS_TEXT, 80}, {"seen", "acked_at", AS_TIME, 0}, {0}};
 static const struct ctl_column agent_columns[] = {{"user", "user", AS_TEXT, 24},
                                                   {"name", "name", AS_TEXT, 20},
                                                   {"role", "role", AS_TEXT, 0},
@@ -128,6 +131,11 @@ static const struct ctl_arg inbound_list_args[] = {
     {"--person", "ID", "person", IN_QUERY, ARG_INT, false, "Of one owner"},
     PAGE,
     {0}};
+static const struct ctl_arg alert_list_args[] = {
+    {"--open", "true", "open", IN_QUERY, ARG_TEXT, false, "true: only what nobody has seen yet"},
+    PAGE,
+    {0}};
+static const struct ctl_arg alert_args[] = {ID("ID", "An alert's id"), {0}};
 static const struct ctl_arg message_args[] = {ID("ID", "A message's id"), {0}};
 
 const struct ctl_verb ctl_call_verbs[] = {
@@ -164,6 +172,10 @@ const struct ctl_verb ctl_call_verbs[] = {
      "/messages/{id}/resend", SHOW_ROWS, message_columns, NULL, NULL},
     {"message cancel", "Call a message off while it waits", NULL, message_args, "POST",
      "/messages/{id}/cancel", SHOW_ROWS, message_columns, NULL, NULL},
+    GET_LIST("alert list", "What somebody should look at, newest first", alert_list_args, "/alerts",
+             alert_columns),
+    {"alert ack", "Say that an alert has been seen", NULL, alert_args, "POST", "/alerts/{id}/ack",
+     SHOW_ROWS, alert_columns, NULL, NULL},
     GET_LIST("agent list", "People, where they stand and what they do", page_args, "/agents",
              agent_columns),
     GET_LIST("department list", "Departments", page_args, "/departments", department_columns),

@@ -136,13 +136,14 @@ const struct policy *site_policy_for(const struct site *s, const struct policy_f
 struct account_walk {
     void (*fn)(void *ctx, const char *where, const char *account);
     void *ctx;
+    bool roles; /* the roles instead */
 };
 
 static void tell_accounts(const struct account_walk *w, const char *policy, const char *what,
                           const struct conf_texts *tell)
 {
     for (size_t i = 0; i < tell->n; i++) {
-        if (policy_is_role(tell->items[i]))
+        if (policy_is_role(tell->items[i]) != w->roles)
             continue;
         char *where = xasprintf("policies.%s.%s", policy, what);
         w->fn(w->ctx, where, tell->items[i]);
@@ -172,7 +173,7 @@ static void policy_accounts(const struct account_walk *w, const struct policy *p
 void site_each_account(const struct site *s,
                        void (*fn)(void *ctx, const char *where, const char *account), void *ctx)
 {
-    const struct account_walk w = {fn, ctx};
+    const struct account_walk w = {.fn = fn, .ctx = ctx};
     for (size_t i = 0; i < s->departments_n; i++) {
         if (!s->departments[i].head)
             continue;
@@ -188,6 +189,14 @@ void site_each_account(const struct site *s,
     for (size_t i = 0; i < s->reports.digest_tell.n; i++)
         if (!policy_is_role(s->reports.digest_tell.items[i]))
             fn(ctx, "reports.digest_tell", s->reports.digest_tell.items[i]);
+}
+
+void site_each_role(const struct site *s,
+                    void (*fn)(void *ctx, const char *where, const char *role), void *ctx)
+{
+    const struct account_walk w = {.fn = fn, .ctx = ctx, .roles = true};
+    for (size_t i = 0; i < s->policies_n; i++)
+        policy_accounts(&w, &s->policies[i]);
 }
 
 /* ---- what changed ---- */

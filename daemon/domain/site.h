@@ -259,6 +259,10 @@ const struct policy *site_policy_for(const struct site *s, const struct policy_f
 void site_each_account(const struct site *s,
                        void (*fn)(void *ctx, const char *where, const char *account), void *ctx);
 
+/** The same for every role that a policy's `tell` names: "manager". */
+void site_each_role(const struct site *s,
+                    void (*fn)(void *ctx, const char *where, const char *role), void *ctx);
+
 /**
  * What differs between two configurations: key names ("listen.http") and instances ("plugin
  * pbx-a") that can be taken while running go to `now`, those that need a restart to `later`; both

@@ -41,6 +41,20 @@ int repo_receipt_of(struct db *db, const char *gateway, const char *key, const c
     return db_end(q);
 }
 
+int repo_receipt_sweep(struct db *db, const char *gateway, int64_t before, int most)
+{
+    struct db_q *q = db_query(db, "DELETE FROM receipt WHERE kept_at<$1");
+    db_bind_int(q, 1, before);
+    int rc = db_run(q);
+    if (rc < 0)
+        return rc;
+    q = db_query(db, "DELETE FROM receipt WHERE gateway=$1 AND id<=(SELECT id FROM receipt "
+                     "WHERE gateway=$1 ORDER BY id DESC LIMIT 1 OFFSET $2)");
+    db_bind_text(q, 1, gateway);
+    db_bind_int(q, 2, most);
+    return db_run(q);
+}
+
 int repo_receipt_drop(struct db *db, int64_t id)
 {
     struct db_q *q = db_query(db, "DELETE FROM receipt WHERE id=$1");

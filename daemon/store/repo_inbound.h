@@ -18,6 +18,8 @@ int repo_receipt_keep(struct db *db, const struct receipt_row *row) MUST_CHECK;
 int repo_receipt_of(struct db *db, const char *gateway, const char *key, const char *provider_id,
                     int max, void (*fn)(void *ctx, const struct receipt_row *row),
                     void *ctx) MUST_CHECK;
+/** Drops reports kept before that moment, and the oldest above `most` of that gateway. */
+int repo_receipt_sweep(struct db *db, const char *gateway, int64_t before, int most) MUST_CHECK;
 int repo_receipt_drop(struct db *db, int64_t id) MUST_CHECK;
 
 /** A text that somebody wrote to us. Texts are views. */

@@ -226,3 +226,26 @@ def test_stop_of_an_unknown_number(desk):
     assert desk.get("/inbound")["items"][0]["became"] == "opted_out"
     desk.request("PATCH", f"/api/v1/owners/{owner['id']}", {"consent": {"sms": True}})  # said so at the desk
     desk.post("/messages", {"person_id": owner["id"], "channel": "sms", "text": "x"})
+
+
+@pytest.mark.parametrize("status", [301, 308, 401, 403, 404, 405])
+def test_what_is_wrong_with_the_gateway_loses_no_message(desk, status):
+    desk.sink.answer = lambda r: (status, {})
+    m = send(desk)
+    desk.sink.next(id=m["id"])
+    queued = state(desk, m, "queued")
+    steward.eventually(lambda: [x for x in desk.get("/messages")["items"] if x["attempts"] == 1 and x["error"]], "the error is told")
+    assert queued["failed_at"] is None
+    desk.sink.answer = lambda r: (200, {})
+    desk.advance(60)
+    state(desk, m, "sent")
+
+
+def test_what_is_wrong_with_the_message_fails_it(desk):
+    desk.sink.answer = lambda r: (422, {})
+    state(desk, send(desk), "failed")
+
+
+def test_doctor_names_roles_that_nobody_has(desk):
+    warnings = desk.get("/doctor")["warnings"]
+    assert any("manager" in w and "nobody has that role" in w for w in warnings) == any("tells manager" in w for w in warnings)

@@ -227,6 +227,35 @@ static void put_lacking_years(struct api_job *job)
     calendars_unref(&calendars);
 }
 
+/* Whether anybody has a role. */
+struct role_seen {
+    const char *role;
+    bool found;
+};
+
+static void see_role(void *ctx, const struct staff_account *a)
+{
+    struct role_seen *seen = ctx;
+    seen->found |= a->kind == STAFF_PERSON && !a->disabled &&
+                   strcmp(staff_role_name(a->role), seen->role) == 0;
+}
+
+/* Words that are an account's role; the others (responder, on_shift …) depend on the ticket. */
+static void put_empty_role(void *ctx, const char *where, const char *role)
+{
+    struct api_job *job = ctx;
+    struct role_seen seen = {.role = role};
+    char text[256];
+    if (strcmp(role, "supervisor") != 0 && strcmp(role, "manager") != 0 &&
+        strcmp(role, "director") != 0)
+        return;
+    staff_each(job->e->o.staff, see_role, &seen);
+    if (seen.found)
+        return;
+    snprintf(text, sizeof(text), "%.120s tells %.64s: nobody has that role", where, role);
+    jw_str(&job->w, text);
+}
+
 /* Everything that checks say, and what the configuration names that is not there. */
 static void doctor(struct http_req *req, void *ctx)
 {
@@ -243,6 +272,7 @@ static void doctor(struct http_req *req, void *ctx)
     jw_key(&job->w, "warnings");
     jw_arr(&job->w);
     site_each_account(job->site, put_unknown_account, job);
+    site_each_role(job->site, put_empty_role, job);
     staff_each(e->o.staff, put_unknown_department, job);
     put_lacking_years(job);
     jw_end_arr(&job->w);

@@ -11,6 +11,7 @@
 #include "domain/ticket_id.h"
 #include "service/messages/inbound.h"
 #include "service/messages/outbox.h"
+#include "service/tell/tell.h"
 
 /* ---- messages ---- */
 
@@ -193,6 +194,41 @@ static void list_inbound(struct http_req *req, void *ctx)
     api_read(job, "inbound", read_inbound);
 }
 
+/* ---- alerts ---- */
+
+static int read_alerts(struct db *db, struct api_job *job)
+{
+    const char *open = http_query(job->req, "open");
+    int64_t next = 0;
+    api_items(job);
+    int rc =
+        tell_alerts(db, open && strcmp(open, "true") == 0, job->before, job->limit, &job->w, &next);
+    api_items_end(job, next);
+    return rc;
+}
+
+static void list_alerts(struct http_req *req, void *ctx)
+{
+    int limit;
+    int64_t before;
+    if (!http_page_id(req, &limit, &before) || !http_query_word(req, "open", "true, false"))
+        return;
+    struct api_job *job = api_job(req, ctx);
+    job->limit = limit;
+    job->before = before;
+    api_read(job, "alerts", read_alerts);
+}
+
+static int run_ack(struct ledger_tx *tx, struct api_job *job)
+{
+    return tell_alert_ack(tx, job->id, job->actor.name, &job->w);
+}
+
+static void ack_alert(struct http_req *req, void *ctx)
+{
+    do_message(req, ctx, "alert_ack", run_ack);
+}
+
 #define WHO (MAY_STAFF | MAY_INTEGRATION)
 
 const struct http_route api_message_routes[] = {
@@ -212,5 +248,10 @@ const struct http_route api_message_routes[] = {
           "Send it once more, as a new message", .answer = "Message"),
     ROUTE(POST, "/api/v1/messages/{id}/cancel", WHO, cancel_message, "Call it off while it waits",
           .answer = "Message"),
+    ROUTE(GET, "/api/v1/alerts", MAY_READ, list_alerts,
+          "What somebody should look at, newest first; open=true: not acknowledged yet",
+          .query = "open limit:int cursor", .answer = "[Alert]"),
+    ROUTE(POST, "/api/v1/alerts/{id}/ack", MAY_STAFF, ack_alert, "Somebody has seen it",
+          .answer = "Alert"),
     {.path = NULL},
 };

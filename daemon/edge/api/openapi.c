@@ -31,6 +31,7 @@ static const struct {
                 "resend_of:int"},
     {"Inbound", "id:int! at! channel! gateway! from! to person_id:int text! reply_to_key became "
                 "ticket"},
+    {"Alert", "id:int! at! kind! text! data:object acked_at"},
     {"Card", "id:int! name! language phone_label tenures:list household:list vehicles:list "
              "membership:object segment flags:list steward:object consent:object open_tickets:list "
              "recent:list satisfaction:object phones:list emails:list version:int"},

@@ -18,6 +18,8 @@
 #include "store/repo_person.h"
 
 #define ANSWER_WITHIN_MS (INT64_C(30) * 86400 * 1000) /* so long a text may answer one of ours */
+#define KEPT_FOR_MS      (INT64_C(7) * 86400 * 1000)  /* a report waits so long for its message */
+#define KEPT_MOST        1000                         /* of one gateway; the oldest go */
 #define PERSONS_MAX      16 /* persons with one number whose consent one STOP changes */
 
 /* ---- receipts ---- */
@@ -50,6 +52,7 @@ static int find_message(struct db *db, const char *gateway, const char *key,
     return rc == E_NOTFOUND ? 0 : rc;
 }
 
+/* Anybody's keys may come here, so that there is a bound. */
 static int keep(struct ledger_tx *tx, const char *gateway, const struct steward_receipt *r)
 {
     struct receipt_row row = {.gateway = gateway,
@@ -59,7 +62,10 @@ static int keep(struct ledger_tx *tx, const char *gateway, const struct steward_
                               .error = r->error,
                               .provider_id = r->provider_id,
                               .kept_at = ledger_now(tx)};
-    return repo_receipt_keep(ledger_db(tx), &row);
+    int rc = repo_receipt_keep(ledger_db(tx), &row);
+    return rc < 0 ? rc
+                  : repo_receipt_sweep(ledger_db(tx), gateway, ledger_now(tx) - KEPT_FOR_MS,
+                                       KEPT_MOST);
 }
 
 /* A report also tells that the message was sent, if nobody knew. */

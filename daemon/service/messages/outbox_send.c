@@ -372,12 +372,24 @@ static void view_of(const struct job *j, struct steward_message *m)
     };
 }
 
+/* What is wrong with the gateway, not with the message: its address, its token, its way. Every
+ * message would fare alike, so that none is lost by it and the gateway rests. */
+static bool is_gateway_fault(int status)
+{
+    static const int faults[] = {301, 302, 303, 307, 308, 401, 403, 404, 405, 407};
+    for (size_t i = 0; i < ARRAY_LEN(faults); i++)
+        if (faults[i] == status)
+            return true;
+    return false;
+}
+
 /* What a status means when no gateway judges it (webhooks.md, 4). */
 static enum steward_outcome plain_outcome(int status)
 {
     if (status >= 200 && status < 300)
         return STEWARD_SENT;
-    bool later = status == 0 || status == 408 || status == 425 || status == 429 || status >= 500;
+    bool later = status == 0 || is_gateway_fault(status) || status == 408 || status == 425 ||
+                 status == 429 || status >= 500;
     return later ? STEWARD_RETRY : STEWARD_FAILED;
 }
 
@@ -433,6 +445,14 @@ static void count_outcome(struct gateway *g, enum steward_outcome outcome)
         g->state.failed++;
 }
 
+/* A gateway that refuses one message for good (Kannel's 403 "not routable") answers. */
+static bool is_well(int status, enum steward_outcome outcome)
+{
+    if (is_gateway_fault(status))
+        return outcome != STEWARD_RETRY;
+    return status > 0 && status < 500;
+}
+
 static void on_answer(void *arg, const struct sender_answer *a)
 {
     struct job *j = arg;
@@ -441,7 +461,7 @@ static void on_answer(void *arg, const struct sender_answer *a)
     struct steward_verdict v = {.struct_size = sizeof(v)};
     g->state.in_flight--;
     judge(j, a, &v);
-    note_health(g, a->status > 0 && a->status < 500, v.error);
+    note_health(g, is_well(a->status, v.outcome), v.error);
     count_outcome(g, v.outcome);
     submit_outcome(j, &v);
     outbox_pump(ob);

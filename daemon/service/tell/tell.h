@@ -81,6 +81,15 @@ int tell_not_sent(struct tell *t, struct ledger_tx *tx, int rc, int64_t ticket_i
 int tell_alert(struct tell *t, struct ledger_tx *tx, const char *kind, int64_t ticket_id,
                const char *text) MUST_CHECK;
 
+/** {"id","at","kind","text","data","acked_at"} of each (the caller opened an array), newest first,
+ * ids below `before` (0: all); open: only what nobody acknowledged. *next: the cursor, 0 at the
+ * end. */
+int tell_alerts(struct db *db, bool open, int64_t before, int limit, struct jw *w,
+                int64_t *next) MUST_CHECK;
+/** Somebody has seen it, which the audit log keeps; writes it as above. Twice does no harm.
+ * E_NOTFOUND. */
+int tell_alert_ack(struct ledger_tx *tx, int64_t id, const char *by, struct jw *w) MUST_CHECK;
+
 /** The same for what may befall thousands at once: of one kind and minute the desks hear of the
  * first fifty. kind is a literal, of at most four that this is called with. */
 int tell_alert_some(struct tell *t, struct ledger_tx *tx, const char *kind, int64_t ticket_id,
