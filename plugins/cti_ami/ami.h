@@ -9,6 +9,7 @@
 #define STEWARD_AMI_H
 
 #include <steward/plugin.h>
+#include "contexts.h"
 #include "link.h"
 #include "track.h"
 #include "ami_parse.h"
@@ -37,7 +38,8 @@ struct ami_conf {
     char parking_lot[AMI_TEXT_MAX]; /* "" the default one */
     /* Contexts that are the outside world, and endpoints that are, besides. */
     char inbound[LINK_ITEMS_MAX][LINK_ITEM_MAX], trunks[LINK_ITEMS_MAX][LINK_ITEM_MAX];
-    size_t inbound_count, trunk_count;
+    char phones[LINK_ITEMS_MAX][LINK_ITEM_MAX]; /* contexts of the site's own phones */
+    size_t inbound_count, trunk_count, phone_count;
     bool atxfer, answer_notify;
 };
 
@@ -91,6 +93,7 @@ struct ami {
     unsigned resyncs;      /* begun since we signed in */
     int64_t resync_at;     /* time for another, as the last was not answered; 0: none is due */
     struct link link;
+    struct contexts_strange strange;
     struct ami_parser parser;
     enum ami_state state;
     int64_t down_at;     /* the last link ended then; 0: there was none */

@@ -22,6 +22,8 @@ void ami_set_state(struct ami *a, enum steward_source_state state, const char *e
     char lacks[240];
     if (!error && state >= STEWARD_SOURCE_SYNCING)
         error = ami_rights_text(a, lacks, sizeof lacks);
+    if (!error && state >= STEWARD_SOURCE_SYNCING)
+        error = contexts_strange_text(&a->strange, lacks, sizeof lacks);
     a->host->cti_state(a->host, state, a->can, error);
 }
 

@@ -56,7 +56,7 @@ bool ami_is_outside(struct ami *a, const char *channel, const char *context)
     if (in_list(c->trunks, c->trunk_count, name) ||
         in_list(a->trunk_seen, a->trunk_seen_count, name))
         return true;
-    if (!context || !in_list(c->inbound, c->inbound_count, context))
+    if (!context || !contexts_match(c->inbound, c->inbound_count, context))
         return false;
     if (a->trunk_seen_count < LINK_ITEMS_MAX)
         memcpy(a->trunk_seen[a->trunk_seen_count++], name, sizeof name);
@@ -196,12 +196,26 @@ static void note_number(struct ami *a, const char *id)
     a->top_number = n > a->top_number ? n : a->top_number;
 }
 
+/* Who calls in a context that nobody named is taken for a phone: that is said, by name. */
+static void note_context(struct ami *a, const struct shot *s)
+{
+    const struct ami_conf *c = &a->conf;
+    if (!s->context || !*s->context || ami_is_half(s->channel) ||
+        (s->state != 4 && s->state != 9) || (s->linked && strcmp(s->linked, s->id) != 0) ||
+        ami_is_outside(a, s->channel, s->context) || strcmp(s->context, c->internal) == 0 ||
+        contexts_match(c->phones, c->phone_count, s->context))
+        return;
+    if (contexts_strange_add(&a->strange, a->host, s->context))
+        ami_set_state(a, a->snapshot ? STEWARD_SOURCE_SYNCING : STEWARD_SOURCE_UP, NULL);
+}
+
 static void on_newchannel(struct ami *a, const struct ami_msg *msg)
 {
     struct shot s;
     if (!shot_read(msg, "", &s) || !s.channel)
         return;
     note_number(a, s.id);
+    note_context(a, &s);
     if (!track_leg(a->track, s.id))
         make_leg(a, &s, false); /* a birth, even if the id was used before */
 }
@@ -213,6 +227,7 @@ static void comes_by_itself(struct ami *a, struct track_leg *leg, const struct a
     if (!shot_read(msg, "", &s) || (s.linked && strcmp(s.linked, s.id) != 0) ||
         ami_dial_seen(a, s.id))
         return;
+    note_context(a, &s);
     bool named = s.exten && strcmp(s.exten, "s") != 0;
     track_leg_dials(a->track, leg, s.number, named ? s.exten : NULL);
 }
@@ -257,11 +272,35 @@ static void on_connected_line(struct ami *a, const struct ami_msg *msg)
     leg_of(a, msg, ""); /* its Linkedid may be the first sign of calls becoming one */
 }
 
+/* A trunk that is dialled without a caller id of its own: "13800055433@trunk", "g0/138…". */
+static void note_dialled(struct ami *a, struct track_leg *to, const char *dialled)
+{
+    char number[TRACK_NUMBER_MAX];
+    const char *best = NULL;
+    size_t most = 2;
+    struct track_view v;
+    track_view(to, &v);
+    if (!v.outside || v.called[0])
+        return;
+    for (const char *p = dialled ? dialled : ""; *p;) {
+        size_t n = strspn(p, "+0123456789");
+        if (n > most) {
+            best = p;
+            most = n;
+        }
+        p += n ? n : 1;
+    }
+    if (best)
+        track_leg_called(a->track, to, track_text(number, sizeof number, best, most));
+}
+
 static void on_dial_begin(struct ami *a, const struct ami_msg *msg)
 {
     struct track_leg *from = leg_of(a, msg, ""), *to = leg_of(a, msg, "Dest");
-    if (to)
-        track_dial(a->track, from, to);
+    if (!to)
+        return;
+    note_dialled(a, to, ami_get(msg, "DialString"));
+    track_dial(a->track, from, to);
 }
 
 static void on_dial_state(struct ami *a, const struct ami_msg *msg)

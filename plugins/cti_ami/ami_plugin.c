@@ -17,8 +17,14 @@ static const struct steward_conf_key keys[] = {
     {"tls", STEWARD_CONF_BOOL, "false", 0, 0, false, "TLS from the first byte"},
     {"tls_ca", STEWARD_CONF_TEXT, NULL, 0, 0, false, "PEM file of the authority to trust"},
     {"tls_verify", STEWARD_CONF_BOOL, "true", 0, 0, false, "check the server's certificate"},
-    {"contexts.inbound", STEWARD_CONF_TEXTS, "[from-trunk]", 0, 0, false,
-     "dialplan contexts that are the outside world"},
+    {"contexts.inbound", STEWARD_CONF_TEXTS,
+     "[from-trunk*, from-pstn*, from-digital, from-analog, from-dahdi, from-zaptel, "
+     "from-did-direct]",
+     0, 0, false,
+     "dialplan contexts that are the outside world; `from-trunk*` is all that begin so"},
+    {"contexts.phones", STEWARD_CONF_TEXTS,
+     "[internal, from-internal*, from-queue*, from-ringgroups*, default, agents]", 0, 0, false,
+     "contexts of the site's own phones, besides contexts.internal; calls in any other are named"},
     {"contexts.internal", STEWARD_CONF_TEXT, "internal", 0, 0, false,
      "dialplan context that dials for agents (FreePBX: from-internal)"},
     {"trunks", STEWARD_CONF_TEXTS, "[]", 0, 0, false,
@@ -48,6 +54,7 @@ static void conf_read(const struct steward_host *h, const struct steward_conf *c
     link_conf_text(h, conf, "technology", c->technology, sizeof c->technology);
     link_conf_text(h, conf, "features.parking_lot", c->parking_lot, sizeof c->parking_lot);
     c->inbound_count = link_conf_list(h, conf, "contexts.inbound", c->inbound);
+    c->phone_count = link_conf_list(h, conf, "contexts.phones", c->phones);
     c->trunk_count = link_conf_list(h, conf, "trunks", c->trunks);
     c->atxfer = h->conf_int(conf, "features.atxfer") != 0;
     c->answer_notify = h->conf_int(conf, "features.answer_notify") != 0;

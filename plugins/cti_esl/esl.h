@@ -9,6 +9,7 @@
 #define STEWARD_ESL_H
 
 #include <steward/plugin.h>
+#include "contexts.h"
 #include "link.h"
 #include "track.h"
 #include "esl_parse.h"
@@ -26,7 +27,8 @@ struct esl_conf {
     char internal[ESL_TEXT_MAX], domain[ESL_TEXT_MAX];
     /* Contexts that are the outside world, and SIP profiles that are. */
     char inbound[LINK_ITEMS_MAX][LINK_ITEM_MAX], profiles[LINK_ITEMS_MAX][LINK_ITEM_MAX];
-    size_t inbound_count, profile_count;
+    char phones[LINK_ITEMS_MAX][LINK_ITEM_MAX]; /* contexts of the site's own phones */
+    size_t inbound_count, profile_count, phone_count;
     bool answer_notify;
 };
 
@@ -58,6 +60,7 @@ struct esl {
     struct track *track;
     struct esl_agents *agents;
     struct link link;
+    struct contexts_strange strange;
     struct esl_parser parser;
     enum esl_state state;
     int64_t skew; /* our clock less the PBX's, at its last event */

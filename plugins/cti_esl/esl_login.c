@@ -20,6 +20,9 @@
 
 void esl_set_state(struct esl *e, enum steward_source_state state, const char *error)
 {
+    char strange[240];
+    if (!error && state >= STEWARD_SOURCE_SYNCING)
+        error = contexts_strange_text(&e->strange, strange, sizeof strange);
     e->host->cti_state(e->host, state, e->can, error);
 }
 

@@ -44,8 +44,7 @@ bool esl_is_outside(const struct esl *e, const struct esl_channel *c)
     if (esl_is_half(name))
         return false;
     if (c->direction && strcmp(c->direction, "inbound") == 0)
-        return c->context &&
-               in_list(e->conf.inbound, e->conf.inbound_count, c->context, strlen(c->context));
+        return c->context && contexts_match(e->conf.inbound, e->conf.inbound_count, c->context);
     if (c->user)
         return false; /* rung as a user of the directory */
     if (strncasecmp(name, "sofia/", 6) != 0)
@@ -95,6 +94,18 @@ static const char *purpose(const struct esl_event *ev, const char *device)
     return number;
 }
 
+/* Who calls unknown in a context that nobody named is taken for a phone: that is said, by name. */
+static void note_context(struct esl *e, const struct esl_event *ev, const struct esl_channel *c)
+{
+    const struct esl_conf *conf = &e->conf;
+    if (!is(ev, ESL_CALL_DIRECTION, "inbound") || !c->context || get(ev, ESL_USER_NAME) ||
+        esl_is_half(c->name) || esl_is_outside(e, c) || strcmp(c->context, conf->internal) == 0 ||
+        contexts_match(conf->phones, conf->phone_count, c->context))
+        return;
+    if (contexts_strange_add(&e->strange, e->host, c->context))
+        esl_set_state(e, e->syncs == 2 ? STEWARD_SOURCE_SYNCING : STEWARD_SOURCE_UP, NULL);
+}
+
 /* The first sign of a channel: whose it is, for whose sake it was made, what it is for. */
 static struct track_leg *make_leg(struct esl *e, const struct esl_event *ev)
 {
@@ -106,7 +117,10 @@ static struct track_leg *make_leg(struct esl *e, const struct esl_event *ev)
                             .context = get(ev, ESL_CONTEXT),
                             .user = dials ? NULL : get(ev, ESL_DIALED_USER)};
     bool half = esl_is_half(c.name), outside = esl_is_outside(e, &c);
+    note_context(e, ev, &c);
     struct track_leg *parent = dials && !half ? NULL : parent_of(e, ev); /* nobody's leg dials */
+    if (!dials && !parent && get(ev, ESL_CC_MEMBER))
+        return NULL; /* a queue still rings an agent for a caller who left: nobody's call */
     struct esl_job *job = esl_dial_seen(e, id);
     struct track_view of;
     if (parent)

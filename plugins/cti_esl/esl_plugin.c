@@ -15,8 +15,11 @@ static const struct steward_conf_key keys[] = {
     {"username", STEWARD_CONF_TEXT, NULL, 0, 0, false,
      "user@domain, to sign in as a user of the directory (userauth)"},
     {"format", STEWARD_CONF_TEXT, "plain", 0, 0, false, "form of events: plain or json"},
-    {"contexts.inbound", STEWARD_CONF_TEXTS, "[public]", 0, 0, false,
-     "dialplan contexts that are the outside world"},
+    {"contexts.inbound", STEWARD_CONF_TEXTS, "[public*]", 0, 0, false,
+     "dialplan contexts that are the outside world; `public*` is all that begin so"},
+    {"contexts.phones", STEWARD_CONF_TEXTS, "[default, internal, features]", 0, 0, false,
+     "contexts of the site's own phones, besides contexts.internal and those of phones that signed "
+     "in; calls in any other are named"},
     {"contexts.internal", STEWARD_CONF_TEXT, "default", 0, 0, false,
      "dialplan context that dials for agents"},
     {"profiles.outside", STEWARD_CONF_TEXTS, "[external]", 0, 0, false,
@@ -43,6 +46,7 @@ static void conf_read(const struct steward_host *h, const struct steward_conf *c
     link_conf_text(h, conf, "contexts.internal", c->internal, sizeof c->internal);
     link_conf_text(h, conf, "domain", c->domain, sizeof c->domain);
     c->inbound_count = link_conf_list(h, conf, "contexts.inbound", c->inbound);
+    c->phone_count = link_conf_list(h, conf, "contexts.phones", c->phones);
     c->profile_count = link_conf_list(h, conf, "profiles.outside", c->profiles);
     c->answer_notify = h->conf_int(conf, "features.answer_notify") != 0;
 }

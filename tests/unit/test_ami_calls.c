@@ -89,6 +89,9 @@ static void run_script(struct replay *r, const char *script)
     replay_until(r, r->now + 2000);
 }
 
+#define LOGGED_IN                                                                                  \
+    "Asterisk Call Manager/11.0.0\r\nResponse: Success\r\nMessage: Authentication "                \
+    "accepted\r\n\r\n"
 #define RING_A "Newchannel @T4\nNewchannel @A0\nDialBegin @T4 Dest@A0\nNewstate @A5\n"
 #define TALK_A                                                                                     \
     RING_A "Newstate @A6\nDialEnd @T4 Dest@A6 DialStatus=ANSWER\nNewstate @T6\n"                   \
@@ -412,6 +415,62 @@ static const struct {
             "Channel=UnicastRTP/127.0.0.1:4000-01 BridgeUniqueid=b1\n" END_BY_CALLER
             "Hangup Uniqueid=8.1\nHangup Uniqueid=8.2\n",
      TOLD_TALK_A "1.1 cleared caller\n"},
+    {"chan_sip: a caller's channel is born down, and rings then",
+     "Newchannel @T0\nNewstate @T4\nNewchannel @A0\nDialBegin @T4 Dest@A0\nNewstate @A5\n"
+     "Newstate @A6\nDialEnd @T4 Dest@A6 DialStatus=ANSWER\nBridgeEnter @A6 BridgeUniqueid=b1\n"
+     "BridgeEnter @T6 BridgeUniqueid=b1\n" END_BY_CALLER,
+     TOLD_TALK_A "1.1 cleared caller\n"},
+    {"PRI: reserved, then ringing, and the caller gives up",
+     "Newchannel @T1\nNewstate @T4\nNewchannel @A0\nDialBegin @T4 Dest@A0\nNewstate @A5\n"
+     "+3 HangupRequest @T4\nDialEnd @T4 Dest@A5 DialStatus=CANCEL\nHangup @A5\nHangup @T4\n",
+     "1.1 originated\n1.1 delivered 1001\n1.1 cleared caller\n"},
+    {"a caller whose state never says so shows by having somebody rung",
+     "Newchannel @T0\nNewchannel @A0\nDialBegin @T0 Dest@A0\nNewstate @A5\n"
+     "+1 HangupRequest @T0\nHangup @A5\nHangup @T0\n",
+     "1.1 originated\n1.1 delivered 1001\n1.1 cleared caller\n"},
+    {"a trunk that is rung is not a caller, whatever state it goes through",
+     "Newchannel @D4\nNewchannel @V1\nDialBegin @D4 Dest@V1\nNewstate @V3\nNewstate @V4\n"
+     "Newstate @V6\nDialEnd @D4 Dest@V6 DialStatus=ANSWER\nBridgeEnter @V6 BridgeUniqueid=b1\n"
+     "BridgeEnter @D6 BridgeUniqueid=b1\n+3 HangupRequest @V6\nHangup @V6\nHangup @D6\n",
+     "3.1 originated 1001\n3.1 established 1001\n3.1 cleared caller\n"},
+    {"analogue: the number comes between the rings, and is told then",
+     "Newchannel CallerIDNum=<unknown> @T9\nNewstate CallerIDNum=<unknown> @T4\n"
+     "Newchannel @A0\nDialBegin @T4 Dest@A0\nNewstate @A5\n+2 NewCallerid @T4\n"
+     "+1 HangupRequest @T4\nHangup @A5\nHangup @T4\n",
+     "1.1 originated\n1.1 delivered 1001\n1.1 originated\n1.1 cleared caller\n"},
+    {"a queue member who is a mobile answers",
+     "Newchannel @T4\nNewstate @T6\nQueueCallerJoin @T6 Queue=q\nNewchannel @V0/1.1\n"
+     "NewCallerid CallerIDNum=13700137000 @V0/1.1\nDialBegin @T6 Dest@V0/1.1\nNewstate @V5/1.1\n"
+     "+1 Newstate @V6/1.1\nDialEnd @T6 Dest@V6/1.1 DialStatus=ANSWER\n"
+     "QueueCallerLeave @T6 Queue=q\nBridgeEnter @V6/1.1 BridgeUniqueid=b1\n"
+     "BridgeEnter @T6 BridgeUniqueid=b1\n+2 HangupRequest @T6\nHangup @T6\nHangup @V6/1.1\n",
+     "1.1 originated\n1.1 queued q\n1.1 established 13700137000\n1.1 cleared caller\n"},
+    {"follow-me: the phone and a mobile ring, the mobile is declined, the phone answers",
+     RING_A "Newchannel @V0/1.1\nNewCallerid CallerIDNum=13700137000 @V0/1.1\n"
+            "DialBegin @T4 Dest@V0/1.1\nNewstate @V5/1.1\n"
+            "DialEnd @T4 Dest@V5/1.1 DialStatus=BUSY\nHangup @V5/1.1 Cause=17\nNewstate @A6\n"
+            "DialEnd @T4 Dest@A6 DialStatus=ANSWER\nBridgeEnter @A6 BridgeUniqueid=b1\n"
+            "BridgeEnter @T6 BridgeUniqueid=b1\n" END_BY_CALLER,
+     TOLD_TALK_A "1.1 cleared caller\n"},
+    {"an agent who is logged in by a call that stays up answers one caller after the other",
+     "Newchannel @P4\nNewstate @P6\n+5 Newchannel @T4\nNewstate @T6\n"
+     "QueueCallerJoin @T6 Queue=q\nBridgeEnter @P6 BridgeUniqueid=b1\n"
+     "NewConnectedLine @T6/4.1\nBridgeEnter @T6/4.1 BridgeUniqueid=b1\n"
+     "QueueCallerLeave @T6/4.1 Queue=q\n+3 HangupRequest @T6/4.1\n"
+     "BridgeLeave @T6/4.1 BridgeUniqueid=b1\nHangup @T6/4.1\nBridgeLeave @P6 BridgeUniqueid=b1\n"
+     "+5 Newchannel @U4\nNewstate @U6\nBridgeEnter @U6 BridgeUniqueid=b2\n"
+     "BridgeEnter @P6 BridgeUniqueid=b2\n+2 HangupRequest @U6\n"
+     "BridgeLeave @P6 BridgeUniqueid=b2\nBridgeLeave @U6 BridgeUniqueid=b2\nHangup @U6\n"
+     "+9 HangupRequest @P6\nHangup @P6\n",
+     "1.1 originated\n1.1 queued q\n1.1 established 1003\n1.1 cleared caller\n"
+     "2.1 originated\n2.1 established 1003\n2.1 cleared caller\n"},
+    {"two trunks are tried in turn",
+     "Newchannel @D4\nNewCallerid CallerIDNum=4008000 @D4\nNewchannel @V0\n"
+     "DialBegin @D4 Dest@V0\nDialEnd @D4 Dest@V0 DialStatus=CONGESTION\nHangup @V0 Cause=34\n"
+     "Newchannel @V0\nDialBegin @D4 Dest@V0\nNewstate @V5\n+1 Newstate @V6\n"
+     "DialEnd @D4 Dest@V6 DialStatus=ANSWER\nBridgeEnter @V6 BridgeUniqueid=b1\n"
+     "BridgeEnter @D6 BridgeUniqueid=b1\n+1 HangupRequest @V6\nHangup @V6\nHangup @D6\n",
+     "3.1 originated 1001\n3.1 failed congestion\n3.1 established 1001\n3.1 cleared caller\n"},
     {"several calls of one number at once stay apart",
      TALK_A "Newchannel @U4 CallerIDNum=13800138000\nNewchannel @F0\nDialBegin @U4 Dest@F0\n"
             "Newstate @F5\nHangupRequest @U4\nHangup @F5\nHangup @U4\n" END_BY_CALLER,
@@ -470,10 +529,58 @@ static void test_scripts(void **state)
     assert_int_equal(faults, 0);
 }
 
+/* Whatever the dialplan shows and rewrites: called is what the phone dialled. */
+static void test_what_was_dialled(void **state)
+{
+    (void)state;
+    static const char *const dialled[] = {"13801116579", "913801116579", "0013801116579",
+                                          "13801116579#"};
+    for (size_t i = 0; i < sizeof dialled / sizeof *dialled; i++) {
+        struct replay *r = calloc(1, sizeof *r);
+        char script[1024];
+        replay_start(r, &steward_plugin, CONF, START);
+        replay_feed(r, LOGGED_IN, strlen(LOGGED_IN));
+        snprintf(script, sizeof script,
+                 "Newchannel Exten=%s @D4\nNewCallerid CallerIDNum=4008000 Exten=s @D4\n"
+                 "Newchannel @V0\nNewCallerid CallerIDNum=13801116579 Exten=13801116579 @V0\n"
+                 "DialBegin Exten=s @D4 Dest@V0\n",
+                 dialled[i]);
+        run_script(r, script);
+        assert_true(r->n_events > 0);
+        assert_string_equal(r->events[0].called, dialled[i]);
+        assert_int_equal(r->events[0].ev.direction, STEWARD_DIR_OUTBOUND);
+        replay_stop(r);
+        free(r);
+    }
+}
+
+/* A context that nobody named is said, by name and once; what FreePBX installs is known. */
+static void test_contexts(void **state)
+{
+    (void)state;
+    struct replay *r = calloc(1, sizeof *r);
+    replay_start(r, &steward_plugin,
+                 "{\"username\":\"desk\",\"secret\":\"s3cret\",\"contexts.inbound\":"
+                 "[\"from-trunk*\",\"from-pstn\"],\"contexts.phones\":[\"from-internal*\"]}",
+                 START);
+    replay_feed(r, LOGGED_IN, strlen(LOGGED_IN));
+    run_script(r, "Newchannel Context=from-trunk-pjsip-telco @T4\nHangup @T4\n"
+                  "Newchannel Context=from-internal-xfer @D4\nHangup @D4\n");
+    assert_int_equal(r->events[0].ev.direction, STEWARD_DIR_INBOUND);
+    assert_null(strstr(r->error, "contexts"));
+    run_script(r, "Newchannel Channel=SIP/telco-01 Context=incoming-telco @U4\nHangup @U4\n");
+    assert_non_null(strstr(r->error, "incoming-telco"));
+    assert_non_null(strstr(r->log, "context incoming-telco"));
+    replay_stop(r);
+    free(r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_scripts),
+        cmocka_unit_test(test_what_was_dialled),
+        cmocka_unit_test(test_contexts),
         cmocka_unit_test(test_other_clock),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -565,6 +565,7 @@ void track_view(const struct track_leg *leg, struct track_view *out)
 {
     *out = (struct track_view){.id = leg->id,
                                .device = leg->device,
+                               .called = leg->called,
                                .call = leg->call->name,
                                .bridge = leg->bridge ? leg->bridge->id : NULL,
                                .outside = leg->outside,

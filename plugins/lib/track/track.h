@@ -195,7 +195,7 @@ void track_sync_end(struct track *t, bool listed);
 /* ---- looking ---- */
 
 struct track_view {
-    const char *id, *device, *call, *bridge; /* bridge NULL: in no conversation */
+    const char *id, *device, *called, *call, *bridge; /* bridge NULL: in no conversation */
     bool outside, half, up, ringing, held, dials;
 };
 /** What is known of a leg; text lives as long as it. */

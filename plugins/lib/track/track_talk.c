@@ -579,7 +579,7 @@ void track_queue_gave_up(struct track *t, struct track_leg *leg)
     struct track_call *c = leg->call;
     bool waited = c->queued;
     track_unqueued(t, leg);
-    if (!waited || leg->asked || is_answered(c))
+    if (!waited || leg->asked || is_answered(c) || others_talk(c, NULL))
         return;
     track_flush_lost(t, c);
     track_say_device(t, c, STEWARD_EV_DIVERTED, c->queue, STEWARD_CAUSE_NO_ANSWER);
