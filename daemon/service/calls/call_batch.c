@@ -520,6 +520,7 @@ void call_batch_card_came(struct live_call *l)
 
 /* ---- publishing, after the commit ---- */
 
+/* As the row is: what streams and desks are told is what is stored. */
 static void publish(struct calls *t, const struct call_image *image)
 {
     struct buf b = buf_lend(&t->out.call);
