@@ -123,6 +123,14 @@ const struct policy_ladder *policy_ladder_of(const struct policy *p, const char 
     return &p->escalate;
 }
 
+bool policy_may_pause(const struct policy *p, const char *clock)
+{
+    for (size_t i = 0; i < p->pause_n; i++)
+        if (text_eq(p->pause[i].clock, clock))
+            return p->pause[i].reasons.n > 0;
+    return false;
+}
+
 bool policy_pauses(const struct policy *p, const char *clock, const char *reason)
 {
     for (size_t i = 0; i < p->pause_n; i++)

@@ -108,6 +108,8 @@ const struct policy_clock *policy_clock(const struct policy *p, const char *name
 const struct policy_milestone *policy_milestone(const struct policy *p, const char *name);
 /** The ladder of a clock or milestone: its own, else the policy's. Never NULL. */
 const struct policy_ladder *policy_ladder_of(const struct policy *p, const char *name);
+/** Whether any reason pauses that clock. */
+bool policy_may_pause(const struct policy *p, const char *clock);
 /** Whether this reason pauses that clock. */
 bool policy_pauses(const struct policy *p, const char *clock, const char *reason);
 /** Whom a reopening into that cycle tells beside the responder; NULL for nobody. */

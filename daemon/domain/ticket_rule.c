@@ -33,7 +33,7 @@ struct rule {
 /* clang-format off */
 static const struct rule rules[] = {
     {VERB_CLAIM,            IN(NEW),      TICKET_OPEN,       WHO_PERSON,                0, 0},
-    {VERB_DISPATCH,         WORK,         TICKET_DISPATCHED, OWNING,                    0, 0},
+    {VERB_DISPATCH,         WORK,         TICKET_DISPATCHED, OWNING,                    0, FACT_DISPATCHES_FULL},
     {VERB_REPLY,            WORK,         SAME,              OWNING,                    0, 0},
     {VERB_REPLY,            ASKED,        TICKET_AWAITING,   OWNING,                    0, 0},
     {VERB_ATTEMPT,          WORK | ASKED, SAME,              OWNING,                    0, 0},
@@ -127,9 +127,12 @@ static bool is_open(const struct rule *r, const struct ticket_view *v)
            !(v->facts & r->bars);
 }
 
-/* The employee whom a complaint is about has no part in it but to write notes. */
+/* The employee whom a complaint is about has no part in it but to write notes; and whoever is
+ * responsible cannot approve that the ticket leaves them, whatever their role. */
 static unsigned who_counts(const struct ticket_view *v, enum ticket_verb verb)
 {
+    if (verb == VERB_HANDOVER_APPROVE && v->who & WHO_RESPONDER)
+        return 0;
     return (v->who & WHO_BARRED) && verb != VERB_NOTE ? 0 : v->who;
 }
 
@@ -162,13 +165,20 @@ enum ticket_state ticket_rule_after_dispatches(enum ticket_state from, int open_
     return open_dispatches > 0 ? TICKET_DISPATCHED : TICKET_OPEN;
 }
 
+/* Permitted, and yet refused whatever one says: what the verb needs to be of any use. */
+static bool is_hopeless(const struct ticket_view *v, enum ticket_verb verb)
+{
+    return (verb == VERB_PAUSE && !(v->facts & FACT_PAUSABLE_CLOCK)) ||
+           (verb == VERB_EXTEND && !(v->facts & FACT_LIVE_CLOCK));
+}
+
 void ticket_rule_allowed(const struct ticket_view *v, struct buf *out)
 {
     struct jw w;
     jw_init(&w, out);
     jw_arr(&w);
     for (enum ticket_verb verb = 0; verb < VERBS; verb++)
-        if (ticket_rule_check(v, verb) == 0)
+        if (ticket_rule_check(v, verb) == 0 && !is_hopeless(v, verb))
             jw_str(&w, verb_names[verb]);
     jw_end_arr(&w);
 }
@@ -201,7 +211,9 @@ void ticket_rule_print(struct buf *out)
                                         "a paused clock",
                                         "within `tickets.reopen_within`",
                                         "a milestone not kept yet",
-                                        "a dispatch not accepted yet that is not final"};
+                                        "a dispatch not accepted yet that is not final",
+                                        "a clock that has not ended",
+                                        "a hundred dispatches"};
     const char *states[TICKET_STATES];
     for (int i = 0; i < TICKET_STATES; i++)
         states[i] = ticket_state_name((enum ticket_state)i);

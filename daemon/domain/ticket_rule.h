@@ -76,10 +76,13 @@ enum ticket_verb ticket_verb_parse(const char *name);
 #define FACT_HANDOVER_ACCEPTED  (1u << 4)
 #define FACT_HANDOVER_APPROVED  (1u << 5)
 #define FACT_RUNNING_CLOCK      (1u << 6)
-#define FACT_PAUSED_CLOCK       (1u << 7)
+#define FACT_PAUSED_CLOCK       (1u << 7)  /* one that people may let go on */
 #define FACT_REOPENABLE         (1u << 8)  /* closed not longer ago than tickets.reopen_within */
 #define FACT_MILESTONE          (1u << 9)  /* a milestone is still to be kept */
 #define FACT_DISPATCH_REFUSABLE (1u << 10) /* one that waits and is not final */
+#define FACT_LIVE_CLOCK         (1u << 11) /* one that has not ended */
+#define FACT_DISPATCHES_FULL    (1u << 12) /* no further work order fits */
+#define FACT_PAUSABLE_CLOCK     (1u << 13) /* one that runs and that its policy lets people pause */
 
 /** A ticket as the table sees it, for one who asks. */
 struct ticket_view {
@@ -95,7 +98,8 @@ int ticket_rule_check(const struct ticket_view *v, enum ticket_verb verb) MUST_C
 enum ticket_state ticket_rule_next(enum ticket_state from, enum ticket_verb verb);
 /** The state of an open or dispatched ticket by the number of its open dispatches. */
 enum ticket_state ticket_rule_after_dispatches(enum ticket_state from, int open_dispatches);
-/** Appends what v may do, as a JSON list of verb names. */
+/** Appends what v may do, as a JSON list of verb names: without those that would be refused
+ * whatever one says (`pause` where the policy lets nothing pause). */
 void ticket_rule_allowed(const struct ticket_view *v, struct buf *out);
 /** Appends the table as Markdown, for docs/tickets.md. */
 void ticket_rule_print(struct buf *out);

@@ -180,29 +180,53 @@ int repo_clock_park(struct db *db, int64_t id)
 
 /* ---- segments ---- */
 
-int repo_segments_load(struct db *db, int64_t clock_id, struct segment_row *out, size_t *n)
+#define SEGMENT_COLUMNS "id,from_at,to_at,running,calendar,reason"
+
+static void read_segment(struct db_q *q, int64_t clock_id, struct segment_row *s)
 {
-    struct db_q *q = db_query(db, "SELECT id,from_at,to_at,running,calendar,reason "
-                                  "FROM clock_segment WHERE clock_id=$1 ORDER BY id");
-    bool more = false;
+    s->id = db_int(q, 0);
+    s->clock_id = clock_id;
+    s->from_at = db_int(q, 1);
+    s->to_at = db_int(q, 2);
+    s->running = db_int(q, 3) != 0;
+    text_copy(s->calendar, sizeof(s->calendar), db_str(q, 4));
+    text_copy(s->reason, sizeof(s->reason), db_str(q, 5));
+}
+
+int repo_segments_load(struct db *db, int64_t clock_id, struct segment_row **out, size_t *n)
+{
+    struct db_q *q =
+        db_query(db, "SELECT " SEGMENT_COLUMNS " FROM clock_segment WHERE clock_id=$1 ORDER BY id");
+    size_t cap = 0;
+    *out = NULL;
     *n = 0;
     db_bind_int(q, 1, clock_id);
-    while (!more && db_row(q)) {
-        if (*n == SEGMENTS_MAX) {
-            more = true;
-            break;
+    while (db_row(q)) {
+        if (*n == cap) {
+            cap = cap ? cap * 2 : 8;
+            *out = xrealloc(*out, cap * sizeof(**out));
         }
-        struct segment_row *s = &out[(*n)++];
-        s->id = db_int(q, 0);
-        s->clock_id = clock_id;
-        s->from_at = db_int(q, 1);
-        s->to_at = db_int(q, 2);
-        s->running = db_int(q, 3) != 0;
-        text_copy(s->calendar, sizeof(s->calendar), db_str(q, 4));
-        text_copy(s->reason, sizeof(s->reason), db_str(q, 5));
+        read_segment(q, clock_id, &(*out)[(*n)++]);
     }
     int rc = db_end(q);
-    return rc < 0 ? rc : more ? E_TOOBIG : 0;
+    if (rc < 0) {
+        free(*out);
+        *out = NULL;
+        *n = 0;
+    }
+    return rc;
+}
+
+int repo_segment_present(struct db *db, int64_t clock_id, struct segment_row *out)
+{
+    struct db_q *q = db_query(db, "SELECT " SEGMENT_COLUMNS " FROM clock_segment WHERE clock_id=$1 "
+                                  "AND to_at IS NULL ORDER BY id DESC LIMIT 1");
+    db_bind_int(q, 1, clock_id);
+    bool found = db_row(q);
+    if (found)
+        read_segment(q, clock_id, out);
+    int rc = db_end(q);
+    return rc < 0 ? rc : found ? 0 : E_NOTFOUND;
 }
 
 int repo_segment_add(struct db *db, const struct segment_row *s)

@@ -216,10 +216,11 @@ struct segment_row {
     bool running;
     char calendar[NAME_MAX_TEXT], reason[NAME_MAX_TEXT];
 };
-#define SEGMENTS_MAX 256
-/** In order; at most SEGMENTS_MAX, the rest is E_TOOBIG. */
-int repo_segments_load(struct db *db, int64_t clock_id, struct segment_row *out,
+/** All of a clock in order; *out is allocated, the caller frees it (NULL on an error). */
+int repo_segments_load(struct db *db, int64_t clock_id, struct segment_row **out,
                        size_t *n) MUST_CHECK;
+/** The one that is under way; E_NOTFOUND. */
+int repo_segment_present(struct db *db, int64_t clock_id, struct segment_row *out) MUST_CHECK;
 int repo_segment_add(struct db *db, const struct segment_row *s) MUST_CHECK;
 /** End the one that is under way. */
 int repo_segment_end(struct db *db, int64_t clock_id, int64_t at) MUST_CHECK;

@@ -224,6 +224,13 @@ class Run:
         """as A: the present ticket is called A; the next call, text or `open` may begin another."""
         self.names[rest] = (self.key, self.seen)
 
+    def do_often(self, rest):
+        """often N WHO VERB {…}; WHO VERB {…}: these steps, N times."""
+        times, _, steps = rest.partition(" ")
+        for _ in range(int(times)):
+            for step in steps.split("; "):
+                self.step(step)
+
     def do_wait(self, rest):
         self.site.advance(seconds(rest))
         self.stage.settle()
@@ -359,6 +366,18 @@ class Run:
         return [m for m in self.site.get(f"/messages?ticket={self.key}&limit=500")["items"]
                 if m["template"] == template and matches(want, m)
                 and (m["to"] in ("+86" + self.number,) or (m["person_id"] and not m["account"]) if who == "owner" else m["account"] == who)]
+
+    def see_may(self, rest):
+        """may WHO VERB…: `allowed` lists these for them; maynot WHO VERB…: none of these."""
+        who, *verbs = rest.split()
+        assert set(verbs) <= set(self.allowed(who)), self.allowed(who)
+
+    def see_maynot(self, rest):
+        who, *verbs = rest.split()
+        assert not set(verbs) & set(self.allowed(who)), self.allowed(who)
+
+    def allowed(self, who):
+        return self.site.get(f"/tickets/{self.key}", token=self.stage.tokens[who])["allowed"]
 
     def see_inbound(self, rest):
         """inbound {…}: the last text that came in has these fields."""

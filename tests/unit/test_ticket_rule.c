@@ -118,6 +118,9 @@ static void conditions(void **state)
         {{TICKET_OPEN, R, FACT_PROMISED}, VERB_CANCEL, E_DENIED},
         {{TICKET_OPEN, S, FACT_PROMISED}, VERB_CANCEL, 0},
         {{TICKET_CLOSED, S, 0}, VERB_REOPEN, E_CONFLICT},
+        {{TICKET_OPEN, R, FACT_DISPATCHES_FULL}, VERB_DISPATCH, E_CONFLICT},
+        {{TICKET_OPEN, P | R | S, FACT_HANDOVER}, VERB_HANDOVER_APPROVE, E_DENIED},
+        {{TICKET_OPEN, P | R | S, FACT_HANDOVER}, VERB_HANDOVER_REFUSE, 0},
         {{TICKET_OPEN, R, FACT_HANDOVER}, VERB_HANDOVER, E_CONFLICT},
         {{TICKET_OPEN, N, FACT_HANDOVER | FACT_HANDOVER_ACCEPTED},
          VERB_HANDOVER_ACCEPT,
@@ -140,6 +143,16 @@ static void allowed_and_table(void **state)
     struct buf out = BUF_INIT(65536);
     ticket_rule_allowed(&v, &out);
     assert_string_equal(buf_str(&out), "[\"claim\",\"urge\",\"note\",\"incident\",\"patch\"]");
+    buf_reset(&out);
+    v = (struct ticket_view){TICKET_RESOLVED, R | S, FACT_RUNNING_CLOCK | FACT_LIVE_CLOCK};
+    ticket_rule_allowed(&v, &out);
+    assert_null(strstr(buf_str(&out), "\"pause\""));
+    assert_non_null(strstr(buf_str(&out), "\"extend\""));
+    buf_reset(&out);
+    v.facts = FACT_RUNNING_CLOCK | FACT_PAUSABLE_CLOCK;
+    ticket_rule_allowed(&v, &out);
+    assert_non_null(strstr(buf_str(&out), "\"pause\""));
+    assert_null(strstr(buf_str(&out), "\"extend\""));
     buf_reset(&out);
     ticket_rule_print(&out);
     assert_false(out.overflow);

@@ -113,7 +113,10 @@ static void end_named(struct reading *r, const char *name, int64_t dispatch)
 
 static void on_started(struct reading *r, const json_t *o)
 {
-    struct told_clock *c = NULL;
+    struct told_clock *c = find(r, o);
+    if (c)
+        c->open = false; /* begun anew: what it owed before is owed no more */
+    c = NULL;
     for (size_t i = 0; i < r->n && !c; i++)
         if (!r->clocks[i].open)
             c = &r->clocks[i];
@@ -249,7 +252,9 @@ static void on_end(struct reading *r, const json_t *o)
 static void on_dispatched(struct reading *r, const json_t *o)
 {
     (void)o;
-    end_named(r, "feedback", 0);
+    for (size_t i = 0; i < r->n; i++) /* it waits, in histories of old it ended here */
+        if (text_eq(r->clocks[i].name, "feedback") && !r->clocks[i].paused)
+            r->clocks[i].open = false;
 }
 
 static void on_withdrawn(struct reading *r, const json_t *o)

@@ -2,6 +2,7 @@
  * clock_row.c - what a row of `clock` promises, and when it must be looked at next.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "base/text.h"
@@ -28,26 +29,38 @@ bool clock_is_protocol(const struct clock_row *c)
 int clock_promise_of(struct db *db, const struct calendars *calendars, const struct clock_row *c,
                      struct clock_promise *out)
 {
-    struct segment_row *rows;
+    struct segment_row *rows = NULL;
+    size_t n = 0;
     int rc;
+    memset(out, 0, sizeof(*out));
     out->promise = (struct promise){.calendar = calendars_get(calendars, c->calendar),
                                     .share = c->share,
                                     .extra_ms = c->extra_ms,
-                                    .started_at = c->started_at,
-                                    .segments = out->segments};
+                                    .started_at = c->started_at};
     rc = span_parse(c->span, &out->promise.within);
     if (rc < 0 || !c->segments)
         return rc;
-    rows = xcalloc(SEGMENTS_MAX, sizeof(*rows));
-    rc = repo_segments_load(db, c->id, rows, &out->promise.n);
-    for (size_t i = 0; rc == E_OK && i < out->promise.n; i++)
+    rc = repo_segments_load(db, c->id, &rows, &n);
+    if (rc == E_OK && n)
+        out->segments = xcalloc(n, sizeof(*out->segments));
+    for (size_t i = 0; rc == E_OK && i < n; i++)
         out->segments[i] =
             (struct promise_segment){.from = rows[i].from_at,
                                      .to = rows[i].to_at,
                                      .running = rows[i].running,
                                      .calendar = calendars_get(calendars, rows[i].calendar)};
+    out->promise.segments = out->segments;
+    out->promise.n = rc == E_OK ? n : 0;
     free(rows);
     return rc;
+}
+
+void clock_promise_free(struct clock_promise *cp)
+{
+    free(cp->segments);
+    cp->segments = NULL;
+    cp->promise.segments = NULL;
+    cp->promise.n = 0;
 }
 
 void clock_row_arm(struct clock_row *c, const struct policy *p, const struct promise *promise)

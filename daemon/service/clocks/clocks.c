@@ -23,7 +23,8 @@ struct site_frozen {
 };
 
 struct clocks {
-    struct frozen *frozen;       /* by id; ledger thread */
+    struct frozen *frozen; /* by id; added to by any thread, never taken from */
+    pthread_mutex_t frozen_lock;
     struct site_frozen *of_site; /* by pointer, of the present site; ledger thread */
     pthread_mutex_t lock;        /* of the calendars, which readers share */
     struct calendars *calendars;
@@ -62,6 +63,7 @@ struct clocks *clocks_new(const struct site *site)
     struct clocks *c = xcalloc(1, sizeof(*c));
     static const struct site none;
     pthread_mutex_init(&c->lock, NULL);
+    pthread_mutex_init(&c->frozen_lock, NULL);
     c->calendars = calendars_new(&none, NULL);
     clocks_set_site(c, site);
     return c;
@@ -82,6 +84,7 @@ void clocks_free(struct clocks **cp)
     }
     calendars_unref(&c->calendars);
     pthread_mutex_destroy(&c->lock);
+    pthread_mutex_destroy(&c->frozen_lock);
     free(c);
     *cp = NULL;
 }
@@ -148,11 +151,13 @@ static struct frozen *freeze(struct clocks *c, const struct policy *policy)
     policy_to_json(policy, &json);
     char *text = buf_take(&json);
     int64_t id = id_of(text);
+    pthread_mutex_lock(&c->frozen_lock);
     struct frozen *f = find_frozen(c, id);
     if (f)
         free(text);
     else
         f = add_frozen(c, id, text);
+    pthread_mutex_unlock(&c->frozen_lock);
     if (!f)
         return NULL;
     s = xcalloc(1, sizeof(*s));
@@ -182,10 +187,12 @@ const struct frozen *clocks_freeze(struct clocks *c, struct ledger_tx *tx,
 
 const struct policy *clocks_frozen(struct clocks *c, struct db *db, int64_t policy_id)
 {
+    pthread_mutex_lock(&c->frozen_lock);
     struct frozen *f = find_frozen(c, policy_id);
     if (!f) {
         char *json = repo_policy_get(db, policy_id);
         f = json ? add_frozen(c, policy_id, json) : NULL;
     }
+    pthread_mutex_unlock(&c->frozen_lock);
     return f ? f->policy : NULL;
 }

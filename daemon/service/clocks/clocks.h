@@ -30,7 +30,7 @@ struct calendars *clocks_calendars(struct clocks *c);
 /** The same, lent to the running command. Ledger thread. */
 const struct calendars *clocks_in_force(const struct clocks *c);
 
-/* ---- frozen policies: ledger thread ---- */
+/* ---- frozen policies ---- */
 
 /** A policy that stands in the store, parsed. Its id follows from its text. */
 struct frozen {
@@ -41,21 +41,25 @@ struct frozen {
     UT_hash_handle hh;
 };
 
-/** The frozen form of a policy of the present site; its row is written in tx if need be. */
+/** The frozen form of a policy of the present site; its row is written in tx if need be. Ledger
+ * thread. */
 const struct frozen *clocks_freeze(struct clocks *c, struct ledger_tx *tx,
                                    const struct policy *policy);
-/** A policy that a ticket or clock runs under; NULL if its row is gone or damaged. */
+/** A policy that a ticket or clock runs under; NULL if its row is gone or damaged. Any thread, with
+ * a database of its own; it lives as long as the clocks. */
 const struct policy *clocks_frozen(struct clocks *c, struct db *db, int64_t policy_id);
 
 /* ---- a row of `clock` ---- */
 
-/** A clock's promise with its segments. */
+/** A clock's promise with its segments, however many there are. */
 struct clock_promise {
     struct promise promise;
-    struct promise_segment segments[SEGMENTS_MAX];
+    struct promise_segment *segments; /* owned; NULL: it was never paused nor re-based */
 };
+/** *out is to be freed only where this answers 0. */
 int clock_promise_of(struct db *db, const struct calendars *calendars, const struct clock_row *c,
                      struct clock_promise *out) MUST_CHECK;
+void clock_promise_free(struct clock_promise *cp);
 /** True for the names of the contract's table; false for milestones. */
 bool clock_is_standard(const char *name);
 /** True for rows that carry the no-answer protocol or the search for a successor: no promise, no

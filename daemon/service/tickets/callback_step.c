@@ -36,7 +36,7 @@ static int find_told(struct tickets *t, struct ledger_tx *tx, const struct callb
     struct tell_scope scope = {.tell = t->tell, .tx = tx};
     char text[160], responder[NAME_MAX_TEXT] = "";
     int rc = r->ticket_id ? repo_ticket_responder(ledger_db(tx), r->ticket_id, responder) : 0;
-    scope.responder = responder;
+    scope.responder = *r->claimed_by ? r->claimed_by : responder;
     if (rc == E_OK)
         rc = tell_resolve(&scope, &l->steps[step].tell, told);
     if (rc < 0 || told->n)
@@ -102,7 +102,7 @@ int callback_clock_run(struct tickets *t, struct ledger_tx *tx, struct clock_row
 {
     const struct policy *p = clocks_frozen(t->clocks, ledger_db(tx), c->policy_id);
     const struct policy_ladder *l = p ? policy_ladder_of(p, c->name) : NULL;
-    struct clock_promise cp;
+    struct clock_promise cp = {.segments = NULL};
     struct callback_row r;
     int rc = repo_callback_load(ledger_db(tx), c->callback_id, &r);
     if (rc == E_OK)
@@ -124,6 +124,7 @@ int callback_clock_run(struct tickets *t, struct ledger_tx *tx, struct clock_row
     }
     if (rc == E_OK)
         rc = callback_publish(t, tx, &r);
+    clock_promise_free(&cp);
     callback_row_clear(&r);
     return rc;
 }

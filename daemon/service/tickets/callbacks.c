@@ -152,6 +152,7 @@ static int start_clock(struct tickets *t, struct ledger_tx *tx, struct callback_
     if (rc < 0)
         return rc;
     clock_row_arm(&c, f->policy, &cp.promise);
+    clock_promise_free(&cp);
     r->due_at = c.due_at;
     if (c.next_at && t->timer)
         clock_timer_note(t->timer, tx, c.next_at);
@@ -221,6 +222,41 @@ static void add_call(struct callback_row *r, int64_t call_id)
     buf_free(&out);
 }
 
+static int clock_runs(struct ledger_tx *tx, int64_t callback_id, bool *yes)
+{
+    struct clock_row *clocks = NULL;
+    size_t n = 0;
+    int rc = repo_clocks_load(ledger_db(tx), 0, callback_id, CLOCKS_LIVE, &clocks, &n);
+    *yes = n > 0;
+    free(clocks);
+    return rc;
+}
+
+/* He called again and nobody answered, though somebody has claimed it: they hear of it, and a claim
+ * clock runs for them until he is reached. */
+static int lost_again(struct tickets *t, struct ledger_tx *tx, struct callback_row *r)
+{
+    struct tell_scope scope = {.tell = t->tell, .tx = tx, .responder = r->claimed_by};
+    char *name = r->claimed_by, *supervisor = (char *)"supervisor";
+    struct conf_texts words = {.items = &name, .n = 1}, others = {.items = &supervisor, .n = 1};
+    struct told told = {.n = 0};
+    bool runs = false;
+    int rc = clock_runs(tx, r->id, &runs);
+    if (rc == E_OK && !runs)
+        rc = start_clock(t, tx, r);
+    struct outbox_param params[] = {
+        {"number", r->number, 0}, {"missed", "1", 0}, {"due", NULL, r->due_at}};
+    struct tell_message m = {.template_name = "callback",
+                             .ticket_id = r->ticket_id,
+                             .params = params,
+                             .n_params = r->due_at ? 3 : 2};
+    if (rc == E_OK)
+        rc = tell_resolve(&scope, &words, &told);
+    if (rc == E_OK && told.n == 0) /* they have left */
+        rc = tell_resolve(&scope, &others, &told);
+    return rc < 0 ? rc : tell_send(t->tell, tx, &m, &told);
+}
+
 int callbacks_on_unanswered(struct tickets *t, struct ledger_tx *tx,
                             const struct unanswered_call *call, int64_t *id)
 {
@@ -243,6 +279,8 @@ int callbacks_on_unanswered(struct tickets *t, struct ledger_tx *tx,
         add_call(&r, call->call_id);
         if (!r.person_id)
             r.person_id = call->person_id;
+        if (r.state == CALLBACK_CLAIMED)
+            rc = lost_again(t, tx, &r);
     }
     *id = r.id;
     return finish(t, tx, &r, rc);
@@ -394,6 +432,12 @@ static int claim(struct tickets *t, struct ledger_tx *tx, struct callback_row *r
 {
     struct staff_account a;
     int rc;
+    bool again = false; /* he called once more since: that they see to it keeps the clock */
+    if (r->state == CALLBACK_CLAIMED && text_eq(r->claimed_by, actor->name)) {
+        rc = clock_runs(tx, r->id, &again);
+        if (rc < 0 || again)
+            return rc < 0 ? rc : end_clock(tx, r->id, CLOCK_KEPT);
+    }
     if (r->state != CALLBACK_WAITING)
         return conflict(r, out);
     if (actor->kind != STAFF_PERSON || actor->role == ROLE_AUDITOR ||
@@ -431,7 +475,8 @@ static int done(struct tickets *t, struct ledger_tx *tx, struct callback_row *r,
     rc = end(r, ledger_now(tx), CALLBACK_DONE, outcome, actor->name);
     free(r->note);
     r->note = xstrdup(note);
-    return rc < 0 ? rc : end_clock(tx, r->id, CLOCK_CANCELLED);
+    /* Claimed, a clock runs only because he called again: it was seen to. */
+    return rc < 0 ? rc : end_clock(tx, r->id, *r->claimed_by ? CLOCK_KEPT : CLOCK_CANCELLED);
 }
 
 int callbacks_verb(struct tickets *t, struct ledger_tx *tx, int64_t id, const char *verb,

@@ -188,9 +188,7 @@ static int tell_ticket(struct tickets *t, struct ledger_tx *tx, int64_t id,
     jw_kbool(w, "sample", true);
     jw_kbool(w, "satisfied", r->satisfied);
     ticket_said(&k, "noted");
-    struct ticket_view v = ticket_view_of(
-        &k.row, k.clocks, k.clocks_n, k.dispatches, k.dispatches_n, actor,
-        calendars_get(clocks_in_force(t->clocks), "always"), &t->reopen_within, k.now);
+    struct ticket_view v = ticket_view_under(&k, actor);
     if (!r->satisfied && ticket_rule_check(&v, VERB_REOPEN) == 0)
         ticket_next_cycle(&k, r->note);
     return ticket_finish(&k);

@@ -376,14 +376,23 @@ static unsigned handover_facts(const struct ticket_row *row, const struct actor 
     return facts;
 }
 
-static unsigned clock_facts(const struct clock_row *clocks, size_t n)
+/* A clock that waits for a work order goes on with it, not when somebody says so. */
+static unsigned clock_facts(const struct ticket_shown *s, const struct view_of *env)
 {
     unsigned facts = 0;
-    for (size_t i = 0; i < n; i++) {
-        if (clocks[i].ended_at || clock_is_protocol(&clocks[i]))
+    for (size_t i = 0; i < s->clocks_n; i++) {
+        const struct clock_row *c = &s->clocks[i];
+        const struct policy *p;
+        if (c->ended_at || clock_is_protocol(c))
             continue;
-        facts |= clocks[i].state == CLOCK_PAUSED ? FACT_PAUSED_CLOCK : FACT_RUNNING_CLOCK;
-        if (!clock_is_standard(clocks[i].name))
+        facts |= FACT_LIVE_CLOCK;
+        facts |= c->state == CLOCK_PAUSED ? 0 : FACT_RUNNING_CLOCK;
+        p = c->state == CLOCK_PAUSED ? NULL : clocks_frozen(env->clocks, env->db, c->policy_id);
+        if (p && policy_may_pause(p, c->name))
+            facts |= FACT_PAUSABLE_CLOCK;
+        if (c->state == CLOCK_PAUSED && !text_eq(c->paused_reason, PAUSED_BY_DISPATCH))
+            facts |= FACT_PAUSED_CLOCK;
+        if (!clock_is_standard(c->name))
             facts |= FACT_MILESTONE;
     }
     return facts;
@@ -393,7 +402,7 @@ static unsigned clock_facts(const struct clock_row *clocks, size_t n)
 static unsigned dispatch_facts(const struct dispatch_row *d, size_t n, const struct actor *a,
                                bool own)
 {
-    unsigned facts = n ? FACT_PROMISED : 0;
+    unsigned facts = (n ? FACT_PROMISED : 0) | (n >= DISPATCHES_MAX ? FACT_DISPATCHES_FULL : 0);
     for (size_t i = 0; i < n; i++) {
         if (own && !dispatch_is_for(&d[i], a))
             continue;
@@ -405,21 +414,35 @@ static unsigned dispatch_facts(const struct dispatch_row *d, size_t n, const str
     return facts;
 }
 
-struct ticket_view ticket_view_of(const struct ticket_row *row, const struct clock_row *clocks,
-                                  size_t clocks_n, const struct dispatch_row *dispatches,
-                                  size_t dispatches_n, const struct actor *actor,
-                                  const struct calendar *always, const struct span *reopen_within,
-                                  int64_t now)
+struct ticket_view ticket_view_of(const struct ticket_shown *s, const struct actor *actor,
+                                  const struct view_of *env)
 {
+    const struct ticket_row *row = s->row;
     struct ticket_view v = {.state = row->state};
-    v.who = who_of(row, dispatches, dispatches_n, actor);
-    v.facts = clock_facts(clocks, clocks_n) |
-              dispatch_facts(dispatches, dispatches_n, actor, (v.who & WHO_DEPARTMENT) != 0);
+    v.who = who_of(row, s->dispatches, s->dispatches_n, actor);
+    v.facts = clock_facts(s, env) |
+              dispatch_facts(s->dispatches, s->dispatches_n, actor, (v.who & WHO_DEPARTMENT) != 0);
     if (row->was_set & TICKET_TOLD_OWNER)
         v.facts |= FACT_PROMISED;
     if (row->handover_json)
         v.facts |= handover_facts(row, actor, &v.who);
-    if (row->state == TICKET_CLOSED && now <= calendar_due(always, row->closed_at, reopen_within))
+    if (row->state == TICKET_CLOSED &&
+        env->now <= calendar_due(env->always, row->closed_at, env->reopen_within))
         v.facts |= FACT_REOPENABLE;
     return v;
+}
+
+struct ticket_view ticket_view_under(struct ticket *k, const struct actor *actor)
+{
+    struct ticket_shown s = {.row = &k->row,
+                             .clocks = k->clocks,
+                             .clocks_n = k->clocks_n,
+                             .dispatches = k->dispatches,
+                             .dispatches_n = k->dispatches_n};
+    struct view_of env = {.db = k->db,
+                          .clocks = k->t->clocks,
+                          .always = calendars_get(clocks_in_force(k->t->clocks), "always"),
+                          .reopen_within = &k->t->reopen_within,
+                          .now = k->now};
+    return ticket_view_of(&s, actor, &env);
 }

@@ -19,6 +19,7 @@ void ticket_clock_arm(struct ticket *k, struct clock_row *c)
     if (k->rc)
         return;
     clock_row_arm(c, p, &cp.promise);
+    clock_promise_free(&cp);
     if (c->next_at && k->t->timer)
         clock_timer_note(k->t->timer, k->tx, c->next_at);
 }
@@ -245,7 +246,11 @@ static bool gains_time(struct ticket *k, const struct clock_row *c, const struct
     if (!c->due_at)
         return false;
     k->rc = clock_promise_of(k->db, clocks_in_force(k->t->clocks), fresh, &cp);
-    return !k->rc && promise_due(&cp.promise) > c->due_at;
+    if (k->rc)
+        return false;
+    bool gains = promise_due(&cp.promise) > c->due_at;
+    clock_promise_free(&cp);
+    return gains;
 }
 
 /* What a clock goes on under, with the time used; one that has ended, under nothing. */
@@ -275,6 +280,7 @@ static void rebase_away(struct ticket *k, struct clock_row *c, const char *why)
         return;
     ticket_clock_cancel(k, c);
     say_rebased(k, c, k->policy, &cp.promise, why);
+    clock_promise_free(&cp);
 }
 
 void ticket_clock_recount(struct ticket *k, struct clock_row *c, const struct policy *p,
@@ -317,6 +323,7 @@ static void rebase(struct ticket *k, struct clock_row *c, const char *why, bool 
     if (k->rc)
         return;
     say_rebased(k, c, k->policy, &cp.promise, why);
+    clock_promise_free(&cp);
 }
 
 void ticket_clocks_rebase(struct ticket *k, const char *why, bool never_later)

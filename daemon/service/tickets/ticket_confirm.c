@@ -86,6 +86,12 @@ void ticket_next_cycle(struct ticket *k, const char *note)
     if (k->row.state == TICKET_NEW)
         (void)ticket_clock_start(k, "claim", 0);
     (void)ticket_clock_start(k, "resolve", 0);
+    /* Who has left, or whom the complaint is about, cannot go on with it. */
+    if (*k->row.responder && !k->row.handover_json && !ticket_may_own(k, k->row.responder))
+        ticket_handover_ask(k, NULL,
+                            text_eq(k->row.responder, k->row.about) ? "conflict_of_interest"
+                                                                    : "left_company",
+                            NULL, NULL);
     ticket_announce(k, "ticket.reopened");
 }
 
@@ -323,6 +329,7 @@ int verb_resolve(struct verb_req *r)
         return rc;
     ticket_reached(k);
     ticket_withdraw_all(k);
+    ticket_feedback_look(k);
     ticket_set_state(k, TICKET_RESOLVED, "resolve");
     k->row.resolved_at = k->now;
     jw_kstr(ticket_say(k), "note", note);

@@ -11,8 +11,6 @@
 #include "service/messages/outbox.h"
 #include "service/tickets/ticket_verb.h"
 
-#define DISPATCHES_MAX 100
-
 /* ---- sending ---- */
 
 /* What the body asks for, checked. */
@@ -77,6 +75,10 @@ static int read_order(struct verb_req *r, struct order *o)
         return rc;
     if (o->assignee && staff_row_by_name(r->k->db, o->assignee, &a))
         return verb_refuse(r->out, E_INVALID, "assignee", "there is nobody '%.64s'", o->assignee);
+    if (o->assignee &&
+        (a.kind != STAFF_PERSON || a.disabled || !text_eq(a.department, o->department)))
+        return verb_refuse(r->out, E_INVALID, "assignee", "'%.64s' is not a member of '%.64s'",
+                           o->assignee, o->department);
     if (o->final && !actor_is_supervisor(r->actor))
         return verb_refuse(r->out, E_DENIED, "final",
                            "only a supervisor sends an order that cannot be refused");
@@ -146,16 +148,15 @@ static void tell_department(struct ticket *k, const struct dispatch_row *d, stru
         nobody_told(k, d);
 }
 
-/* An appointment is told to the owner, and his clock waits for it. */
+/* An appointment is told to the owner, and his clock waits for it: until the first, if there are
+ * several, and not before another pause is over. */
 static void arrange_visit(struct ticket *k, const struct dispatch_row *d)
 {
-    struct clock_row *resolve = ticket_clock(k, "resolve", 0);
     struct outbox_param params[] = {{"from", NULL, d->visit_from}, {"to", NULL, d->visit_to}};
     struct tell_message m = {.template_name = "visit", .params = params, .n_params = 2};
     struct errmsg why;
     (void)ticket_tell_owner(k, NULL, &m, &why);
-    if (resolve && resolve->state != CLOCK_PAUSED)
-        ticket_clock_pause(k, resolve, "visit", d->visit_from);
+    ticket_visits_look(k, k->now);
 }
 
 int verb_dispatch(struct verb_req *r)
@@ -171,6 +172,7 @@ int verb_dispatch(struct verb_req *r)
     ticket_reached(k);
     d = add_order(k, &o);
     ticket_set_state(k, TICKET_DISPATCHED, "dispatch");
+    ticket_feedback_look(k); /* the last report is to come again */
     w = ticket_say(k);
     jw_kint(w, "n", d->n);
     jw_kstr(w, "department", d->department);
@@ -183,7 +185,6 @@ int verb_dispatch(struct verb_req *r)
     }
     ticket_said(k, "dispatched");
     (void)ticket_clock_start(k, "accept", d->n);
-    ticket_clock_cancel(k, ticket_clock(k, "feedback", 0)); /* the last report is to come again */
     tell_department(k, d, &told);
     if (o.from)
         arrange_visit(k, d);
@@ -297,8 +298,11 @@ static void after_end(struct ticket *k, const struct dispatch_row *d, const char
 {
     int open = ticket_open_dispatches(k->dispatches, k->dispatches_n);
     ticket_set_state(k, ticket_rule_after_dispatches(k->row.state, open), template);
-    if (open == 0 && !ticket_clock(k, "feedback", 0))
+    if (open == 0) { /* the owner is to hear of this report: anew, whatever was owed before */
+        ticket_clock_cancel(k, ticket_clock(k, "feedback", 0));
         (void)ticket_clock_start(k, "feedback", 0);
+    }
+    ticket_visits_look(k, INT64_MAX);
     tell_responder(k, d, template);
 }
 
@@ -356,6 +360,8 @@ int verb_withdraw(struct verb_req *r)
                      ticket_rule_after_dispatches(
                          k->row.state, ticket_open_dispatches(k->dispatches, k->dispatches_n)),
                      "withdraw");
+    ticket_feedback_look(k);
+    ticket_visits_look(k, INT64_MAX);
     return 0;
 }
 

@@ -155,6 +155,17 @@ static void ask_another(struct ticket *k, struct handover *h)
     put_before(k, h, ticket_propose_successor(k, refused, proposed) ? proposed : NULL);
 }
 
+/* A supervisor who asks approves by it, but not that a ticket of their own goes to another. */
+static const char *approver(const struct ticket *k, const struct actor *a)
+{
+    return actor_is_supervisor(a) && !text_eq(a->name, k->row.responder) ? a->name : NULL;
+}
+
+void ticket_handover_ask_by(struct ticket *k, const char *ground, const struct actor *by)
+{
+    ticket_handover_ask(k, NULL, ground, NULL, approver(k, by));
+}
+
 int verb_handover(struct verb_req *r)
 {
     struct ticket *k = r->k;
@@ -173,7 +184,7 @@ int verb_handover(struct verb_req *r)
                            "stage_two_review, reassignment");
     if (to && (text_eq(to, k->row.responder) || !ticket_may_own(k, to)))
         return verb_refuse(r->out, E_INVALID, "to", "'%.64s' cannot become responsible", to);
-    ticket_handover_ask(k, to, ground, note, actor_is_supervisor(r->actor) ? r->actor->name : NULL);
+    ticket_handover_ask(k, to, ground, note, approver(k, r->actor));
     return 0;
 }
 
@@ -280,8 +291,7 @@ static int hand_over_one(struct tickets *t, struct ledger_tx *tx, int64_t id, co
     if (rc < 0)
         return rc;
     if (read_handover(&k, &h)) {
-        ticket_handover_ask(&k, NULL, "left_company", NULL,
-                            actor_is_supervisor(by) ? by->name : NULL);
+        ticket_handover_ask_by(&k, "left_company", by);
         return ticket_finish(&k);
     }
     if (text_eq(h.to, account))

@@ -52,6 +52,7 @@ static int say_clocks(struct db *db, const struct calendars *calendars,
         jw_kstr(w, "paused", c->state == CLOCK_PAUSED ? or_null(c->paused_reason) : NULL);
         jw_kbool(w, "breached", c->breached);
         jw_end_obj(w);
+        clock_promise_free(&cp);
     }
     jw_end_arr(w);
     return rc;
@@ -131,15 +132,17 @@ static void say_middle(const struct ticket_row *r, struct jw *w)
     jw_kstr(w, "close_kind", or_null(r->close_kind));
 }
 
-static void say_allowed(struct tickets *t, const struct tickets_view *view,
+static void say_allowed(struct db *db, struct tickets *t, const struct tickets_view *view,
                         const struct ticket_shown *s, const struct actor *actor, int64_t now,
                         struct jw *w)
 {
     struct buf allowed = BUF_INIT(2048);
-    struct ticket_view v =
-        ticket_view_of(s->row, s->clocks, s->clocks_n, s->dispatches, s->dispatches_n, actor,
-                       calendars_get(view->calendars, "always"), &view->reopen_within, now);
-    (void)t;
+    struct view_of env = {.db = db,
+                          .clocks = t->clocks,
+                          .always = calendars_get(view->calendars, "always"),
+                          .reopen_within = &view->reopen_within,
+                          .now = now};
+    struct ticket_view v = ticket_view_of(s, actor, &env);
     ticket_rule_allowed(&v, &allowed);
     jw_kraw(w, "allowed", buf_str(&allowed));
     buf_free(&allowed);
@@ -163,7 +166,7 @@ int ticket_render(struct db *db, struct tickets *t, const struct ticket_shown *s
     jw_kid(&w, "incident_id", s->row->incident_id);
     jw_kstr(&w, "about", or_null(s->row->about));
     jw_kstr(&w, "close_reason", s->row->close_reason);
-    say_allowed(t, &view, s, actor, now, &w);
+    say_allowed(db, t, &view, s, actor, now, &w);
     jw_end_obj(&w);
     tickets_view_end(&view);
     return rc < 0 ? rc : out->overflow ? E_TOOBIG : 0;

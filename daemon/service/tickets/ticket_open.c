@@ -204,7 +204,7 @@ static int read_category(struct creation *c)
         row->priority = (int)category->priority;
         if (!(row->was_set & SET_KIND))
             text_copy(row->kind, sizeof(row->kind), category->kind);
-        row->was_set |= SET_CATEGORY;
+        row->was_set |= SET_CATEGORY | BROUGHT_KIND | BROUGHT_PRIORITY;
     }
     if (priority) {
         row->priority = (int)priority;

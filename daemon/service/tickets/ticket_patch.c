@@ -25,10 +25,11 @@ struct patch {
 static void note_set(struct patch *p, unsigned bit)
 {
     struct ticket_row *row = &p->r->k->row;
+    unsigned brought = bit == SET_KIND ? BROUGHT_KIND : bit == SET_PRIORITY ? BROUGHT_PRIORITY : 0;
     p->any = true;
     p->facts = p->facts || bit != SET_ABOUT;
-    p->again = p->again || (row->was_set & bit);
-    row->was_set |= bit;
+    p->again = p->again || (row->was_set & (bit | brought));
+    row->was_set = (row->was_set | bit) & ~brought;
 }
 
 static void say_text(struct patch *p, const char *key, const char *old, const char *now)
@@ -101,10 +102,12 @@ static int patch_category(struct patch *p)
     if (!(row->was_set & SET_KIND) && !verb_has(p->r->body, "kind")) {
         say_text(p, "kind", row->kind, c->kind);
         text_copy(row->kind, sizeof(row->kind), c->kind);
+        row->was_set |= BROUGHT_KIND;
     }
     if (!(row->was_set & SET_PRIORITY) && !verb_has(p->r->body, "priority")) {
         say_id(p, "priority", row->priority, c->priority);
         row->priority = (int)c->priority;
+        row->was_set |= BROUGHT_PRIORITY;
     }
     return 0;
 }
@@ -222,7 +225,6 @@ int verb_patch(struct verb_req *r)
         return verb_refuse(r->out, E_DENIED, NULL,
                            "a change that makes a promise later needs a supervisor");
     if (!k->rc && *k->row.about && text_eq(k->row.about, k->row.responder) && !k->row.handover_json)
-        ticket_handover_ask(k, NULL, "conflict_of_interest", NULL,
-                            actor_is_supervisor(r->actor) ? r->actor->name : NULL);
+        ticket_handover_ask_by(k, "conflict_of_interest", r->actor);
     return k->rc;
 }

@@ -27,6 +27,9 @@
 #define SET_PERSON        (1u << 5)
 #define SET_ABOUT         (1u << 6)
 #define TICKET_TOLD_OWNER (1u << 16)
+/* What the category brought counts as set, until another category brings another. */
+#define BROUGHT_KIND     (1u << 17)
+#define BROUGHT_PRIORITY (1u << 18)
 
 #define SYSTEM_NAME STAFF_SYSTEM_NAME /* who acts when nobody does: timers, protocols */
 
@@ -111,12 +114,33 @@ void ticket_announce(struct ticket *k, const char *type);
 
 /** Choose the policy by the ticket's facts from the present site and freeze it into the ticket. */
 int ticket_choose_policy(struct ticket *k);
+#define DISPATCHES_MAX 100 /* of one ticket */
+/* Reasons for which the daemon itself pauses a clock: until an appointment begins; while a further
+ * work order is open. */
+#define PAUSED_BY_VISIT    "visit"
+#define PAUSED_BY_DISPATCH "dispatch"
+
+/** Everything that one ticket shows. */
+struct ticket_shown {
+    const struct ticket_row *row;
+    const struct clock_row *clocks;
+    size_t clocks_n;
+    const struct dispatch_row *dispatches;
+    size_t dispatches_n;
+};
+/** What a view depends on beside the ticket. */
+struct view_of {
+    struct db *db;
+    struct clocks *clocks;
+    const struct calendar *always;
+    const struct span *reopen_within;
+    int64_t now;
+};
 /** What the rule table needs to know. */
-struct ticket_view ticket_view_of(const struct ticket_row *row, const struct clock_row *clocks,
-                                  size_t clocks_n, const struct dispatch_row *dispatches,
-                                  size_t dispatches_n, const struct actor *actor,
-                                  const struct calendar *always, const struct span *reopen_within,
-                                  int64_t now);
+struct ticket_view ticket_view_of(const struct ticket_shown *s, const struct actor *actor,
+                                  const struct view_of *env);
+/** The same of a ticket under change. */
+struct ticket_view ticket_view_under(struct ticket *k, const struct actor *actor);
 /** Whether the work order is for the actor: named, or of its department; dev stands for all. */
 bool dispatch_is_for(const struct dispatch_row *d, const struct actor *a);
 int ticket_open_dispatches(const struct dispatch_row *dispatches, size_t n);
@@ -175,13 +199,6 @@ void ticket_clock_run(struct ticket *k, int64_t clock_id, int *steps);
 int ticket_publish(struct ticket *k) MUST_CHECK;
 /* ---- rendering (ticket_json.c) ---- */
 
-/** Everything that one ticket shows. */
-struct ticket_shown {
-    const struct ticket_row *row;
-    const struct clock_row *clocks;
-    size_t clocks_n;
-    const struct dispatch_row *dispatches;
-    size_t dispatches_n;
-};
+/** As resources.md shows it, `allowed` for the actor. */
 int ticket_render(struct db *db, struct tickets *t, const struct ticket_shown *s,
                   const struct actor *actor, int64_t now, struct buf *out) MUST_CHECK;

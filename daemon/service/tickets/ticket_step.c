@@ -121,26 +121,34 @@ static struct clock_row *find(struct ticket *k, int64_t id)
     return NULL;
 }
 
+/* What the ladder has next for a clock, once its end is where the calendar has it now. */
+static struct ladder_next next_of(struct ticket *k, struct clock_row *c)
+{
+    struct ladder_next next = {.what = LADDER_NOTHING};
+    struct ladder_mark mark = {.breached = c->breached};
+    struct clock_promise cp;
+    const struct policy *p = clocks_frozen(k->t->clocks, k->db, c->policy_id);
+    k->rc = p ? clock_promise_of(k->db, clocks_in_force(k->t->clocks), c, &cp) : E_FATAL;
+    if (k->rc)
+        return next;
+    ticket_clock_recount(k, c, p, &cp.promise);
+    ladder_mark_parse(c->fired, &mark);
+    next = ladder_next(policy_ladder_of(p, c->name), &cp.promise, &mark);
+    clock_promise_free(&cp);
+    return next;
+}
+
 /* The next thing due of a clock, looked up anew each time: a step may change the clock itself. */
 static bool run_next(struct ticket *k, int64_t id)
 {
     struct clock_row *c = find(k, id);
-    struct clock_promise cp;
-    struct ladder_mark mark = {0};
     if (!c || k->rc)
-        return false;
-    const struct policy *p = clocks_frozen(k->t->clocks, k->db, c->policy_id);
-    k->rc = p ? clock_promise_of(k->db, clocks_in_force(k->t->clocks), c, &cp) : E_FATAL;
-    if (k->rc)
         return false;
     if (c->state == CLOCK_PAUSED && c->resume_at && c->resume_at <= k->now) {
         ticket_clock_resume(k, c);
         return true;
     }
-    ticket_clock_recount(k, c, p, &cp.promise);
-    mark.breached = c->breached;
-    ladder_mark_parse(c->fired, &mark);
-    struct ladder_next next = ladder_next(policy_ladder_of(p, c->name), &cp.promise, &mark);
+    struct ladder_next next = next_of(k, c);
     if (next.what == LADDER_NOTHING || next.at > k->now)
         return false;
     if (next.what == LADDER_BREACH)

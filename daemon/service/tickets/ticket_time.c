@@ -51,15 +51,33 @@ int verb_pause(struct verb_req *r)
     return 0;
 }
 
+/* A pause by people is over: what else would have had the clock wait does so now. */
+static void after_pause(struct ticket *k, const struct clock_row *c, int64_t since)
+{
+    bool feedback = text_eq(c->name, "feedback"), resolve = text_eq(c->name, "resolve");
+    if (feedback)
+        ticket_feedback_look(k);
+    if (resolve)
+        ticket_visits_look(k, since);
+}
+
 int verb_resume(struct verb_req *r)
 {
     struct clock_row *c = NULL;
+    struct segment_row pause = {.from_at = 0};
     int rc = named_clock(r, &c);
     if (rc < 0)
         return rc;
     if (c->state != CLOCK_PAUSED)
         return verb_refuse(r->out, E_CONFLICT, "clock", "the clock is not paused");
+    if (text_eq(c->paused_reason, PAUSED_BY_DISPATCH))
+        return verb_refuse(r->out, E_CONFLICT, "clock", "the clock waits for a work order");
+    bool for_visit = text_eq(c->paused_reason, PAUSED_BY_VISIT);
+    rc = repo_segment_present(r->k->db, c->id, &pause);
+    if (rc < 0)
+        return rc;
     ticket_clock_resume(r->k, c);
+    after_pause(r->k, c, for_visit ? INT64_MAX : pause.from_at);
     return 0;
 }
 

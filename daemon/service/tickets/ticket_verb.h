@@ -38,6 +38,12 @@ void ticket_end(struct ticket *k, enum ticket_state state, const char *kind, con
 void ticket_next_cycle(struct ticket *k, const char *note);
 /** Withdraw every open dispatch (at resolve and at the end). */
 void ticket_withdraw_all(struct ticket *k);
+/** The visits of the open work orders have changed, or another pause of `resolve` has ended: where
+ * it waits for visits, it waits for the first that is left, or goes on; where it runs, it waits for
+ * the first that was arranged since `since` and is still to come. */
+void ticket_visits_look(struct ticket *k, int64_t since);
+/** The clock `feedback` waits while a work order is open, and goes on when none is. */
+void ticket_feedback_look(struct ticket *k);
 /** That the work order exists and is for the actor to answer, before the rule table is asked. */
 int ticket_dispatch_check(struct verb_req *r);
 /** Start every milestone that runs from `from`. */
@@ -57,6 +63,9 @@ bool ticket_no_answer_run(struct ticket *k);
  * supervisor or not. */
 void ticket_handover_ask(struct ticket *k, const char *to, const char *ground, const char *note,
                          const char *approved_by);
+/** The same, to whom the shift plan proposes; approved by whoever causes it, if they may approve it
+ * (a supervisor, and not the one who is responsible). */
+void ticket_handover_ask_by(struct ticket *k, const char *ground, const struct actor *by);
 /** The shift plan changed, or a duty began: propose a successor where nobody was found before. */
 void ticket_handover_look(struct ticket *k);
 

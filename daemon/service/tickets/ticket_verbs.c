@@ -226,9 +226,7 @@ static int explain(struct verb_req *r, const struct ticket_view *v, int rc)
 static int run(struct verb_req *r, int64_t if_match)
 {
     struct ticket *k = r->k;
-    struct ticket_view v = ticket_view_of(
-        &k->row, k->clocks, k->clocks_n, k->dispatches, k->dispatches_n, r->actor,
-        calendars_get(clocks_in_force(k->t->clocks), "always"), &k->t->reopen_within, k->now);
+    struct ticket_view v = ticket_view_under(k, r->actor);
     int rc;
     if (if_match && if_match != k->row.version)
         return verb_refuse(r->out, E_STALE, NULL, "the ticket is at version %lld now",
