@@ -8,6 +8,7 @@
 #include "contract_make.h"
 #include "store/repo_account.h"
 #include "store/repo_card.h"
+#include "store/repo_consent.h"
 #include "store/repo_person.h"
 #include "store/repo_shift.h"
 #include "store/repo_unit.h"
@@ -45,7 +46,8 @@ static void a_person_is_known_by_key_number_and_address(void **state)
     struct person_row row;
     struct person_phone found[4];
     enum put what;
-    int64_t id = make_person("王芳", "+8613800138000"), same = 0, ids[4];
+    int64_t id = make_person("王芳", "+8613800138000"), ids[4];
+    struct consent_reach reach;
     struct person_edit e;
     char text[64];
     int n = 0;
@@ -58,8 +60,8 @@ static void a_person_is_known_by_key_number_and_address(void **state)
     assert_int_equal(repo_phone_exact(db, "+8613800138001", found, 4), 0);
     assert_int_equal(repo_person_with_address(db, "wang@example.com", ids, 4, &n), 0);
     assert_int_equal(n, 1);
-    assert_int_equal(repo_person_strictest(db, "+8613800138000", &same), 0);
-    assert_int_equal(same, id);
+    assert_int_equal(repo_consent_reach(db, "+8613800138000", 0, &reach), 0);
+    assert_true(reach.persons == 1 && reach.person_id == id && reach.consent[CONSENT_SMS]);
     assert_int_equal(repo_email_first(db, id, text, sizeof(text)), 0);
     assert_string_equal(text, "wang@example.com");
     assert_string_equal(taken(repo_phone_each(db, id, on_name, NULL)), "+8613800138000,");

@@ -147,8 +147,8 @@ static void clocks_are_due_in_order(void **state)
                           .started_at = T0,
                           .next_at = T0 + 20},
                      b = a, *all;
-    struct segment_row segment = {.from_at = T0, .running = true, .calendar = "always"},
-                       read[SEGMENTS_MAX];
+    struct segment_row segment = {.from_at = T0, .running = true, .calendar = "always"}, *read,
+                       present;
     int64_t ids[4], at = 0;
     size_t n = 0, segments = 0;
     int due = 0;
@@ -179,10 +179,14 @@ static void clocks_are_due_in_order(void **state)
     assert_true(any);
     segment.clock_id = a.id;
     assert_int_equal(repo_segment_add(db, &segment), 0);
+    assert_int_equal(repo_segment_present(db, a.id, &present), 0);
+    assert_int_equal(present.from_at, T0);
     assert_int_equal(repo_segment_end(db, a.id, T0 + 5), 0);
-    assert_int_equal(repo_segments_load(db, a.id, read, &segments), 0);
+    assert_int_equal(repo_segment_present(db, a.id, &present), E_NOTFOUND);
+    assert_int_equal(repo_segments_load(db, a.id, &read, &segments), 0);
     assert_int_equal(segments, 1);
     assert_int_equal(read[0].to_at, T0 + 5);
+    free(read);
 }
 
 static void a_callback_is_of_its_number(void **state)
