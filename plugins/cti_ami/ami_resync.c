@@ -249,9 +249,14 @@ static void apply_item(struct ami *a, const struct item *i, int64_t now)
 static void apply_state(struct ami *a, const struct item *i, int64_t now)
 {
     struct track_leg *leg = track_leg(a->track, i->id);
+    struct track_view v;
     if (!leg)
         return;
-    track_now(a->track, now - i->age_ms); /* the nearest that is known of when it rang or talked */
+    track_view(leg, &v);
+    int64_t at = now - i->age_ms; /* the nearest that is known of when it rang or talked */
+    if (v.ringing && a->down_at && at < a->down_at - a->skew)
+        at = a->down_at - a->skew; /* until then we heard it ring ourselves */
+    track_now(a->track, at < now ? at : now);
     if (i->state == 6)
         track_up(a->track, leg);
     else if (i->state == 5)

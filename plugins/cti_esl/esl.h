@@ -63,7 +63,8 @@ struct esl {
     struct contexts_strange strange;
     struct esl_parser parser;
     enum esl_state state;
-    int64_t skew; /* our clock less the PBX's, at its last event */
+    int64_t down_at; /* the last link ended then; 0: there was none */
+    int64_t skew;    /* our clock less the PBX's, at its last event */
     struct esl_pending *pending;
     struct esl_job *jobs;
     char core[40];  /* one life of the PBX */

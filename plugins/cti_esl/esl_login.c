@@ -212,7 +212,8 @@ static size_t read_bytes(void *ctx, const char *data, size_t len, const char **e
 static void over(void *ctx, bool lost)
 {
     struct esl *e = ctx;
-    (void)lost;
+    if (lost && e->state == ESL_ON)
+        e->down_at = e->host->now_ms(e->host);
     forget_pending(e);
     esl_jobs_timeout(e, true);
     e->state = ESL_IDLE;

@@ -114,7 +114,10 @@ static void set_state(struct esl *e, const struct esl_event *row)
         return;
     track_sync_mention(e->track, leg);
     track_view(leg, &v);
-    track_now(e->track, created(e, row)); /* the nearest that is known of when it rang or talked */
+    int64_t at = created(e, row); /* the nearest that is known of when it rang or talked */
+    if (v.ringing && e->down_at && at < e->down_at - e->skew)
+        at = e->down_at - e->skew; /* until then we heard it ring ourselves */
+    track_now(e->track, at);
     if (!state || strcmp(state, "RINGING") == 0 || strcmp(state, "EARLY") == 0) {
         track_ringing(e->track, leg);
         return;

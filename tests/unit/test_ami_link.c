@@ -170,6 +170,31 @@ static void test_still_there(void **state)
     assert_int_equal(R->n_events, before); /* nothing new is to be said of it */
 }
 
+/* It was answered while the link was down: not before the moment until which we heard it ring. */
+static void test_answered_meanwhile(void **state)
+{
+    (void)state;
+    log_in();
+    empty_lists();
+    say("Event: Newchannel\r\n" CALLER("1.1") "\r\n");
+    say("Event: Newchannel\r\n" PHONE("0") "\r\n");
+    say("Event: DialBegin\r\n" CALLER("1.1") DEST("0") "DialString: 1001\r\n\r\n");
+    say("Event: Newstate\r\n" PHONE("5") "\r\n");
+    replay_until(R, R->now + 5000);
+    int64_t heard = R->now;
+    replay_eof(R, "closed");
+    replay_until(R, R->now + 1500);
+    log_in();
+    answer("CoreShowChannels", "Success", "EventList: start\r\n");
+    item("CoreShowChannels", "CoreShowChannel",
+         PHONE("6") "BridgeId: b1\r\nDuration: 00:00:06\r\n");
+    item("CoreShowChannels", "CoreShowChannel",
+         CALLER("1.1") "BridgeId: b1\r\nDuration: 00:00:06\r\n");
+    item("CoreShowChannels", "CoreShowChannelsComplete", "EventList: Complete\r\n");
+    assert_int_equal(last_event()->kind, STEWARD_EV_ESTABLISHED);
+    assert_true(last_event()->at >= heard && last_event()->at <= R->now);
+}
+
 static void test_met_in_the_middle(void **state)
 {
     (void)state;
@@ -557,6 +582,7 @@ int main(void)
         LINK(test_unanswered_ping),
         LINK(test_gone_meanwhile),
         LINK(test_still_there),
+        LINK(test_answered_meanwhile),
         LINK(test_met_in_the_middle),
         LINK(test_few_rights),
         LINK(test_deaf),
