@@ -117,7 +117,8 @@ struct word {
     enum number_kind kind;
 };
 
-/* Keypad spellings of Twilio-like carriers ("+ANONYMOUS") look like numbers. */
+/* `P` and `O` are what analogue lines (Bellcore GR-31: private, out of area) send for a number.
+ * Keypad spellings of Twilio-like carriers ("+ANONYMOUS") look like numbers. */
 static const struct word words[] = {
     {"anonymous", NUMBER_WITHHELD},
     {"restricted", NUMBER_WITHHELD},
@@ -129,6 +130,42 @@ static const struct word words[] = {
     {"匿名", NUMBER_WITHHELD},
     {"私人号码", NUMBER_WITHHELD},
     {"隐藏号码", NUMBER_WITHHELD},
+    {"anonymous caller", NUMBER_WITHHELD},
+    {"anonymous call", NUMBER_WITHHELD},
+    {"private caller", NUMBER_WITHHELD},
+    {"private call", NUMBER_WITHHELD},
+    {"restricted number", NUMBER_WITHHELD},
+    {"restricted caller", NUMBER_WITHHELD},
+    {"withheld number", NUMBER_WITHHELD},
+    {"number withheld", NUMBER_WITHHELD},
+    {"no caller id", NUMBER_WITHHELD},
+    {"no callerid", NUMBER_WITHHELD},
+    {"caller id withheld", NUMBER_WITHHELD},
+    {"caller id blocked", NUMBER_WITHHELD},
+    {"blocked number", NUMBER_WITHHELD},
+    {"hidden", NUMBER_WITHHELD},
+    {"hidden number", NUMBER_WITHHELD},
+    {"p", NUMBER_WITHHELD},
+    {"匿名来电", NUMBER_WITHHELD},
+    {"匿名电话", NUMBER_WITHHELD},
+    {"匿名号码", NUMBER_WITHHELD},
+    {"隐藏来电", NUMBER_WITHHELD},
+    {"隐藏", NUMBER_WITHHELD},
+    {"私密号码", NUMBER_WITHHELD},
+    {"保密号码", NUMBER_WITHHELD},
+    {"无主叫号码", NUMBER_WITHHELD},
+    {"号码隐藏", NUMBER_WITHHELD},
+    {"unknown caller", NUMBER_UNKNOWN},
+    {"unknown number", NUMBER_UNKNOWN},
+    {"number unavailable", NUMBER_UNKNOWN},
+    {"caller unavailable", NUMBER_UNKNOWN},
+    {"out of area", NUMBER_UNKNOWN},
+    {"o", NUMBER_UNKNOWN},
+    {"no id", NUMBER_UNKNOWN},
+    {"未知号码", NUMBER_UNKNOWN},
+    {"未知来电", NUMBER_UNKNOWN},
+    {"无号码", NUMBER_UNKNOWN},
+    {"无来电显示", NUMBER_UNKNOWN},
     {"+266696687", NUMBER_WITHHELD},
     {"+7378742833", NUMBER_WITHHELD},
     {"+2562533", NUMBER_WITHHELD},
@@ -346,6 +383,15 @@ static bool from_text(const struct number_rules *rules, struct reading *r, struc
     return plan_international(digits + (text_starts(digits, "00") ? 2 : 0), out);
 }
 
+/* "13800138000#": the key that ended dialling is no part of the number. "*98#" is a code. */
+static void drop_end_key(char *text)
+{
+    size_t n = strlen(text);
+    const char *from = text + (text[0] == '+');
+    if (n > 7 && text[n - 1] == '#' && strspn(from, "0123456789") == (size_t)(text + n - 1 - from))
+        text[n - 1] = '\0';
+}
+
 void number_normalise(const struct number_rules *rules, const char *raw, struct number *out)
 {
     struct reading r = {0};
@@ -361,7 +407,10 @@ void number_normalise(const struct number_rules *rules, const char *raw, struct 
         text_copyn(out->value + 3, sizeof(out->value) - 3, raw, 11);
         return;
     }
-    if (!clean(raw, r.text) || read_word(r.text, out) || unwrap(&r, out))
+    if (!clean(raw, r.text))
+        return;
+    drop_end_key(r.text);
+    if (read_word(r.text, out) || unwrap(&r, out))
         return;
     take_ext(&r);
     if (from_text(rules, &r, out) && out->kind != NUMBER_EXT)

@@ -665,8 +665,8 @@ static void test_actions(void **state)
     ACT(.action = "transfer", .call_id = 1, .device = "1001", .to = "pbx-a/1003");
     assert_string_equal(rig.action, "32 call=c.1 device=1001 number=- to=1003 name=- "
                                     "out=075526888888");
-    ACT(.action = "transfer", .call = "c.2", .to = "13900139000", .kind = "attended");
-    assert_non_null(strstr(rig.action, "to=913900139000"));
+    ACT(.action = "transfer", .call = "c.1", .to = "13900139000", .kind = "attended");
+    assert_non_null(strstr(rig.action, "call=c.1 device=1001 number=- to=913900139000"));
     assert_true(says(ACT(.action = "hold", .device = "1001"), "not_supported"));
     ACT(.action = "not_ready", .device = "1001", .reason = "lunch");
     source_state(rig.source, STEWARD_SOURCE_DOWN, can, "no route");
@@ -725,6 +725,41 @@ static void test_anything(void **state)
     assert_string_equal(rig_ask("SELECT count(*) FROM call WHERE live_json IS NOT NULL"), live);
 }
 
+/* An action that names no device acts for the one that has the call, or is refused. */
+static void test_whose_action(void **state)
+{
+    uint32_t can = STEWARD_CAN_ANSWER | STEWARD_CAN_HANGUP | STEWARD_CAN_TRANSFER;
+    source_state(rig.source, STEWARD_SOURCE_UP, can, NULL);
+    rig_say("\"event\":\"queued\",\"call\":\"w\",\"direction\":\"inbound\"");
+    assert_true(says(ACT(.action = "answer", .call = "w"), "bad_request"));
+    rig_say("\"event\":\"delivered\",\"call\":\"w\",\"device\":\"1001\"");
+    assert_true(says(ACT(.action = "transfer", .call = "w", .to = "1002"), "bad_request"));
+    assert_true(says(ACT(.action = "answer", .call = "w", .device = "1009"), "bad_request"));
+    ACT(.action = "answer", .call = "w", .device = "1009", .implied = true);
+    assert_non_null(strstr(rig.action, "call=w device=1001"));
+    rig_say("\"event\":\"delivered\",\"call\":\"w\",\"device\":\"1002\"");
+    assert_true(says(ACT(.action = "answer", .call = "w"), "bad_request device: several"));
+    ACT(.action = "hangup", .call = "w", .device = "1009", .implied = true);
+    assert_non_null(strstr(rig.action, "call=w device=-"));
+    rig_say("\"event\":\"cleared\",\"call\":\"w\",\"by\":\"caller\"");
+    assert_string_equal(rig_ask("SELECT hung_up_by || ' ' || disposition FROM call"),
+                        "system missed");
+}
+
+/* Answered while the link was down: not before the moment until which we heard it ring. */
+static void test_answered_unheard(void **state)
+{
+    uint32_t can = 0;
+    rig_say("\"event\":\"delivered\",\"call\":\"u\",\"direction\":\"inbound\",\"device\":\"1001\"");
+    source_state(rig.source, STEWARD_SOURCE_DOWN, can, "cut");
+    source_state(rig.source, STEWARD_SOURCE_SYNCING, can, NULL);
+    rig_say("\"event\":\"established\",\"call\":\"u\",\"device\":\"1001\","
+            "\"at\":\"2023-11-14T22:13:21Z\"");
+    assert_string_equal(rig_ask("SELECT answered_at >= started_at AND started_at > 1750000000000 "
+                                "AND gap FROM call"),
+                        "1");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, rig_setup, rig_teardown)
 
 int main(void)
@@ -752,6 +787,8 @@ int main(void)
         TEST(test_fields),
         TEST(test_actions_refused),
         TEST(test_actions),
+        TEST(test_whose_action),
+        TEST(test_answered_unheard),
         TEST(test_anything),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -84,7 +84,7 @@ static void test_table(void **state)
             wrong++;
     }
     fclose(in);
-    assert_int_equal(rows, 203);
+    assert_int_equal(rows, 222);
     assert_int_equal(wrong, 0);
 }
 

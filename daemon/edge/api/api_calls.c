@@ -202,6 +202,7 @@ static int read_request(struct api_job *job, struct act *a)
     if (!a->request.device && own) {
         text_copy(a->device, sizeof(a->device), own);
         a->request.device = a->device;
+        a->request.implied = true;
     }
     return E_OK;
 }

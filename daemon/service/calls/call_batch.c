@@ -199,6 +199,7 @@ static struct call_image *image_new(struct live_call *l)
     image.number = some(l->party);
     image.first_agent = some(l->first_agent);
     image.certain = l->certain;
+    image.dialled = call_originator(l->call) != NULL;
     image.fresh = !l->imaged;
     image.answered_turn = l->answered_turn;
     image.ended_turn = l->ended_turn;

@@ -159,8 +159,13 @@ static int on_outbound(struct rules *r, struct call_image *image)
 static rule_fn *rule_of(const struct rules *r, const struct call_image *image, bool end)
 {
     bool inbound = text_eq(image->row.direction, "inbound");
-    if (text_eq(image->row.direction, "outbound")) /* its answer counts, or its end without one */
-        return r->callbacks && image->number && end == !image->row.answered_at ? on_outbound : NULL;
+    /* Outbound its answer counts, or its end without one; not a phone of ours that rang for it in
+     * vain: the owner was not tried then. */
+    if (text_eq(image->row.direction, "outbound"))
+        return r->callbacks && image->number && end == !image->row.answered_at &&
+                       (image->dialled || !end)
+                   ? on_outbound
+                   : NULL;
     if (!inbound)
         return NULL;
     if (!end)

@@ -25,6 +25,7 @@ struct pending_action {
     enum steward_transfer transfer;
     enum steward_agent_state state;
     bool answered, ok;
+    bool party; /* who acts has a part in the call */
     char code[32], text[256];
     struct loop_timer *timer; /* the answer's turn, or the time-out */
     struct named_dial *wait;  /* for the name of who is dialled; NULL: not waiting */
@@ -64,10 +65,22 @@ static void action_free(struct pending_action *a)
     free(a);
 }
 
+/* Who has no part in a call and hangs it up is neither its caller nor its agent. */
+static void note_hangup(const struct pending_action *a, bool under_way)
+{
+    struct live_call *l = a->source && a->what == STEWARD_CAN_HANGUP && !a->party
+                              ? live_find(a->source, a->call)
+                              : NULL;
+    if (l)
+        l->hung_up = under_way;
+}
+
 static void answer(struct pending_action *a, bool ok, const char *code, const char *text)
 {
     if (a->answered)
         return;
+    if (!ok)
+        note_hangup(a, false);
     a->answered = true;
     a->ok = ok;
     text_copy(a->code, sizeof(a->code), ok ? "" : code && code[0] ? code : "failed");
@@ -231,6 +244,7 @@ static void dispatch(struct pending_action *a)
         answer(a, false, "source_down", s->error[0] ? s->error : "the link to the PBX is down");
         return;
     }
+    note_hangup(a, true);
     int rc = s->adapter.action(s->adapter.ctx, &action);
     if (rc == E_UNSUPPORTED)
         answer(a, false, "not_supported", "this PBX cannot do that");
@@ -307,6 +321,60 @@ static const char *read_request(struct pending_action *a, const struct call_cont
     return NULL;
 }
 
+struct ringing {
+    const struct live_call *live;
+    const char *device;
+    int n;
+};
+
+static void count_ringing(void *ctx, const char *device)
+{
+    struct ringing *r = ctx;
+    if (text_eq(call_holder(r->live->call), device))
+        return;
+    r->device = device;
+    r->n++;
+}
+
+/* The one device for which an action without one can be meant; NULL with text if there is none. A
+ * hangup needs none: it ends the call. */
+static const char *device_for(const struct pending_action *a, const struct live_call *l,
+                              const char **text)
+{
+    struct ringing r = {.live = l};
+    if (a->what != STEWARD_CAN_ANSWER) {
+        *text = "device: nobody of this site talks in that call";
+        return call_holder(l->call);
+    }
+    call_each_shown(l->call, count_ringing, &r);
+    *text = r.n ? "device: several phones ring: name one" : "device: no phone rings for that call";
+    return r.n == 1 ? r.device : NULL;
+}
+
+/* Who acts in the call: the device named, the asker's own if it has a part in it, or the one that
+ * has the call. The code of what is in the way, NULL if nothing is. */
+static const char *find_device(struct pending_action *a, const struct call_control_request *req,
+                               const struct live_call *l, const char **text)
+{
+    bool party = call_has_part(l->call, a->device) || call_busies(l->call, a->device);
+    *text = "the call is not at your device";
+    if (req->own && !call_has_part(l->call, a->device))
+        return "forbidden";
+    if (req->implied && !party)
+        a->device[0] = '\0';
+    if (!a->device[0] && a->what != STEWARD_CAN_HANGUP) {
+        const char *device = device_for(a, l, text);
+        if (!device || !text_copy(a->device, sizeof(a->device), device))
+            return "bad_request";
+        party = true;
+    }
+    *text = "device: has no part in that call";
+    if (!party && a->device[0])
+        return "bad_request";
+    a->party = party && a->device[0];
+    return NULL;
+}
+
 /* The source that is to do it, and the call; the code of what is in the way, NULL if nothing is. */
 static const char *find_target(struct pending_action *a, const struct call_control_request *req,
                                const struct verb *verb, const char **text)
@@ -316,9 +384,9 @@ static const char *find_target(struct pending_action *a, const struct call_contr
         *text = "there is no such live call";
         if (!l)
             return "no_such_call";
-        *text = "the call is not at your device";
-        if (req->own && !call_has_part(l->call, a->device))
-            return "forbidden";
+        const char *wrong = find_device(a, req, l, text);
+        if (wrong)
+            return wrong;
         a->source = l->source;
         text_copy(a->call, sizeof(a->call), l->name);
     } else if (!a->source) {

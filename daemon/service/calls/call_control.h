@@ -18,7 +18,8 @@ struct call_control_request {
     const char *to;     /* transfer */
     const char *kind;   /* transfer: "blind" (default) or "attended" */
     const char *reason; /* not_ready */
-    bool own;           /* only a call in which the device has a part; else `forbidden` */
+    bool implied; /* device is where the asker stands, not what he named: used if it has a part */
+    bool own;     /* only a call in which the device has a part; else `forbidden` */
 };
 
 /** ok, or a code (`not_supported`, `no_such_call`, `forbidden`, `bad_number`, `bad_request`,

@@ -45,6 +45,7 @@ struct call_image {
     const char *first_agent;            /* who stood at the device that answered first */
     const char *users[8];               /* accounts that it concerns, NULL-terminated */
     bool certain;                       /* row.person_id is so for certain */
+    bool dialled;                       /* a phone of ours was picked up to dial it */
     bool fresh;                         /* no row is known to be there */
     bool refused;                       /* the store did not take the row */
     uint64_t answered_turn, ended_turn; /* tickets and callbacks are to hear of it, in this order
@@ -95,6 +96,7 @@ struct live_call {
     char first_agent[65]; /* … at the one that answered first, or that dials */
     char agent_device[DEVICE_MAX + 1];
     bool gap;
+    bool hung_up;                              /* by an action of somebody who had no part in it */
     bool answered_told, ended_told;            /* tickets and callbacks know */
     bool ended;                                /* it lingers for late events */
     bool seen;                                 /* in the snapshot under way */
@@ -140,6 +142,7 @@ struct source {
     char error[256];
     int64_t since;
     int64_t accepted, durable; /* the highest seq taken in, and on disk */
+    int64_t down_at;           /* when it went down last, by its own clock */
     int64_t skew;              /* our clock minus the source's, of its last event with a time */
     uint64_t events, refused, repeats, gaps;
     bool syncing, ack_due;

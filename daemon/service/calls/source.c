@@ -78,6 +78,8 @@ const char *source_name(const struct source *s)
 
 static void set_state(struct source *s, enum steward_source_state state, const char *error)
 {
+    if (state == STEWARD_SOURCE_DOWN && s->state >= STEWARD_SOURCE_SYNCING)
+        s->down_at = clock_now_ms() - s->skew;
     if (s->state != state) {
         log_info(&s->log, "%s -> %s%s%s", source_state_name(s->state), source_state_name(state),
                  error ? ": " : "", error ? error : "");
@@ -361,9 +363,31 @@ static bool is_known_better(struct source *s, const struct call_event *e, const 
     }
 }
 
+/* A snapshot dates an answer by the age of channels: not before the moment until which we ourselves
+ * heard the call ring, which is when the link went down. */
+static void answer_no_earlier(struct source *s, struct call_event *e, const char *name)
+{
+    const struct live_call *l = s->state == STEWARD_SOURCE_SYNCING ? live_find(s, name) : NULL;
+    if (!l || l->ended || e->kind != STEWARD_EV_ESTABLISHED || call_answered_at(l->call))
+        return;
+    int64_t until = s->down_at ? s->down_at : l->heard;
+    if (e->at < until)
+        e->at = until;
+}
+
+/* Somebody who had no part in the call hung it up: neither the caller nor the agent did. */
+static void name_who_hung_up(struct source *s, struct call_event *e, const char *name)
+{
+    const struct live_call *l = e->kind == STEWARD_EV_CLEARED ? live_find(s, name) : NULL;
+    if (l && l->hung_up)
+        e->by = STEWARD_BY_SYSTEM;
+}
+
 static void apply(struct source *s, const struct steward_cti_event *ev, bool in_order, int64_t now)
 {
     struct call_event e = event_of(s, ev, moment(s, ev, now));
+    answer_no_earlier(s, &e, ev->call);
+    name_who_hung_up(s, &e, ev->call);
     if (is_known_better(s, &e, ev->call)) {
         live_heard(live_find(s, ev->call), now);
         return;
