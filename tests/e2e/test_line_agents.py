@@ -94,7 +94,7 @@ def test_a_callback_is_told_to_everybody_at_a_desk(site):
 
 def test_actions_are_answered(site):
     phone = site.agent("1001")
-    site.pbx()
+    pbx = site.pbx()
     for n, action in enumerate(["dial", "answer", "hangup", "hold", "retrieve", "transfer", "ready", "not_ready"]):
         phone.send({"type": "action", "id": f"a{n}", "action": action, "number": "13800138000", "to": "1002", "reason": "lunch",
                     "source": "pbx-a"})
@@ -107,6 +107,7 @@ def test_actions_are_answered(site):
     assert phone.expect("error")["code"] == "bad_event"
     phone.send({"type": "event", "seq": 1, "event": "delivered", "call": "c1"})
     assert phone.expect("error")["code"] == "unknown_type"
+    pbx.close()  # until then it was a source, though it said nothing
 
 
 def test_a_phone_that_never_reads_delays_nobody(site):
