@@ -50,7 +50,7 @@ class Phones(threading.Thread):
 
     def read(self, line, device):
         try:
-            while (obj := line.read(timeout=120)) is not None:
+            while (obj := line.read(timeout=900)) is not None:
                 if obj["type"] == "pop" and not obj["update"]:
                     self.pops[obj["source"], device].append(obj)
                 elif obj["type"] == "pop_end":
