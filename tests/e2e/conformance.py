@@ -169,7 +169,7 @@ class Players:
         self.recordings = {}
         threading.Thread(target=self.loop.run_forever, daemon=True).start()
 
-    def run(self, what, timeout=120):
+    def run(self, what, timeout=900):
         return asyncio.run_coroutine_threadsafe(what, self.loop).result(timeout)
 
     def add(self, source, *args, **options):
