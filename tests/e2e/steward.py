@@ -19,7 +19,7 @@ import urllib.parse
 
 BUILD = pathlib.Path(os.environ.get("STEWARD_BUILD", pathlib.Path(__file__).resolve().parents[2] / "build/asan"))
 BIN = BUILD / "bin"
-TIMEOUT = float(os.environ.get("STEWARD_TEST_TIMEOUT", "20"))
+TIMEOUT = float(os.environ.get("STEWARD_TEST_TIMEOUT", "120"))
 TOKEN = "dev-token"
 START_MS = 1795310000000  # 2026-11-22T01:13:20Z, where a moved clock begins
 
