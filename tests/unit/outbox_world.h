@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "domain/site.h"
+#include "until.h"
 #include "service/messages/outbox.h"
 #include "spine/sender.h"
 

@@ -15,7 +15,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
-#include "rig/wait.h"
+#include "until.h"
 #include "domain/site.h"
 #include "service/tickets/callbacks.h"
 #include "spine/hub.h"

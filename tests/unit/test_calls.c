@@ -14,7 +14,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/text.h"
-#include "rig/wait.h"
+#include "until.h"
 
 #define T "\"at\":\"2026-11-22T08:00:"
 

@@ -19,7 +19,7 @@
 #include "base/buf.h"
 #include "base/conn.h"
 #include "base/mem.h"
-#include "rig/wait.h"
+#include "until.h"
 
 /* One side of a connection: what it was told, as text ("UP|LINE:abc|DOWN:…|"). */
 struct side {

@@ -10,7 +10,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "line_rig.h"
-#include "rig/wait.h"
+#include "until.h"
 #include "service/pops/pops.h"
 #include "service/staff/staff_priv.h"
 

@@ -11,7 +11,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/text.h"
-#include "rig/wait.h"
+#include "until.h"
 
 struct rig rig;
 

@@ -1,6 +1,6 @@
 /*
- * wait.h - waiting for a state, never for a duration. The ceiling only ends a test that hangs; it is
- * so high that no machine, however loaded, meets it with a test that does not.
+ * until.h - waiting for a state, never for a duration. The ceiling only ends a test that hangs; it
+ * is so high that no machine, however loaded, meets it with a test that does not.
  */
 #pragma once
 #include <stdbool.h>

@@ -14,7 +14,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/loop.h"
-#include "rig/wait.h"
+#include "until.h"
 
 static inline int client_connect(uint16_t port)
 {
@@ -31,7 +31,8 @@ static inline void client_send(int fd, const char *data, size_t len)
     assert_int_equal(send(fd, data, len, MSG_NOSIGNAL), (ssize_t)len);
 }
 
-/** Turn the loop until `done` says so about what came, the peer closed (true), or WAIT_MS passed. */
+/** Turn the loop until `done` says so about what came, the peer closed (true), or WAIT_MS passed.
+ */
 static inline bool client_read(struct loop *loop, int fd, struct buf *in,
                                bool (*done)(const struct buf *in))
 {
