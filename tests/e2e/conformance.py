@@ -183,8 +183,8 @@ def on_the_way(ports):
 class Players:
     """All recordings, served by a thread of their own; site: the daemon, whose clock is moved."""
 
-    STEP = 0.02  # what was said within that time is played at once
-    REST = 0.1  # the longest step of the clock
+    STEP = 0.05  # what was said within that time is played at once
+    REST = 0.25  # the longest step of the clock
     OWED = 1.5  # seconds after which the truth is owed: so long it is silent after the last word
 
     def __init__(self, site):
