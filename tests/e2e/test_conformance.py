@@ -228,7 +228,9 @@ def test_dial(site, players):
     phone = site.agent("1001", token=token, name="li.na")
     players.play()
     steward.eventually(lambda: site.get("/sources")["items"][0]["state"] == "up", "up")
-    site.post("/calls", {"number": "13800138000"}, token=token)
+    dialling = threading.Thread(target=lambda: answers.append(site.post("/calls", {"number": "13800138000"}, token=token)))
+    answers = []
+    dialling.start()  # it is answered once the phone rings
     asked = players.action("pbx-d", "Originate")
     assert asked["Channel"] == "PJSIP/1001" and asked["Async"] == "true" and asked["Exten"].endswith("13800138000")
     assert "王芳" in asked["CallerID"] and "<075526888888>" in asked["CallerID"] and "13800138000" not in asked["CallerID"]
@@ -236,6 +238,8 @@ def test_dial(site, players):
     agent = ("PJSIP/1001-01", "internal", "1001")
     players.say("pbx-d", f"Event: Newchannel\n{shot(call, call, *agent, 0)}\nEvent: DialBegin\n{shot(call, call, *agent, 0, 'Dest')}\n")
     pop = phone.expect("pop", call=call)
+    dialling.join()
+    assert answers
     assert pop["direction"] == "outbound" and pop["party"] == "+8613800138000" and pop["match"] == "one"
     owner = ("PJSIP/trunk-02", "from-trunk", "13800138000")
     players.say("pbx-d", f"Event: Newstate\n{shot(call, call, *agent, 6)}\nEvent: Newchannel\n{shot('9.2', call, *owner, 0)}\n"

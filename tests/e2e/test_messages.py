@@ -117,7 +117,11 @@ def test_nothing_lost_across_a_kill(desk):
     desk.sink.answer = lambda r: (200, {})
     desk.start()
     desk.advance(3600)  # whatever was tried is due again
-    rows = steward.eventually(lambda: all(m["state"] == "sent" for m in (rows := desk.get("/messages?limit=500")["items"])) and rows, "all sent")
+
+    def all_sent():
+        rows = desk.get("/messages?limit=500")["items"]
+        return all(m["state"] == "sent" for m in rows) and rows
+    rows = steward.eventually(all_sent, "all sent")
     assert {m["key"] for m in rows} == {m["key"] for m in made}
 
 
