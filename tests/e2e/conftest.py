@@ -6,6 +6,17 @@ import pytest
 import steward
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "spread: runs beside the other tests of its file (pytest -n, --dist loadgroup)")
+
+
+def pytest_collection_modifyitems(items):
+    """A file's tests run one after another, files beside each other; tests that are marked `spread` each on their own."""
+    for item in items:
+        if not item.get_closest_marker("spread"):
+            item.add_marker(pytest.mark.xdist_group(item.path.name))
+
+
 @pytest.fixture
 def make(tmp_path):
     """make(frozen=…, start=…): a new site folder; every daemon it starts is stopped and its log read."""

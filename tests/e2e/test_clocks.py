@@ -134,7 +134,7 @@ def test_ten_thousand_due_in_the_same_second(desk):
     desk.line.sync()
     desk.advance(3 * 3600 + 13 * 60)
     count = "SELECT count(*) AS n FROM ticket_event WHERE kind = 'escalated'"
-    steward.eventually(lambda: desk.sql(count)[0]["n"] >= n, "every step", timeout=120)
+    steward.eventually(lambda: desk.sql(count)[0]["n"] >= n, "every step")
     once = "SELECT count(DISTINCT ticket_id) AS tickets, count(*) AS n FROM ticket_event WHERE kind = 'escalated'"
     assert desk.sql(once) == [{"tickets": n, "n": n}]
     assert desk.sql("SELECT count(*) AS n FROM message WHERE template = 'escalated'") == [{"n": n}]

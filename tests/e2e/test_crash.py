@@ -128,7 +128,7 @@ def check_calls_and_tickets(site):
 
 
 def check_ladders(site, sink):
-    steward.eventually(lambda: len(everything(site, "/messages")) >= 2 * CALLS, "every message", timeout=60)
+    steward.eventually(lambda: len(everything(site, "/messages")) >= 2 * CALLS, "every message")
     messages = everything(site, "/messages")
     per_step = collections.Counter((m["ticket"], m["to"]) for m in messages)
     assert len(messages) == 2 * CALLS and max(per_step.values()) == 1
@@ -136,5 +136,5 @@ def check_ladders(site, sink):
                      "WHERE kind = 'escalated' AND json_extract(data, '$.clock') = 'resolve' GROUP BY 1, 2")
     assert len(rungs) == 2 * CALLS and all(r["n"] == 1 for r in rungs)
     sent = lambda: {r["json"]["data"]["key"] for r in list(sink.all)}  # noqa: E731
-    steward.eventually(lambda: len(sent()) == 2 * CALLS, "every message at the gateway", timeout=60)
+    steward.eventually(lambda: len(sent()) == 2 * CALLS, "every message at the gateway")
     assert sent() == {m["key"] for m in messages}

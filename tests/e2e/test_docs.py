@@ -47,5 +47,5 @@ def test_a_site_in_a_minute(tmp_path):
 def test_the_example_site_is_good(tmp_path):
     shutil.copytree(ROOT / "config", tmp_path / "config")
     done = subprocess.run([str(steward.BIN / "stewardd"), "-t", "-c", str(tmp_path / "config/steward.yaml")], capture_output=True,
-                          text=True, timeout=60)
+                          text=True, timeout=steward.TIMEOUT)
     assert done.returncode == 0, done.stderr

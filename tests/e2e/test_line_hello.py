@@ -101,9 +101,9 @@ def test_a_hello_that_does_not_come(site):
     start = time.monotonic()
     slow.send(b"", b"\r")  # empty lines are no hello
     for line in silent, slow:
-        assert line.read(timeout=15)["code"] == "bad_hello"
+        assert line.read()["code"] == "bad_hello"
         assert line.read() is None
-    assert 9 < time.monotonic() - start < 14
+    assert time.monotonic() - start > 9
 
 
 def test_a_second_hello_takes_over(site):

@@ -50,8 +50,8 @@ def sim():
         assert not steward.SANITIZER.search(errors or ""), errors
 
 
-def post(port, body, headers=None, method="POST", path="/"):
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=steward.TIMEOUT)
+def post(port, body, headers=None, method="POST", path="/", timeout=steward.TIMEOUT):
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
     connection.request(method, path, body, headers or {})
     reply = connection.getresponse()
     return reply.status, json.loads(reply.read())
@@ -84,7 +84,7 @@ def test_gateway_checks_signatures_and_changes_its_manners(sim):
     assert seen["signature"] == "a header is missing" and seen["body"] == "plain"
     assert post(port, b'{"mode":"silent"}', path="/mode", method="PUT")[0] == 200
     with pytest.raises((TimeoutError, http.client.RemoteDisconnected)):
-        post(port, b"{}")
+        post(port, b"{}", timeout=1)
     gateway.end()
 
 

@@ -1,10 +1,5 @@
 /*
  * fuzz_ami.c - any bytes as an Asterisk that has accepted our login: no crash, no leak, clean text.
- *
- * sources: plugins/cti_ami/ami_*.c plugins/lib/track/track*.c tests/unit/cti_replay.c
- * sources: daemon/base/hash.c daemon/base/mem.c
- * libs: -Iplugins/cti_ami -Iplugins/lib/track -Itests/unit -Itests/fuzz -ljansson -lcrypto
- * corpus: tests/recordings/ami
  */
 #include "cti_input.h"
 

@@ -1,5 +1,4 @@
 file(GLOB cti_ami_sources ${CMAKE_SOURCE_DIR}/plugins/cti_ami/*.c)
-target_sources(replay_ami PRIVATE ${cti_ami_sources} tests/unit/cti_replay.c)
-target_include_directories(replay_ami PRIVATE plugins/cti_ami)
-plugin_lib(replay_ami track link)
-set_property(TEST replay_ami APPEND PROPERTY ENVIRONMENT "FUZZ_SEED=1")
+target_sources(${target} PRIVATE ${cti_ami_sources} tests/rig/paper/cti_replay.c)
+target_include_directories(${target} PRIVATE plugins/cti_ami)
+plugin_lib(${target} track link)

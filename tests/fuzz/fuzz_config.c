@@ -1,11 +1,6 @@
 /*
  * fuzz_config.c - any bytes as steward.yaml and as a frozen policy: no crash, no leak, faults or a
  * site.
- *
- * sources: daemon/base/conf*.c daemon/base/span.c daemon/base/buf.c daemon/base/mem.c
- * daemon/base/text.c sources: daemon/base/json.c daemon/base/err.c daemon/base/clock.c
- * daemon/domain/lang.c sources: daemon/domain/policy*.c daemon/domain/site*.c libs: -lyaml
- * -ljansson -lcrypto corpus: tests/data/conf config
  */
 #include <stdint.h>
 #include <stddef.h>

@@ -1,11 +1,6 @@
 /*
  * fuzz_csv.c - any bytes as CSV: read whole and byte by byte the outcome is the same, lines never
  * go backwards, fields are UTF-8.
- *
- * sources: daemon/base/csv.c daemon/base/buf.c daemon/base/mem.c daemon/base/text.c
- * sources: daemon/base/json.c daemon/base/err.c daemon/base/clock.c
- * libs: -ljansson -lcrypto
- * corpus: tests/data/csv
  */
 #include <stddef.h>
 #include <stdint.h>

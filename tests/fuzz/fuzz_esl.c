@@ -1,11 +1,6 @@
 /*
  * fuzz_esl.c - any bytes as a FreeSWITCH that has accepted our password: no crash, no leak, clean
  * text.
- *
- * sources: plugins/cti_esl/esl_*.c plugins/lib/track/track*.c tests/unit/cti_replay.c
- * sources: daemon/base/hash.c daemon/base/mem.c
- * libs: -Iplugins/cti_esl -Iplugins/lib/track -Itests/unit -Itests/fuzz -ljansson -lcrypto
- * corpus: tests/recordings/esl
  */
 #include "cti_input.h"
 

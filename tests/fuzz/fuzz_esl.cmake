@@ -1,5 +1,4 @@
 file(GLOB cti_esl_sources ${CMAKE_SOURCE_DIR}/plugins/cti_esl/*.c)
-target_sources(replay_esl PRIVATE ${cti_esl_sources} tests/unit/cti_replay.c)
-target_include_directories(replay_esl PRIVATE plugins/cti_esl)
-plugin_lib(replay_esl track link form)
-set_property(TEST replay_esl APPEND PROPERTY ENVIRONMENT "FUZZ_SEED=1")
+target_sources(${target} PRIVATE ${cti_esl_sources} tests/rig/paper/cti_replay.c)
+target_include_directories(${target} PRIVATE plugins/cti_esl)
+plugin_lib(${target} track link form)

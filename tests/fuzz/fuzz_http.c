@@ -1,11 +1,6 @@
 /*
  * fuzz_http.c - any bytes as an HTTP request: head, chunked body, escapes; cut anywhere, the
  * outcome is the same. Then the same bytes as JSON, which bodies are.
- *
- * sources: daemon/edge/http/http_parse.c daemon/base/buf.c daemon/base/mem.c daemon/base/text.c
- * sources: daemon/base/json.c daemon/base/err.c daemon/base/clock.c
- * libs: -ljansson -lcrypto
- * corpus: tests/data/http
  */
 #include <stddef.h>
 #include <stdint.h>

@@ -1,9 +1,6 @@
 /*
  * fuzz_kannel.c - any bytes as the query of Kannel's reports and incoming messages, and as the text
  * of a message to be sent.
- *
- * sources: plugins/gw_kannel/gw_kannel.c
- * corpus: tests/data/kannel
  */
 #include <steward/plugin.h>
 

@@ -1,11 +1,5 @@
 /*
  * fuzz_message.c - any bytes as a template, as an inbound text, as an SMS.
- *
- * sources: daemon/domain/template.c daemon/domain/sms.c daemon/domain/consent.c
- * sources: daemon/domain/utf8.c daemon/domain/lang.c daemon/base/buf.c daemon/base/mem.c
- * sources: daemon/base/text.c daemon/base/json.c daemon/base/err.c daemon/base/clock.c
- * libs: -ljansson -lcrypto
- * corpus: daemon/domain/templates
  */
 #include <stddef.h>
 #include <stdint.h>

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "domain/site.h"
+#include "until.h"
 #include "service/messages/outbox.h"
 #include "spine/sender.h"
 
@@ -108,9 +109,7 @@ static inline int run(struct world *w, int (*fn)(struct world *w, struct ledger_
     struct call c = {.fn = fn, .w = w, .arg = arg};
     struct ledger_cmd cmd = {.name = "test", .run = call_run, .done = call_done, .arg = &c};
     assert_int_equal(ledger_submit(w->ledger, &cmd), 0);
-    for (int i = 0; i < 10000 && !c.done; i++)
-        turn(w);
-    assert_true(c.done);
+    assert_true(wait_until(w->loop, c.done));
     return c.rc;
 }
 
@@ -146,12 +145,8 @@ static const char *get(struct world *w, const char *sql, int64_t id)
 
 static inline void expect_state(struct world *w, int64_t id, const char *state)
 {
-    for (int i = 0; i < 3000; i++) {
-        if (strcmp(get(w, STATE, id), state) == 0)
-            return;
-        turn(w);
-    }
-    fail_msg("message %d is %s, not %s", (int)id, get(w, STATE, id), state);
+    if (!wait_until(w->loop, strcmp(get(w, STATE, id), state) == 0))
+        fail_msg("message %d is %s, not %s", (int)id, get(w, STATE, id), state);
 }
 
 struct send {

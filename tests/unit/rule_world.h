@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "until.h"
 #include "domain/site.h"
 #include "service/tickets/callbacks.h"
 #include "spine/hub.h"
@@ -129,12 +130,7 @@ static inline int world_run(struct world *w,
     struct ledger_cmd cmd = {.name = "test", .run = command_run, .done = command_done, .arg = &c};
 
     assert_int_equal(ledger_submit(w->ledger, &cmd), 0);
-    for (int i = 0; i < 20000 && !c.done; i++) {
-        loop_turn(w->loop);
-        if (!c.done)
-            usleep(200);
-    }
-    assert_true(c.done);
+    assert_true(wait_until(w->loop, c.done));
     return c.rc;
 }
 

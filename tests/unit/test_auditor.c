@@ -160,11 +160,7 @@ static void the_background_walk_alarms(void **state)
     struct auditor *a = new_auditor(w);
     world_sql(w, "UPDATE ticket_event SET data='{}' WHERE ticket_id=1 AND seq=5");
     auditor_start(a);
-    for (int i = 0; i < 2000 && !auditor_degraded(a, &r); i++) {
-        loop_turn(w->loop);
-        usleep(1000);
-    }
-    assert_true(auditor_degraded(a, &r));
+    assert_true(wait_until(w->loop, auditor_degraded(a, &r)));
     assert_int_equal(r.ticket_id, 1);
     assert_int_equal(world_int(w, "SELECT count(*) FROM alert WHERE kind='history_broken'"), 1);
     world_close(w);
@@ -182,11 +178,7 @@ static void a_missing_step_alarms_in_the_second_pass(void **state)
     advance(w, 30 * MINUTE);
     struct auditor *a = new_auditor(w);
     auditor_start(a);
-    for (int i = 0; i < 9000 && !auditor_degraded(a, &r); i++) {
-        loop_turn(w->loop);
-        usleep(1000);
-    }
-    assert_true(auditor_degraded(a, &r) && r.missing);
+    assert_true(wait_until(w->loop, auditor_degraded(a, &r)) && r.missing);
     assert_int_equal(r.ticket_id, 2);
     world_close(w);
     auditor_free(&a);

@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "until.h"
 
 #define T "\"at\":\"2026-11-22T08:00:"
 
@@ -118,10 +119,7 @@ static void shut_gate(void)
 
 static void until_acked(int64_t seq)
 {
-    for (int i = 0; i < 20000 && rig.acked < seq; i++) {
-        loop_turn(rig.loop);
-        usleep(200);
-    }
+    wait_until(rig.loop, rig.acked >= seq);
     assert_int_equal(rig.acked, seq);
 }
 

@@ -19,6 +19,7 @@
 #include "base/buf.h"
 #include "base/conn.h"
 #include "base/mem.h"
+#include "until.h"
 
 /* One side of a connection: what it was told, as text ("UP|LINE:abc|DOWN:…|"). */
 struct side {
@@ -134,7 +135,7 @@ static void expect(struct side *s, const char *tail)
 {
     struct bench *b = s->b;
     b->late = false;
-    loop_timer_arm(b->patience, 5000);
+    loop_timer_arm(b->patience, WAIT_MS);
     for (;;) {
         size_t n = strlen(tail);
         if (s->trace.len >= n && strcmp(buf_str(&s->trace) + s->trace.len - n, tail) == 0)
@@ -339,7 +340,7 @@ static void a_busy_stream_is_read_in_large_pieces(void **state)
         data[i] = (char)i;
     connect_client(b);
     conn_write(b->client.conn, data, BYTES);
-    loop_timer_arm(b->patience, 5000);
+    loop_timer_arm(b->patience, WAIT_MS);
     while (b->server.got < BYTES && !b->late)
         loop_turn(b->loop);
     loop_timer_disarm(b->patience);

@@ -129,13 +129,11 @@ static void errors_are_retried(void **state)
     add_gateway(w, "sms", NULL);
     struct send s = send_one(w, (struct outbox_message){.account = "li.na", .text = "x"});
 
-    for (int i = 0; i < 3000 && w->judged < 1; i++)
-        turn(w);
+    wait_until(w->loop, w->judged >= 1);
     expect_state(w, s.id, "queued");
     assert_string_equal(get(w, "SELECT error FROM message WHERE id = $1", s.id), "HTTP status 503");
     clock_test_advance(60000);
-    for (int i = 0; i < 3000 && w->judged < 2; i++)
-        turn(w);
+    wait_until(w->loop, w->judged >= 2);
     expect_state(w, s.id, "queued"); /* stored: the wait for the third begins */
     w->server.answer = 0;
     clock_test_advance(60000);
@@ -151,7 +149,7 @@ static void silence_is_retried_until_it_expires(void **state)
     struct send s = send_one(
         w, (struct outbox_message){.account = "zhao", .recipient = "13900139001", .text = "x"});
 
-    for (int i = 0; i < 200 && strcmp(get(w, STATE, s.id), "expired") != 0; i++) {
+    for (int i = 0; i < 2000 && strcmp(get(w, STATE, s.id), "expired") != 0; i++) {
         clock_test_advance(3600 * 1000);
         for (int k = 0; k < 40; k++)
             turn(w);
@@ -492,8 +490,7 @@ static int hook(struct world *w, const char *gateway, const char *what, const ch
                                .body = body,
                                .body_len = strlen(body)};
     outbox_hook(w->outbox, gateway, &req, authenticated, on_hook, &h);
-    for (int i = 0; i < 5000 && !h.calls; i++)
-        turn(w);
+    wait_until(w->loop, h.calls);
     assert_int_equal(h.calls, 1);
     return h.status;
 }

@@ -115,8 +115,7 @@ static void once_across_restarts_and_jumps(void **state)
     clock_test_advance(4 * HOUR);
     world_open(w);
     assert_int_equal(clock_timer_start(w->timers), 0);
-    for (int i = 0; i < 3000 && !strstr(steps_of(w, id, "resolve"), "4.1"); i++)
-        loop_turn(w->loop);
+    wait_until(w->loop, strstr(steps_of(w, id, "resolve"), "4.1"));
     assert_string_equal(steps_of(w, id, "resolve"), "1.1@80% 2.1@100% 3.1@+30m 4.1@+4h");
     assert_int_equal(world_int(w, "SELECT count(*) FROM message"), 4); /* no director: zero for 4 */
 }
@@ -128,8 +127,7 @@ static void the_loop_wakes_for_new_clocks(void **state)
     int64_t id = answer(w, "+8613800138000", 7, NULL);
     clock_test_advance(11 * MINUTE);
     clock_timer_poke(w->timers);
-    for (int i = 0; i < 3000 && !strstr(steps_of(w, id, "claim"), "2.1"); i++)
-        loop_turn(w->loop);
+    wait_until(w->loop, strstr(steps_of(w, id, "claim"), "2.1"));
     assert_string_equal(steps_of(w, id, "claim"), "1.1@80% 2.1@100%");
 }
 

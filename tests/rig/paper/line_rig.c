@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "line_rig.h"
+#include "until.h"
 #include "service/pops/pops.h"
 #include "service/staff/staff_priv.h"
 
@@ -156,7 +157,7 @@ static void on_late(void *arg)
 void turn_until(bool (*fn)(void *), void *arg, const char *what)
 {
     late = false;
-    loop_timer_arm(patience, 5000);
+    loop_timer_arm(patience, WAIT_MS);
     while (!fn(arg) && !late)
         loop_turn(loop);
     loop_timer_disarm(patience);
@@ -208,7 +209,7 @@ void expect(struct client *k, const char *text)
     wanted.k = k;
     wanted.text = text;
     late = false;
-    loop_timer_arm(patience, 5000);
+    loop_timer_arm(patience, WAIT_MS);
     while (!has_wanted(NULL) && !late)
         loop_turn(loop);
     loop_timer_disarm(patience);

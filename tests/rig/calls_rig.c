@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "until.h"
 
 struct rig rig;
 
@@ -155,7 +156,8 @@ static bool idle(void)
 void rig_settle(void)
 {
     int quiet = 0;
-    for (int i = 0; i < 20000 && quiet < 12; i++) {
+    for (int64_t end = clock_mono_us() + WAIT_MS * INT64_C(1000);
+         clock_mono_us() < end && quiet < 12;) {
         loop_turn(rig.loop);
         quiet = idle() ? quiet + 1 : 0;
         usleep(200);

@@ -14,6 +14,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/loop.h"
+#include "until.h"
 
 static inline int client_connect(uint16_t port)
 {
@@ -30,11 +31,12 @@ static inline void client_send(int fd, const char *data, size_t len)
     assert_int_equal(send(fd, data, len, MSG_NOSIGNAL), (ssize_t)len);
 }
 
-/** Turn the loop until `done` says so about what came, the peer closed (true), or 5 s passed. */
+/** Turn the loop until `done` says so about what came, the peer closed (true), or WAIT_MS passed.
+ */
 static inline bool client_read(struct loop *loop, int fd, struct buf *in,
                                bool (*done)(const struct buf *in))
 {
-    int64_t until = clock_mono_us() + 5000000;
+    int64_t until = clock_mono_us() + WAIT_MS * INT64_C(1000);
     while (clock_mono_us() < until && !(done && done(in))) {
         loop_turn(loop);
         struct pollfd p = {.fd = fd, .events = POLLIN};

@@ -1,0 +1,1 @@
+set(corpus tests/data/conf)

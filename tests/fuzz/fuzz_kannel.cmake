@@ -1,0 +1,2 @@
+target_sources(${target} PRIVATE plugins/gw_kannel/gw_kannel.c)
+plugin_lib(${target} form)

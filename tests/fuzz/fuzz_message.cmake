@@ -1,0 +1,1 @@
+set(corpus daemon/domain/templates)

@@ -1,1 +1,0 @@
-target_sources(test_calls PRIVATE tests/unit/calls_rig.c)
