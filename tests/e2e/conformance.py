@@ -124,7 +124,7 @@ class Recording:
             text = (await reader.readuntil(b"\n\n")).decode()
             self.actions.append(text)
             if text.startswith("api show channels"):
-                body = '{"row_count": 0}\n' if not self.name.startswith("33") else self.row()
+                body = '{"row_count": 0}\n' if not (first and self.name.startswith("33")) else self.row()
                 self.reply(writer, f"Content-Type: api/response\nContent-Length: {len(body)}\n\n{body}".encode())
             elif text.startswith("api "):
                 self.reply(writer, b"Content-Type: api/response\nContent-Length: 5\n\n-ERR\n")

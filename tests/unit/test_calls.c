@@ -744,20 +744,6 @@ static void test_whose_action(void **state)
                         "system missed");
 }
 
-/* Answered while the link was down: not before the moment until which we heard it ring. */
-static void test_answered_unheard(void **state)
-{
-    uint32_t can = 0;
-    rig_say("\"event\":\"delivered\",\"call\":\"u\",\"direction\":\"inbound\",\"device\":\"1001\"");
-    source_state(rig.source, STEWARD_SOURCE_DOWN, can, "cut");
-    source_state(rig.source, STEWARD_SOURCE_SYNCING, can, NULL);
-    rig_say("\"event\":\"established\",\"call\":\"u\",\"device\":\"1001\","
-            "\"at\":\"2023-11-14T22:13:21Z\"");
-    assert_string_equal(rig_ask("SELECT answered_at >= started_at AND started_at > 1750000000000 "
-                                "AND gap FROM call"),
-                        "1");
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, rig_setup, rig_teardown)
 
 int main(void)
@@ -786,7 +772,6 @@ int main(void)
         TEST(test_actions_refused),
         TEST(test_actions),
         TEST(test_whose_action),
-        TEST(test_answered_unheard),
         TEST(test_anything),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

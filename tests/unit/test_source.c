@@ -9,6 +9,8 @@
 #include "base/mem.h"
 #include "calls_rig.h"
 
+#define T "\"at\":\"2026-11-22T08:00:"
+
 static void print_source(void *ctx, const struct source_info *info)
 {
     struct jw *w = ctx;
@@ -128,15 +130,42 @@ static void test_source_remove(void **state)
     assert_string_equal(rig_ask("SELECT group_concat(name) FROM source"), "pbx-a");
 }
 
+/* Answered while the link was down: not before the moment until which we heard it ring. */
+static void test_answered_unheard(void **state)
+{
+    uint32_t can = 0;
+    rig_say("\"event\":\"delivered\",\"call\":\"u\",\"direction\":\"inbound\",\"device\":\"1001\"");
+    source_state(rig.source, STEWARD_SOURCE_DOWN, can, "cut");
+    source_state(rig.source, STEWARD_SOURCE_SYNCING, can, NULL);
+    rig_say("\"event\":\"established\",\"call\":\"u\",\"device\":\"1001\","
+            "\"at\":\"2023-11-14T22:13:21Z\"");
+    assert_string_equal(rig_ask("SELECT answered_at >= started_at AND started_at > 1750000000000 "
+                                "AND gap FROM call"),
+                        "1");
+}
+
+/* A call that talks already when the link comes up first: its answer is as old as the list says. */
+static void test_answered_before_us(void **state)
+{
+    source_state(rig.source, STEWARD_SOURCE_SYNCING, 0, NULL);
+    rig_say("\"event\":\"originated\",\"call\":\"b\",\"direction\":\"inbound\"," T "05Z\"");
+    rig_say("\"event\":\"established\",\"call\":\"b\",\"device\":\"1001\"," T "06Z\"");
+    source_state(rig.source, STEWARD_SOURCE_UP, 0, NULL);
+    rig_say("\"event\":\"cleared\",\"call\":\"b\",\"by\":\"caller\"," T "12Z\"");
+    rig_settle();
+    assert_string_equal(
+        rig_ask("SELECT (answered_at - started_at) || ' ' || (ended_at - answered_at) "
+                "FROM call"),
+        "1000 6000");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, rig_setup, rig_teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_sources),
-        TEST(test_source_life),
-        TEST(test_numbered),
-        TEST(test_source_remove),
+        TEST(test_sources),       TEST(test_source_life),      TEST(test_numbered),
+        TEST(test_source_remove), TEST(test_answered_unheard), TEST(test_answered_before_us),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

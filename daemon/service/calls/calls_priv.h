@@ -101,6 +101,7 @@ struct live_call {
     bool ended;                                /* it lingers for late events */
     bool seen;                                 /* in the snapshot under way */
     int64_t heard;                             /* wall time of its last sign of life */
+    int64_t heard_until;                       /* … over the link before; 0: it was not */
     int64_t id;                                /* of the row, once committed */
     bool dirty;                                /* the store does not have it as it is */
     bool awaited;                              /* its card, by what is to be written of it */

@@ -125,12 +125,23 @@ static void count_gap(struct source *s)
     s->t->stats.gaps++;
 }
 
+/* Until when each call was heard over the link before, by the source's clock: when that went down,
+ * or, of calls from before our own start, their last sign of life. */
+static void note_heard_until(struct source *s)
+{
+    struct live_call *l, *tmp;
+    HASH_ITER (hh, s->calls, l, tmp)
+        l->heard_until = s->down_at ? s->down_at : l->heard - s->skew;
+}
+
 void source_state(struct source *s, enum steward_source_state state, uint32_t can,
                   const char *error)
 {
     bool back = s->state < STEWARD_SOURCE_SYNCING && state == STEWARD_SOURCE_SYNCING;
     s->can = can;
     set_state(s, state, error);
+    if (back)
+        note_heard_until(s);
     if (back && live_mark_gap(s))
         count_gap(s);
     if (state == STEWARD_SOURCE_DOWN) {
@@ -364,15 +375,14 @@ static bool is_known_better(struct source *s, const struct call_event *e, const 
 }
 
 /* A snapshot dates an answer by the age of channels: not before the moment until which we ourselves
- * heard the call ring, which is when the link went down. */
+ * heard the call ring. A call that the snapshot showed us first has no such moment. */
 static void answer_no_earlier(struct source *s, struct call_event *e, const char *name)
 {
     const struct live_call *l = s->state == STEWARD_SOURCE_SYNCING ? live_find(s, name) : NULL;
     if (!l || l->ended || e->kind != STEWARD_EV_ESTABLISHED || call_answered_at(l->call))
         return;
-    int64_t until = s->down_at ? s->down_at : l->heard;
-    if (e->at < until)
-        e->at = until;
+    if (e->at < l->heard_until)
+        e->at = l->heard_until;
 }
 
 /* Somebody who had no part in the call hung it up: neither the caller nor the agent did. */
