@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/charset.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -172,10 +173,25 @@ void gateway_receipt(struct instance *in, const struct steward_receipt *r)
         outbox_report_receipt(in->plugins->opts.outbox, in->name, &c);
 }
 
+/* Texts and mails of the mainland come in GBK where a gateway does not convert them. Into out,
+ * which the caller frees; text itself where it is UTF-8, or nothing that we know. */
+static const char *as_utf8(const char *text, struct buf *out)
+{
+    size_t n = text ? strnlen(text, INBOUND_BYTES + 1) : 0;
+    if (!text || utf8_valid(text, n) || n > INBOUND_BYTES)
+        return text;
+    struct charset_conv *c = charset_conv_new(CHARSET_GB18030);
+    bool ok = c && charset_conv_feed(c, text, n, out) == E_OK && charset_conv_end(c) == E_OK;
+    charset_conv_free(&c);
+    return ok && !out->overflow ? buf_str(out) : text;
+}
+
 void gateway_inbound(struct instance *in, const char *id, const char *from, const char *to,
                      const char *text, int64_t at, const char *reply_to_key)
 {
     bool bad = false;
+    struct buf utf8 = BUF_INIT(INBOUND_BYTES * 2);
+    text = as_utf8(text, &utf8);
     struct outbox_inbound m = {.gateway = in->name,
                                .id = guard_text(in, id, 128, "inbound: id", &bad),
                                .from = guard_text(in, from, 254, "inbound: from", &bad),
@@ -190,4 +206,5 @@ void gateway_inbound(struct instance *in, const char *id, const char *from, cons
     }
     if (!bad && in->plugins->opts.outbox)
         outbox_report_inbound(in->plugins->opts.outbox, &m);
+    buf_free(&utf8);
 }

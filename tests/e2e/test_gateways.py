@@ -253,3 +253,15 @@ def test_what_owners_write_back(base):
     assert [e["data"]["via"] for e in base.timeline(t["id"]) if e["kind"] == "confirmed"][-1] == "sms"
     text_in(base, "13800138000", "1", "mo-5")  # an answer to nothing
     assert len(base.get("/tickets")["items"]) == 1
+
+
+def test_kannel_texts_in_gbk_and_bare_numbers(make, sink):
+    site = make(start=False)
+    site.plugin("sms", KANNEL.format(url=sink.url))
+    site.start()
+    for i, (word, charset) in enumerate([("水管漏水了", "gbk"), ("电梯坏了𠮷", "gb18030"), ("门坏了", "utf-8")]):
+        text = "".join(f"%{b:02X}" for b in word.encode(charset))
+        r = site.request("GET", f"/hooks/sms/inbound?secret=mo-secret&id=g{i}&from=+8613311110000&to=106&text={text}", token=None)
+        assert r.status < 300, r
+        assert steward.eventually(lambda: site.get("/inbound")["items"] and site.get("/inbound")["items"][0]["text"] == word and
+                                  site.get("/inbound")["items"][0]["from"] == "+8613311110000", word)

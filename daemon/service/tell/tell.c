@@ -176,7 +176,7 @@ int tell_not_sent(struct tell *t, struct ledger_tx *tx, int rc, int64_t ticket_i
 }
 
 static int send_one(struct tell *t, struct ledger_tx *tx, const struct tell_message *m,
-                    const char *account, const char *channel, struct told *told)
+                    const char *account, const char *channel, struct told *told, bool *reached)
 {
     struct outbox_message msg = {.channel = channel,
                                  .message_class = "staff",
@@ -188,22 +188,52 @@ static int send_one(struct tell *t, struct ledger_tx *tx, const struct tell_mess
     struct errmsg why = {""};
     int64_t id = 0;
     int rc = outbox_enqueue(t->outbox, tx, &msg, &id, &why);
+    *reached |= rc == E_OK;
     if (rc == E_OK && told->messages_n < ARRAY_LEN(told->messages))
         told->messages[told->messages_n++] = id;
     return rc < 0 ? tell_not_sent(t, tx, rc, m->ticket_id, &why) : 0;
 }
 
+/* By each channel of the step; whom none of them reaches is told by any other that does. */
+static int send_by(struct tell *t, struct ledger_tx *tx, const struct tell_message *m,
+                   const char *account, struct told *told, bool *reached)
+{
+    int rc = 0;
+    for (size_t j = 0; rc == E_OK && j < m->by->n; j++)
+        if (text_eq(m->by->items[j], "desk"))
+            *reached = true;
+        else
+            rc = send_one(t, tx, m, account, m->by->items[j], told, reached);
+    return rc < 0 || *reached ? rc : send_one(t, tx, m, account, NULL, told, reached);
+}
+
+/* Nobody is told who was not: they leave the list, and an alert says so. */
+static int unreached(struct tell *t, struct ledger_tx *tx, const struct tell_message *m,
+                     struct told *told, size_t i)
+{
+    char text[320], id[TICKET_ID_TEXT];
+    snprintf(text, sizeof(text), "%s%s%.64s has no number or address to be told at",
+             m->ticket_id ? ticket_id_format(m->ticket_id, id) : "", m->ticket_id ? ": " : "",
+             told->names[i]);
+    for (; i + 1 < told->n; i++)
+        text_copy(told->names[i], NAME_MAX_TEXT, told->names[i + 1]);
+    told->n--;
+    return tell_alert_some(t, tx, "nobody_told", m->ticket_id, text);
+}
+
 int tell_send(struct tell *t, struct ledger_tx *tx, const struct tell_message *m, struct told *told)
 {
     int rc = 0;
-    for (size_t i = 0; t->outbox && rc == E_OK && i < told->n; i++) {
-        if (!m->by || m->by->n == 0) {
-            rc = send_one(t, tx, m, told->names[i], NULL, told);
-            continue;
-        }
-        for (size_t j = 0; rc == E_OK && j < m->by->n; j++)
-            if (!text_eq(m->by->items[j], "desk"))
-                rc = send_one(t, tx, m, told->names[i], m->by->items[j], told);
+    for (size_t i = 0; t->outbox && rc == E_OK && i < told->n;) {
+        bool reached = !m->by || m->by->n == 0; /* the desk always */
+        if (reached)
+            rc = send_one(t, tx, m, told->names[i], NULL, told, &reached);
+        else
+            rc = send_by(t, tx, m, told->names[i], told, &reached);
+        if (rc == E_OK && !reached)
+            rc = unreached(t, tx, m, told, i);
+        else
+            i++;
     }
     return rc;
 }

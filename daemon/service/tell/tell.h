@@ -67,7 +67,9 @@ struct tell_message {
     size_t n_params;
     const struct conf_texts *by; /* NULL or empty: as the account has */
 };
-/** Messages to everybody in `told`; those without an address are told at the desk alone. */
+/** Messages to everybody in `told`; those without an address are told at the desk alone. Where `by`
+ * leaves the desk out, whom its channels do not reach is told by another; whom none reaches leaves
+ * `told`, with an alert. */
 int tell_send(struct tell *t, struct ledger_tx *tx, const struct tell_message *m,
               struct told *told) MUST_CHECK;
 
