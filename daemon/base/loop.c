@@ -17,6 +17,7 @@
 #include <event2/event.h>
 #include <event2/thread.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 
 struct task {
@@ -62,8 +63,22 @@ struct loop_fd {
     struct event *ev;
 };
 
+/* What libevent says by itself (name servers, above all) stands in our log, with its time. */
+static void on_library_words(int severity, const char *text)
+{
+    static const enum log_level levels[] = {
+        [EVENT_LOG_DEBUG] = LOG_DEBUG,
+        [EVENT_LOG_MSG] = LOG_INFO,
+        [EVENT_LOG_WARN] = LOG_WARN,
+        [EVENT_LOG_ERR] = LOG_ERROR,
+    };
+    bool known = severity >= 0 && (size_t)severity < ARRAY_LEN(levels);
+    log_at(known ? levels[severity] : LOG_WARN, NULL, "libevent: %s", text);
+}
+
 static void process_init(void)
 {
+    event_set_log_callback(on_library_words);
     evthread_use_pthreads();
     signal(SIGPIPE, SIG_IGN);
 }

@@ -159,10 +159,17 @@ static struct curl_slist *headers_of(const struct ctl *ctl, const char *type, co
     return list;
 }
 
-static void say_unreachable(const struct ctl *ctl, const char *why)
+/* What connecting to the socket failed with: of a daemon that runs, most often that this user may
+ * not, which is said instead of asking whether it runs. */
+static void say_unreachable(const struct ctl *ctl, const char *why, long error)
 {
     if (ctl->url)
         (void)fprintf(stderr, "stewardctl: no answer from %s: %s\n", base_url, why);
+    else if (error == EACCES || error == EPERM)
+        (void)fprintf(stderr,
+                      "stewardctl: not allowed to use the socket %s: %s (run it as the user of "
+                      "stewardd, or as root)\n",
+                      socket_path, strerror((int)error));
     else
         (void)fprintf(stderr, "stewardctl: no answer from stewardd at %s: %s (is it running?)\n",
                       socket_path, why);
@@ -195,10 +202,11 @@ bool ctl_request(struct ctl *ctl, const char *method, const char *path, const ch
         (void)curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)len);
     }
     CURLcode rc = curl_easy_perform(curl);
+    long error = 0;
     if (rc == CURLE_OK)
         (void)curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &reply->status);
-    else
-        say_unreachable(ctl, ctl->url && *why ? why : curl_easy_strerror(rc));
+    else if (curl_easy_getinfo(curl, CURLINFO_OS_ERRNO, &error) == CURLE_OK)
+        say_unreachable(ctl, ctl->url && *why ? why : curl_easy_strerror(rc), error);
     curl_slist_free_all(headers);
     free(url);
     return rc == CURLE_OK;

@@ -191,7 +191,7 @@ static void show_fields(const json_t *v, const char *indent)
 static bool is_good(const json_t *v)
 {
     const char *status = json_string_value(json_object_get(v, "status"));
-    return !json_is_false(json_object_get(v, "ok")) && !(status && strcmp(status, "failed") == 0);
+    return !json_is_false(json_object_get(v, "ok")) && !(status && strcmp(status, "ok") != 0);
 }
 
 static int show_check(const json_t *v)

@@ -27,6 +27,7 @@ struct daemon {
     struct metrics *metrics;
     struct checks *checks;
     struct hub *hub;
+    struct store_lock *lock; /* nobody else writes to the store */
     struct ledger *ledger;
     struct staff *staff;
     struct registry *registry;

@@ -29,6 +29,7 @@
 #include "service/tickets/tickets.h"
 #include "service/clocks/clock_timer.h"
 #include "service/clocks/clocks.h"
+#include "store/store_lock.h"
 
 enum {
     HUB_EVENTS = 20000, /* kept for Last-Event-ID */
@@ -130,6 +131,9 @@ int part_ledger(struct daemon *d, struct errmsg *why)
                             .where = d->site->store.path,
                             .pressure = on_pressure,
                             .ctx = d};
+    int rc = store_lock_take(o.where, &d->lock, why);
+    if (rc < 0)
+        return rc;
     d->ledger = ledger_new(&o, why);
     return d->ledger ? 0 : E_IO;
 }
@@ -141,6 +145,11 @@ void part_ledger_quiet(struct daemon *d)
     ledger_free(&d->ledger);
     if (d->calls)
         calls_tell_durable(d->calls);
+}
+
+void part_ledger_free(struct daemon *d)
+{
+    store_lock_free(&d->lock);
 }
 
 /* ---- staff ---- */

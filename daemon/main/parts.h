@@ -11,6 +11,7 @@ int part_tls(struct daemon *d, struct errmsg *why);
 void part_tls_free(struct daemon *d);
 int part_ledger(struct daemon *d, struct errmsg *why);
 void part_ledger_quiet(struct daemon *d);
+void part_ledger_free(struct daemon *d);
 
 /* services */
 int part_staff(struct daemon *d, struct errmsg *why);

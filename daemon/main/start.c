@@ -21,7 +21,7 @@ static const struct step {
 } STEPS[] = {
     {"loop", part_loop, NULL, part_loop_free},
     {"tls", part_tls, NULL, part_tls_free},
-    {"ledger", part_ledger, part_ledger_quiet, NULL},
+    {"ledger", part_ledger, part_ledger_quiet, part_ledger_free},
     {"staff", part_staff, NULL, part_staff_free},
     {"registry", part_registry, part_registry_quiet, part_registry_free},
     {"pops", part_pops, part_pops_quiet, part_pops_free},

@@ -161,6 +161,23 @@ def test_a_history_changed_under_the_running_daemon_degrades_at_once(site):
     assert ready.status == 200 and ready.json["checks"]["history"]["status"] == "degraded"
     assert alerts.next("alert")
     alerts.close()
+    for shape in ([], ["--json"]):
+        assert site.ctl("doctor", *shape, ok=False).returncode == 1, "a broken history is something wrong"
+
+
+def test_a_second_daemon_on_the_store_is_refused(site, tmp_path):
+    """Under a name of its own for the database, and before it migrates; after a kill -9 the store is free."""
+    other = tmp_path / "other"
+    site.ctl("init", other, "--line", f"127.0.0.1:{steward.free_port()}", "--http", f"127.0.0.1:{steward.free_port()}",
+             offline=True)
+    database = next(site.folder.glob("*.db"))
+    (other / database.name).symlink_to(database)
+    command = [str(steward.BIN / "stewardd"), "-c", str(other / "steward.yaml")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1 and f"in use by stewardd with pid {site.process.pid}" in done.stderr, done
+    assert site.ctl("doctor").returncode == 0
+    site.kill()
+    site.start()
 
 
 def test_doctor_names_what_is_named_and_not_there(make):
