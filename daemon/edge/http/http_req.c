@@ -16,8 +16,6 @@
 #define PAGE_MAX     500
 #define PAGE_DEFAULT 100
 #define CURSOR_MAX   200
-#define READ_AT_ONCE 16384 /* a body up to this is read as JSON on the loop: a millisecond or two  \
-                            */
 
 /* ---- reading ---- */
 
@@ -292,6 +290,9 @@ static bool says_something(struct http_req *req)
     http_invalid(req, name, "there is no %.60s that could be changed here", name);
     return false;
 }
+
+/* A body up to this is read as JSON on the loop, which takes a millisecond or two. */
+#define READ_AT_ONCE 16384
 
 /* A body on its way to JSON; what waits for it. */
 struct reading {
