@@ -15,7 +15,7 @@
 #include "base/text.h"
 #include "edge/line/line_priv.h"
 
-enum { GUESTS_MAX = 4096, GUESTS_OF_ONE = 1024 };
+enum { GUESTS_MAX = 8192, GUESTS_OF_ONE = 4096 };
 enum { HELLO_MS = 10000, LINKS_MAX = 16384, LINE_MAX_BYTES = 65536, SECOND_MS = 1000 };
 
 static const char *const CODES[] = {

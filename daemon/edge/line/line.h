@@ -31,7 +31,7 @@ struct line_opts {
     const char *address; /* listen.line */
     struct tls *tls;     /* NULL: plain. Not owned */
     size_t max_links;  /* agents and monitors at once; 0: 16,384, or a quarter of the descriptors */
-    size_t max_guests; /* connections without a hello; 0: 4,096, or as many as links */
+    size_t max_guests; /* connections without a hello; 0: 8,192, or as many as links */
     int64_t hello_ms;  /* time for the hello; 0: 10 s */
 };
 
