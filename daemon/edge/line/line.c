@@ -334,13 +334,13 @@ static void on_staff(void *ctx, const struct staff_account *a)
             link_close(k, LINE_UNAUTHORIZED, "the token is not valid any more");
 }
 
-/* Half of the descriptors are for HTTP; a quarter stays for everything else. */
+/* Of the descriptors that there are, half at most: those that nobody knows have narrower bounds. */
 static size_t default_links(void)
 {
     struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur / 4 > LINKS_MAX)
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur / 2 > LINKS_MAX)
         return LINKS_MAX;
-    return limit.rlim_cur / 4;
+    return limit.rlim_cur / 2;
 }
 
 struct line *line_new(const struct line_opts *opts, struct errmsg *why)

@@ -30,9 +30,9 @@ struct line_opts {
     struct hub *hub;
     const char *address; /* listen.line */
     struct tls *tls;     /* NULL: plain. Not owned */
-    size_t max_links;  /* agents and monitors at once; 0: 16,384, or a quarter of the descriptors */
-    size_t max_guests; /* connections without a hello; 0: 8,192, or as many as links */
-    int64_t hello_ms;  /* time for the hello; 0: 10 s */
+    size_t max_links;    /* agents and monitors at once; 0: 16,384, or half of the descriptors */
+    size_t max_guests;   /* connections without a hello; 0: 8,192, or as many as links */
+    int64_t hello_ms;    /* time for the hello; 0: 10 s */
 };
 
 /** Listens at once. NULL with why when it cannot. */
