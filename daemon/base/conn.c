@@ -588,6 +588,14 @@ void conn_finish_with(struct conn **conn, const void *data, size_t len)
     conn_finish(conn);
 }
 
+void conn_free_with(struct conn **conn, const void *data, size_t len)
+{
+    struct conn *c = *conn;
+    if (c && !c->ssl && (c->state == OPEN || c->up_due) && conn_pending(c) == 0)
+        (void)!send(bufferevent_getfd(c->bev), data, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+    conn_free(conn);
+}
+
 void conn_free(struct conn **conn)
 {
     struct conn *c = *conn;

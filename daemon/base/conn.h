@@ -65,6 +65,9 @@ void conn_pause(struct conn *c, bool paused);
 void conn_finish(struct conn **c);
 /** The same after these last words, which are taken even past out_max. */
 void conn_finish_with(struct conn **c, const void *data, size_t len);
+/** For one of many that must go at once: offers these last words to the kernel if nothing else
+ * waits (over TLS: not at all), then closes and frees without waiting for the peer. */
+void conn_free_with(struct conn **c, const void *data, size_t len);
 /** Close and free now (deferred within a callback). NULL is allowed. */
 void conn_free(struct conn **c);
 /** "127.0.0.1:41234" of the peer. */

@@ -77,11 +77,14 @@ int ctl_token_add(struct ctl *ctl, struct ctl_call *call)
     return post(ctl, call->verb, json_pack("{s:s}", kind, name));
 }
 
-/* The daemon writes the file, so its path must not depend on where this program stands. */
+/* The daemon writes the file, so its path must not depend on where this program stands. Over the
+ * network a name is meant: the daemon puts it into its own folder. */
 int ctl_backup(struct ctl *ctl, struct ctl_call *call)
 {
     const char *file = ctl_local(call, "file");
     char here[PATH_MAX];
+    if (ctl->url && !strchr(file, '/'))
+        return post(ctl, call->verb, json_pack("{s:s}", "file", file));
     if (file[0] != '/' && !getcwd(here, sizeof(here))) {
         (void)fprintf(stderr, "stewardctl backup: the current folder is unknown: %s\n",
                       strerror(errno));

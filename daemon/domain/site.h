@@ -136,8 +136,9 @@ struct site {
     } site;
 
     struct {
-        char *driver; /* "sqlite" */
-        char *path;   /* absolute; the driver's `where` */
+        char *driver;  /* "sqlite" */
+        char *path;    /* absolute; the driver's `where` */
+        char *backups; /* absolute; NULL: no backups over the network */
     } store;
 
     struct {

@@ -38,6 +38,10 @@ static const struct conf_key store_keys[] = {
     {"driver", &conf_word, F(store.driver), "sqlite", .words = drivers, .help = "The database."},
     {"path", &conf_path, F(store.path), "steward.db",
      .help = "The database file, relative to this file."},
+    {"backups", &conf_path, F(store.backups), NULL, R,
+     .help =
+         "Folder for the copies that `backup NAME` makes over the network; without it, copies are "
+         "made over the control socket alone."},
     {0}};
 
 static const struct conf_key tls_keys[] = {

@@ -175,6 +175,14 @@ int repo_token_revoke_all(struct db *db, int64_t account_id)
     return db_run(q);
 }
 
+int repo_token_revoke_sessions(struct db *db, int64_t account_id)
+{
+    struct db_q *q =
+        db_query(db, "UPDATE token SET revoked = 1 WHERE account_id = $1 AND purpose = 'session'");
+    db_bind_int(q, 1, account_id);
+    return db_run(q);
+}
+
 int repo_token_purge(struct db *db, int64_t now)
 {
     struct db_q *q =

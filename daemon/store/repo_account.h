@@ -62,6 +62,8 @@ int repo_token_revoke(struct db *db, const char *digest) MUST_CHECK;
 int repo_token_digest(struct db *db, int64_t id, char digest[65]) MUST_CHECK;
 /** Every token and session of the account. */
 int repo_token_revoke_all(struct db *db, int64_t account_id) MUST_CHECK;
+/** Its sessions alone; tokens made with `token add` stay. */
+int repo_token_revoke_sessions(struct db *db, int64_t account_id) MUST_CHECK;
 /** Forget sessions that ended before now. */
 int repo_token_purge(struct db *db, int64_t now) MUST_CHECK;
 /** Those that are valid at now. */

@@ -265,8 +265,8 @@ static bool verify(void *ctx, const struct steward_hook *hook)
     if (!id || !stamp || !list || strlen(id) > 200)
         return false;
     long long s = strtoll(stamp, &end, 10);
-    int64_t off = w->host->now_ms(w->host) / 1000 - s;
-    if (*end || end == stamp || off > TOLERANCE_MS / 1000 || off < -TOLERANCE_MS / 1000)
+    int64_t now = w->host->now_ms(w->host) / 1000;
+    if (*end || end == stamp || s < now - TOLERANCE_MS / 1000 || s > now + TOLERANCE_MS / 1000)
         return false;
     for (int i = 0; i < SECRETS; i++)
         if (w->secrets[i].len && sign(w, &w->secrets[i], id, stamp, hook->body ? hook->body : "",

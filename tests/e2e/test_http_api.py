@@ -113,9 +113,9 @@ def test_idempotency_on_every_post(site, tmp_path):
     twice("/cti/cloud", event, "c", dict(event, call="h2"))
     assert [c["call"] for c in site.get("/calls")["items"]] == ["h1"]
     copy = tmp_path / "copy.db"
-    twice("/api/v1/backup", {"file": str(copy)}, "b", {"file": str(tmp_path / "x.db")})
+    twice("/api/v1/backup", {"file": str(copy)}, "b", {"file": str(tmp_path / "x.db")}, control=True)
     site.restart()
-    assert post("/api/v1/backup", {"file": str(copy)}, "b").status == 200
+    assert post("/api/v1/backup", {"file": str(copy)}, "b", control=True).status == 200
     assert post("/cti/cloud", event, "c").json == {"ok": True, "events": 1}
 
     csv = "key,name\np1,王芳\n".encode()

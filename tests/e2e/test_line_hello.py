@@ -180,9 +180,10 @@ def test_ten_thousand_idle_connections(site):
         pytest.skip(f"only {hard} descriptors")
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 20000), hard))
     pbx, phone = site.pbx(), site.agent("1001")
-    idle = [Line(site.line_port) for _ in range(10000 // 2)]
-    for line in idle:
-        line.send({**AGENT, "device": "9999"})
+    idle = []
+    for _ in range(10000 // 2):
+        idle.append(Line(site.line_port))
+        idle[-1].send({**AGENT, "device": "9999"})
     for line in idle:
         line.expect("welcome")
     idle += [Line(site.line_port) for _ in range(10000 // 2)]  # these say nothing at all

@@ -15,7 +15,7 @@ static struct loop *loop;
 static struct http *http;
 static struct http_req *held;
 static struct http_stream *stream;
-static int closed_streams, handled;
+static int closed_streams, handled, handled_before_hold;
 
 static void on_echo(struct http_req *req, void *ctx)
 {
@@ -38,6 +38,7 @@ static void on_show(struct http_req *req, void *ctx)
 static void on_hold(struct http_req *req, void *ctx)
 {
     held = req;
+    handled_before_hold = handled;
 }
 
 static void on_list(struct http_req *req, void *ctx)
@@ -401,6 +402,82 @@ static void test_pipeline(void **state)
     }
 }
 
+/* However many requests wait on a connection, another one's turn comes after a few of them. */
+static void test_share_of_a_turn(void **state)
+{
+    struct buf text = BUF_INIT(65536), in = BUF_INIT(65536);
+    int many = client_connect(http_port(http)), one = client_connect(http_port(http));
+    for (int i = 0; i < 200; i++)
+        buf_adds(&text, "GET /things/1 HTTP/1.1\r\nHost: a\r\n\r\n");
+    client_send(many, text.data, text.len);
+    client_send(one, "GET /hold HTTP/1.1\r\nHost: a\r\n\r\n", 31);
+    while (!held || handled < 200)
+        loop_turn(loop);
+    assert_in_range(handled_before_hold, 0, 64);
+    http_reply(held, 200, "text/plain", "x", 1);
+    held = NULL;
+    assert_false(client_read(loop, one, &in, client_one_answer));
+    close(many);
+    close(one);
+    buf_free(&text);
+    buf_free(&in);
+}
+
+/* Known by a header; what a guest may send is decided without its body. */
+static int know(void *ctx, struct http_req *req)
+{
+    struct actor dev = {.name = "dev", .kind = STAFF_DEV, .role = ROLE_ADMIN};
+    if (http_header(req, "Authorization"))
+        http_set_actor(req, &dev, 1, HTTP_BY_TOKEN, "x");
+    return E_OK;
+}
+
+static void test_bodies_of_guests(void **state)
+{
+    http_free(&http);
+    http = http_new(&(struct http_opts){.loop = loop, .routes = tables, .authenticate = know});
+    assert_int_equal(http_listen(http, "127.0.0.1:0", NULL, false, NULL), E_OK);
+#define POST(path, more, n)                                                                        \
+    "POST " path " HTTP/1.1\r\nHost: a\r\n" more "Content-Length: " n "\r\nExpect: "               \
+    "100-continue\r\n\r\n"
+    expect(POST("/json", "", "16385"), 413, true, NULL);
+    expect(POST("/echo", "", "65537"), 413, true, NULL);
+    expect(POST("/echo", "webhook-signature: v1,x\r\n", "1048577"), 413, true, NULL);
+    expect(POST("/staff", "", "1048576"), 401, true, NULL);
+    expect(POST("/staff", "Authorization: x\r\n", "1048577"), 413, true, NULL);
+    expect(POST("/json", "", "16384"), 100, false, NULL);
+    expect(POST("/echo", "webhook-signature: v1,x\r\n", "1048576"), 100, false, NULL);
+    expect(POST("/staff", "Authorization: x\r\n", "1048576"), 100, false, NULL);
+#undef POST
+}
+
+/* A body too large for the loop is read beside it; what waits on the connection waits for it. */
+static void test_large_json(void **state)
+{
+    struct buf text = BUF_INIT(4 << 20), in = BUF_INIT(4 << 20);
+    char head[128];
+    size_t n = 300000;
+    snprintf(head, sizeof(head), "POST /json HTTP/1.1\r\nHost: a\r\nContent-Length: %zu\r\n\r\n",
+             n + 8);
+    buf_adds(&text, head);
+    buf_adds(&text, "{\"a\":\"");
+    for (size_t i = 0; i < n; i++)
+        buf_addc(&text, 'x');
+    buf_adds(&text, "\"}");
+    text.len -= 1; /* the last byte apart */
+    int fd = client_connect(http_port(http));
+    for (size_t at = 0; at < text.len; at += 10000) {
+        client_send(fd, text.data + at, text.len - at < 10000 ? text.len - at : 10000);
+        loop_turn(loop);
+    }
+    client_send(fd, "}", 1);
+    assert_false(client_read(loop, fd, &in, client_one_answer));
+    assert_int_equal(client_status(&in), 200);
+    close(fd);
+    buf_free(&text);
+    buf_free(&in);
+}
+
 /* The client leaves while its request is carried out; then the server does. */
 static void test_gone(void **state)
 {
@@ -557,14 +634,24 @@ static void test_drain(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        WITH_SERVER(test_refused),       WITH_SERVER(test_limits),
-        WITH_SERVER(test_accepted),      WITH_SERVER(test_routes),
-        WITH_SERVER(test_lists),         WITH_SERVER(test_json_bodies),
-        WITH_SERVER(test_if_match),      WITH_SERVER(test_pipeline),
-        WITH_SERVER(test_gone),          WITH_SERVER(test_half_close),
-        WITH_SERVER(test_stream),        WITH_SERVER(test_slow_stream),
-        WITH_SERVER(test_large_answers), WITH_SERVER(test_many_connections),
+        WITH_SERVER(test_refused),
+        WITH_SERVER(test_limits),
+        WITH_SERVER(test_accepted),
+        WITH_SERVER(test_routes),
+        WITH_SERVER(test_lists),
+        WITH_SERVER(test_json_bodies),
+        WITH_SERVER(test_if_match),
+        WITH_SERVER(test_pipeline),
+        WITH_SERVER(test_gone),
+        WITH_SERVER(test_half_close),
+        WITH_SERVER(test_stream),
+        WITH_SERVER(test_slow_stream),
+        WITH_SERVER(test_large_answers),
+        WITH_SERVER(test_many_connections),
         WITH_SERVER(test_drain),
+        WITH_SERVER(test_share_of_a_turn),
+        WITH_SERVER(test_bodies_of_guests),
+        WITH_SERVER(test_large_json),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

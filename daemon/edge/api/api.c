@@ -76,7 +76,7 @@ static int run_read(struct db *db, void *arg)
     struct api_job *job = arg;
     restart(job);
     int rc = job->read(db, job);
-    if (rc == E_OK && job->actor.role == ROLE_AUDITOR)
+    if (rc == E_OK && mask_for(job->actor.kind, job->actor.role))
         mask_json(&job->out);
     return rc;
 }

@@ -59,13 +59,42 @@ static int run_backup(struct api_job *job, struct errmsg *why)
     return rc;
 }
 
-/* The file is written by the daemon, so its path is the daemon's: absolute. */
+static bool is_file_name(const char *s)
+{
+    static const char allowed[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-.";
+    return *s != '.' && strlen(s) <= 128 && strspn(s, allowed) == strlen(s);
+}
+
+/* The file is written by the daemon, so its path is the daemon's: absolute. Whoever asks over the
+ * network chooses a name alone: else a token could write wherever the daemon may. */
+static int backup_path(struct api_job *job)
+{
+    const char *file = api_text(job, "file", 4000), *folder = job->site->store.backups;
+    if (!file)
+        return E_INVALID;
+    if (http_proof(job->req) == HTTP_BY_SOCKET) {
+        job->word = file;
+        return file[0] == '/' ? E_OK : api_bad(job, "file", "file must be an absolute path");
+    }
+    if (!folder || !*folder) {
+        text_copy(job->verb.text, sizeof(job->verb.text),
+                  "store.backups is not set: copies are made over the control socket alone");
+        return E_DENIED;
+    }
+    if (!is_file_name(file))
+        return api_bad(job, "file",
+                       "file must be a plain name: over the network it goes into "
+                       "store.backups");
+    job->arg = xasprintf("%s/%s", folder, file);
+    job->free_arg = free;
+    job->word = job->arg;
+    return E_OK;
+}
+
 static void start_backup(struct api_job *job)
 {
-    job->word = api_text(job, "file", 4000);
-    int rc = job->word ? E_OK : E_INVALID;
-    if (job->word && job->word[0] != '/')
-        rc = api_bad(job, "file", "file must be an absolute path");
+    int rc = backup_path(job);
     if (rc == E_OK)
         api_chore(job, run_backup);
     else

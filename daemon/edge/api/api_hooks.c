@@ -218,11 +218,17 @@ static void free_json(void *json)
     json_decref(json);
 }
 
+static void known_push(struct http_req *req, void *ctx)
+{
+    struct api_job *job = api_job(req, ctx);
+    job->arg = json_incref((json_t *)http_body(req));
+    job->free_arg = free_json;
+    api_once(job, job->arg, push_events);
+}
+
+/* Who pushes is known by the head, or by a signature over the bytes: only then they are JSON. */
 static void on_cti(struct http_req *req, void *ctx)
 {
-    size_t len;
-    const char *text = http_body_text(req, &len);
-    struct errmsg why = {""};
     int rc = may_push(req, ctx, http_param(req, "source"));
     if (rc < 0) {
         struct errmsg whose = {
@@ -230,22 +236,16 @@ static void on_cti(struct http_req *req, void *ctx)
         http_fail(req, rc, NULL, &whose);
         return;
     }
-    struct api_job *job = api_job(req, ctx);
-    job->arg = json_parse(text, len, &why);
-    job->free_arg = free_json;
-    if (job->arg)
-        api_once(job, job->arg, push_events);
-    else
-        api_answer(job, api_bad(job, "body", "the body is not JSON: %s", why.text), NULL);
+    http_read_json(req, known_push, ctx);
 }
 
 const struct http_route api_hook_routes[] = {
     ROUTE(POST, "/hooks/{gateway}/{what}", MAY_ANYONE, on_hook,
           "receipt or inbound, from a gateway; an integration token or the instance's signature "
           "proves it",
-          .flags = HTTP_RAW | HTTP_REPEAT),
+          .flags = HTTP_RAW | HTTP_REPEAT | HTTP_ANY_QUERY),
     ROUTE(GET, "/hooks/{gateway}/{what}", MAY_ANYONE, on_hook,
-          "The same, for providers that ask with GET", .flags = HTTP_RAW),
+          "The same, for providers that ask with GET", .flags = HTTP_RAW | HTTP_ANY_QUERY),
     ROUTE(
         POST, "/cti/{source}", MAY_ANYONE, on_cti,
         "Call events as the line protocol has them, one or a list; answered once they are on disk",

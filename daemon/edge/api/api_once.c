@@ -48,10 +48,19 @@ static void take_digest(struct api_job *job, const json_t *json)
     free(canonical);
 }
 
+/* The id of a signed push stays the same when its sender tries again (Standard Webhooks). */
+static const char *key_of(const struct http_req *req)
+{
+    const char *key = http_header(req, "Idempotency-Key");
+    if (key || http_proof(req) != HTTP_NOBODY || !(http_route(req)->flags & HTTP_RAW))
+        return key;
+    return http_header(req, "webhook-id");
+}
+
 /* The header, if it counts here. E_INVALID: it is no key. */
 static int take_key(struct api_job *job)
 {
-    const char *key = http_header(job->req, "Idempotency-Key");
+    const char *key = key_of(job->req);
     uint8_t hash[SHA256_LEN];
     if (!key || !http_route_once(http_route(job->req)))
         return E_OK;

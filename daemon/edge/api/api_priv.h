@@ -14,6 +14,7 @@
 #include "edge/api/edge.h"
 #include "edge/http/http.h"
 #include "service/registry/registry.h"
+#include "service/staff/mask.h"
 
 struct auth;
 struct sse;
@@ -24,6 +25,7 @@ struct edge {
     struct http *http;
     struct auth *auth;
     struct sse *sse;
+    struct buf openapi;       /* the document: made when it is first asked for */
     struct worker *worker;    /* for chores: backup, import, verification, one at a time */
     struct api_job *chores;   /* not answered yet */
     struct api_job *once;     /* begun with api_once() under a key, not answered yet */
@@ -176,13 +178,6 @@ bool auth_too_many(struct auth *a, const char *user, const char *peer);
 struct sse *sse_new(struct edge *e);
 /** After http_free(), which closed the streams. */
 void sse_free(struct sse **s);
-
-/* ---- mask.c ---- */
-
-/** Hide the middle of numbers and addresses in a JSON text, in place of it: for an auditor. */
-void mask_json(struct buf *json);
-/** "+86138****8000", "w***@example.com" into out. */
-void mask_text(const char *s, char *out, size_t cap);
 
 /* ---- health.c, openapi.c ---- */
 

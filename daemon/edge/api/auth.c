@@ -91,7 +91,8 @@ bool auth_too_many(struct auth *a, const char *user, const char *peer)
     return false;
 }
 
-static void count_failure(struct auth *a, const char *user, const char *peer)
+/* A try counts from when it is queued, however many are on their way at once. */
+static void count_try(struct auth *a, const char *user, const char *peer)
 {
     char keys[3][192];
     failure_keys(user, peer, keys);
@@ -107,9 +108,22 @@ static void count_failure(struct auth *a, const char *user, const char *peer)
     }
 }
 
+/* It was no failure. */
+static void uncount_try(struct auth *a, const char *user, const char *peer)
+{
+    char keys[3][192];
+    failure_keys(user, peer, keys);
+    for (int i = 0; i < 3; i++) {
+        struct failures *f = live_failures(a, keys[i]);
+        if (f && f->count > 0)
+            f->count--;
+    }
+}
+
 static void forgive(struct auth *a, const char *user, const char *peer)
 {
     char keys[3][192];
+    uncount_try(a, user, peer);
     failure_keys(user, peer, keys);
     lru_drop(a->failures, keys[0]);
 }
@@ -244,7 +258,6 @@ static void password_known(void *ctx, bool ok, const char *hash)
     struct sign_in *s = job->arg;
     struct auth *a = job->e->auth;
     if (!ok) {
-        count_failure(a, s->user, http_peer(job->req));
         log_info(&job->e->log, "wrong password for %s from %s", s->user, http_peer(job->req));
         struct errmsg why = {"user or password is wrong"};
         api_answer(job, E_UNAUTHORIZED, &why);
@@ -257,6 +270,8 @@ static void password_known(void *ctx, bool ok, const char *hash)
         return;
     }
     s->who = *who;
+    if (who->role == ROLE_AUDITOR)
+        s->device[0] = '\0'; /* signed in, but at no device */
     staff_token_make(s->token);
     job->after = signed_in;
     api_write(job, "session", store_session);
@@ -269,6 +284,11 @@ static void sign_on_only(struct api_job *job, const char *device)
     const struct staff_account *a = staff_by_name(job->e->o.staff, job->actor.name);
     if (!a || a->kind != STAFF_PERSON || !http_token(job->req)) {
         api_answer(job, E_UNAUTHORIZED, &why);
+        return;
+    }
+    if (device && a->role == ROLE_AUDITOR) {
+        text_copy(why.text, sizeof(why.text), "an auditor stands at no device");
+        api_answer(job, E_DENIED, &why);
         return;
     }
     int rc = device ? staff_sign_on(job->e->o.staff, a->name, device) : E_OK;
@@ -286,14 +306,28 @@ static void check_password(struct api_job *job, const char *user, const char *pa
         api_answer(job, E_RATE, &why);
         return;
     }
+    count_try(a, user, http_peer(job->req));
     int rc = password_check(a->passwords, staff_password(job->e->o.staff, user), password,
                             password_known, job);
-    if (rc < 0)
-        api_answer(job, rc, NULL);
+    if (rc == E_OK)
+        return;
+    uncount_try(a, user, http_peer(job->req));
+    api_answer(job, rc, NULL);
+}
+
+/* A page of another origin could sign its visitor in as somebody of its own. */
+static bool is_foreign(struct http_req *req)
+{
+    bool by_page = http_proof(req) == HTTP_NOBODY || http_proof(req) == HTTP_BY_COOKIE;
+    return by_page && !from_our_page(req);
 }
 
 static void post_session(struct http_req *req, void *ctx)
 {
+    if (is_foreign(req)) {
+        http_problem(req, 403, "a page of another origin sent this");
+        return;
+    }
     struct api_job *job = api_job(req, ctx);
     struct sign_in *s = xcalloc(1, sizeof(*s));
     const char *user, *password, *device;

@@ -39,8 +39,11 @@ struct edge *edge_new(const struct edge_opts *opts)
     e->store_path = xstrdup(opts->site->store.path);
     e->started_at = clock_now_ms();
     log_ctx_init(&e->log, "http", "", NULL);
-    e->http = http_new(&(struct http_opts){
-        .loop = opts->loop, .routes = tables, .ctx = e, .authenticate = auth_identify});
+    e->http = http_new(&(struct http_opts){.loop = opts->loop,
+                                           .routes = tables,
+                                           .ctx = e,
+                                           .authenticate = auth_identify,
+                                           .strict_query = true});
     e->auth = auth_new(e);
     e->sse = sse_new(e);
     e->worker = worker_new(opts->loop,
@@ -101,6 +104,7 @@ void edge_close(struct edge *e)
     api_chores_end(e);
     http_free(&e->http);
     sse_free(&e->sse);
+    buf_free(&e->openapi);
 }
 
 void edge_free(struct edge **ep)

@@ -255,10 +255,12 @@ static void get_metrics(struct http_req *req, void *ctx)
 
 static void get_openapi(struct http_req *req, void *ctx)
 {
-    struct buf out = BUF_INIT(TEXT_MAX);
-    openapi_write(ctx, &out);
-    http_reply_json(req, 200, out.data, out.len);
-    buf_free(&out);
+    struct edge *e = ctx;
+    if (!e->openapi.len) { /* the tables never change */
+        buf_init(&e->openapi, TEXT_MAX);
+        openapi_write(e, &e->openapi);
+    }
+    http_reply_json(req, 200, e->openapi.data, e->openapi.len);
 }
 
 const struct http_route api_health_routes[] = {

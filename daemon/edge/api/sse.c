@@ -131,7 +131,7 @@ static void send_frame(struct client *c, const char *id, const char *event, cons
     buf_printf(&frame, "event: %s\ndata: ", event);
     size_t from = frame.len;
     buf_add(&frame, data, len);
-    if (c->actor.role == ROLE_AUDITOR && !frame.overflow) {
+    if (mask_for(c->actor.kind, c->actor.role) && !frame.overflow) {
         struct buf masked = BUF_INIT(FRAME_MAX);
         buf_add(&masked, data, len);
         mask_json(&masked);

@@ -16,16 +16,26 @@
 
 #define BODY_MAX        (1u << 20)
 #define BODY_BIG        (64u << 20)
+#define BODY_GUEST      (16u << 10)  /* of somebody who has not proven who they are */
+#define BODY_GUEST_RAW  (64u << 10)  /* the same, for a plugin that proves it by itself */
 #define OUT_MAX         (256u << 20) /* the largest answer; streams bound themselves */
 #define HIGH_WATER      (256u << 10) /* output waiting above this: no further request yet */
 #define RESPONSE_HEAD   8192
 #define LISTENERS_MAX   4
 #define CONNECTIONS_MAX 20000
+#define CONTROL_MAX     256 /* connections of the control socket, beside all others */
+#define GUESTS_MAX      4096
+#define GUESTS_OF_ONE   1024
+#define GUEST_BYTES     (16u << 20) /* bodies of guests that are not whole yet, in all … */
+#define GUEST_BYTES_ONE (4u << 20)  /* … and from one address */
+#define SHARE           16          /* requests of one connection in one turn of the loop */
+#define READING_MAX     64          /* large bodies that wait for the reader */
 
 #define SWEEP_MS 1000
 #define HEAD_MS  30000  /* for a head, from its first byte or from connecting */
 #define IDLE_MS  120000 /* between requests */
-#define BODY_MS  30000  /* without progress */
+#define BODY_MS  30000  /* for a whole body of up to 1 MiB, however it trickles */
+#define BIG_MS   600000 /* for one of up to 64 MiB */
 #define FLUSH_MS 60000  /* for a large answer to leave */
 
 struct http_door {
@@ -40,12 +50,15 @@ struct http {
     struct http_door doors[LISTENERS_MAX];
     size_t doors_n;
     struct http_conn *conns;
-    size_t conns_n;
+    size_t conns_n, control_n; /* the latter are among the former */
+    struct guests *guests;
+    struct worker *reader;   /* of large bodies; NULL: the server ends */
+    struct loop_timer *turn; /* lets those that rest go on */
     struct loop_timer *sweep;
     bool draining;
     struct complaint full;
     uint64_t requests[6]; /* by the status' first digit */
-    uint64_t refused, evicted;
+    uint64_t refused, evicted, rested;
     struct metrics_hist took;
 };
 
@@ -157,8 +170,10 @@ static void forget_conn(struct http_conn *c)
     c->req = NULL;
     struct http_stream *s = c->stream;
     c->stream = NULL;
+    guest_leave(&c->guest);
     DL_DELETE(h->conns, c);
     h->conns_n--;
+    h->control_n -= c->control;
     loop_defer(h->opts.loop, free_conn_cb, c);
     if (s) {
         s->conn = NULL;
@@ -187,6 +202,7 @@ static void finish_conn(struct http_conn *c)
 void http_conn_done(struct http_conn *c, bool close)
 {
     c->used = true;
+    guest_let_go(&c->guest);
     if (close || c->http->draining) {
         finish_conn(c);
     } else if (conn_pending(c->conn) > HIGH_WATER) {
@@ -194,7 +210,7 @@ void http_conn_done(struct http_conn *c, bool close)
         set_state(c, HC_FLUSH, FLUSH_MS);
     } else {
         set_state(c, HC_HEAD, IDLE_MS);
-        conn_pause(c->conn, false);
+        conn_pause(c->conn, c->rests);
     }
 }
 
@@ -232,8 +248,7 @@ static void run_handler(struct http_conn *c)
 {
     struct http_req *req = c->req;
     set_state(c, HC_ANSWER, 0);
-    if (http_req_parse_body(req))
-        req->route->handler(req, c->http->opts.ctx);
+    http_req_run(req, c->http->opts.ctx);
     if (c->conn && c->state == HC_ANSWER)
         conn_pause(c->conn, true);
 }
@@ -257,11 +272,12 @@ static bool admit(struct http_req *req, struct http *h)
         return false;
     }
     int known = h->opts.authenticate ? h->opts.authenticate(h->opts.ctx, req) : E_OK;
-    if (req->route->may & MAY_ANYONE)
-        return true;
-    int rc = known < 0 ? known : http_route_may(req->route, req);
+    if (req->proof != HTTP_NOBODY || !h->opts.authenticate)
+        guest_leave(&req->conn->guest);
+    bool anyone = req->route->may & MAY_ANYONE;
+    int rc = anyone ? E_OK : known < 0 ? known : http_route_may(req->route, req);
     if (rc == E_OK)
-        return true;
+        return !h->opts.strict_query || http_req_query_known(req);
     if (rc == E_DENIED && known < 0)
         http_problem(req, 403, "a page of another origin sent this");
     else if (rc == E_DENIED)
@@ -271,16 +287,34 @@ static bool admit(struct http_req *req, struct http *h)
     return false;
 }
 
+/* The largest body of a request, as its head alone tells it. Who signs a push is known by its body,
+ * which is why that one may be of full size: it is read as JSON only once it is known. */
+static size_t body_max(const struct http_req *req)
+{
+    if (req->http->opts.authenticate && req->proof == HTTP_NOBODY) {
+        if (!(req->route->flags & HTTP_RAW))
+            return BODY_GUEST;
+        return http_header(req, "webhook-signature") ? BODY_MAX : BODY_GUEST_RAW;
+    }
+    return req->route->flags & HTTP_BIG ? BODY_BIG : BODY_MAX;
+}
+
 /* What follows the head: nothing, or a body within the route's limit. True: go on. */
 static bool expect_body(struct http_conn *c)
 {
     struct http_req *req = c->req;
-    size_t max = req->route->flags & HTTP_BIG ? BODY_BIG : BODY_MAX;
+    size_t max = body_max(req);
     buf_init(&req->body, max);
     if (req->head.length > (int64_t)max) {
         http_problem(req, 413, "the body is larger than %zu bytes", max);
         return false;
     }
+    if (c->left && !guest_hold(&c->guest, req->head.chunked ? max : (size_t)c->left)) {
+        http_problem(req, 429, "too many bytes from your address");
+        return false;
+    }
+    if (c->left)
+        c->deadline = mono_ms() + (max > BODY_MAX ? BIG_MS : BODY_MS);
     if (req->head.expect_continue && c->left != 0)
         conn_write(c->conn, "HTTP/1.1 100 Continue\r\n\r\n", 25);
     return true;
@@ -345,7 +379,6 @@ static bool read_chunks(struct http_conn *c, const char *data, size_t len, size_
 static size_t read_body(struct http_conn *c, const char *data, size_t len)
 {
     size_t used = 0;
-    c->deadline = mono_ms() + BODY_MS;
     if (c->left < 0) {
         if (!read_chunks(c, data, len, &used))
             return used;
@@ -374,10 +407,37 @@ static size_t (*const readers[])(struct http_conn *, const char *, size_t) = {
     [HC_FLUSH] = wait_turn, [HC_STREAM] = swallow,
 };
 
+/* Those that had their share go on, in the order of their connections. */
+static void on_turn(void *arg)
+{
+    struct http *h = arg;
+    struct http_conn *c, *next;
+    DL_FOREACH_SAFE (h->conns, c, next) {
+        if (!c->rests)
+            continue;
+        c->rests = false;
+        if (c->state == HC_HEAD)
+            conn_pause(c->conn, false);
+    }
+}
+
+/* Many requests at once on one connection: the others come first, the rest waits for a turn. */
+static void rest(struct http_conn *c)
+{
+    c->rests = true;
+    c->http->rested++;
+    conn_pause(c->conn, true);
+    loop_timer_arm(c->http->turn, 0);
+}
+
 static size_t on_data(struct http_conn *c, const char *data, size_t len)
 {
     size_t used = 0;
-    while (used < len && c->conn) {
+    for (int heads = 0; used < len && c->conn && !c->rests;) {
+        if (c->state == HC_HEAD && heads++ == SHARE) {
+            rest(c);
+            break;
+        }
         size_t n = readers[c->state](c, data + used, len - used);
         if (n == 0)
             break;
@@ -398,7 +458,7 @@ static size_t on_conn(struct conn *conn, enum conn_event ev, const char *data, s
     case CONN_DRAINED:
         if (c->state == HC_FLUSH) {
             set_state(c, HC_HEAD, IDLE_MS);
-            conn_pause(c->conn, false);
+            conn_pause(c->conn, c->rests);
         }
         break;
     case CONN_DOWN:
@@ -419,11 +479,11 @@ static size_t on_conn(struct conn *conn, enum conn_event ev, const char *data, s
 /* Full: the connection that has been idle longest makes room. */
 static bool make_room(struct http *h)
 {
-    if (h->conns_n < h->opts.max_connections)
+    if (h->conns_n - h->control_n < h->opts.max_connections)
         return true;
     struct http_conn *c;
     DL_FOREACH (h->conns, c) {
-        if (c->state != HC_HEAD)
+        if (c->state != HC_HEAD || c->control)
             continue;
         h->evicted++;
         log_complain(&h->full, NULL, "http: %zu connections: idle ones are closed for new ones",
@@ -434,14 +494,28 @@ static bool make_room(struct http *h)
     return false;
 }
 
+/* No room, and nobody who is idle: it is said before the door closes. */
+static void turn_away(struct http *h, struct conn **conn)
+{
+    static const char words[] = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\n"
+                                "Content-Length: 0\r\nConnection: close\r\n\r\n";
+    h->refused++;
+    conn_free_with(conn, words, sizeof(words) - 1);
+}
+
+/* A guest makes room for a newer one. */
+static void evict_guest(void *owner)
+{
+    struct http_conn *c = owner;
+    c->http->evicted++;
+    http_conn_kill(c);
+}
+
 static void on_accept(evutil_socket_t fd, const struct sockaddr *from, int fromlen, void *arg)
 {
     struct http_door *door = arg;
     struct http *h = door->http;
-    if (!make_room(h)) {
-        evutil_closesocket(fd);
-        return;
-    }
+    bool room = door->control ? h->control_n < CONTROL_MAX : make_room(h);
     struct http_conn *c = xcalloc(1, sizeof(*c));
     struct conn_opts opts = {
         .raw = true, .in_max = HTTP_HEAD_MAX * 2, .out_max = OUT_MAX, .tls = door->tls};
@@ -449,13 +523,17 @@ static void on_accept(evutil_socket_t fd, const struct sockaddr *from, int froml
     c->control = door->control;
     c->tls = door->tls != NULL;
     c->conn = conn_accept(h->opts.loop, fd, &opts, on_conn, c);
-    if (!c->conn) {
-        free(c);
+    if (!room) {
+        turn_away(h, &c->conn);
+        loop_defer(h->opts.loop, free_conn_cb, c);
         return;
     }
     set_state(c, HC_HEAD, HEAD_MS);
     DL_APPEND(h->conns, c);
     h->conns_n++;
+    h->control_n += c->control;
+    if (!c->control)
+        guest_enter(h->guests, &c->guest, conn_peer(c->conn), c);
 }
 
 static void on_sweep(void *arg)
@@ -486,6 +564,18 @@ struct http *http_new(const struct http_opts *opts)
     h->opts = *opts;
     if (!h->opts.max_connections)
         h->opts.max_connections = default_max();
+    struct guests_opts guests = {
+        .max = opts->max_guests ? opts->max_guests : GUESTS_MAX,
+        .max_of_one = opts->max_of_address ? opts->max_of_address : GUESTS_OF_ONE,
+        .bytes = GUEST_BYTES,
+        .bytes_of_one = GUEST_BYTES_ONE,
+        .evict = evict_guest,
+    };
+    h->guests = guests_new(&guests);
+    h->reader = worker_new(
+        opts->loop,
+        &(struct worker_opts){.name = "http bodies", .threads = 1, .queue_max = READING_MAX});
+    h->turn = loop_timer_new(opts->loop, on_turn, h);
     h->sweep = loop_timer_new(opts->loop, on_sweep, h);
     loop_timer_arm(h->sweep, SWEEP_MS);
     return h;
@@ -535,14 +625,24 @@ void http_free(struct http **hp)
     if (!h)
         return;
     close_doors(h);
+    struct worker *reader = h->reader;
+    h->reader = NULL;
+    worker_free(&reader); /* what was being read is answered now */
     while (h->conns) {
         if (h->conns->req)
             h->conns->req->http = NULL;
         finish_conn(h->conns);
     }
     loop_timer_free(&h->sweep);
+    loop_timer_free(&h->turn);
+    guests_free(&h->guests);
     free(h);
     *hp = NULL;
+}
+
+struct worker *http_reader(struct http *h)
+{
+    return h->reader;
 }
 
 size_t http_connections(const struct http *h)
@@ -565,6 +665,15 @@ void http_metrics(void *ctx, struct metrics_out *out)
                     classes[i]);
     metrics_int(out, "steward_http_connections", METRIC_GAUGE, "Connections open",
                 (int64_t)h->conns_n, NULL, NULL);
+    metrics_int(out, "steward_http_guests", METRIC_GAUGE,
+                "Connections that have not proven who they are", (int64_t)guests_count(h->guests),
+                NULL, NULL);
+    metrics_int(out, "steward_http_guest_bytes", METRIC_GAUGE,
+                "Bytes that their unfinished bodies may take", (int64_t)guests_bytes(h->guests),
+                NULL, NULL);
+    metrics_int(out, "steward_http_rested_total", METRIC_COUNTER,
+                "Times that a connection had had its share of a turn", (int64_t)h->rested, NULL,
+                NULL);
     metrics_int(out, "steward_http_refused_total", METRIC_COUNTER,
                 "Requests refused before a handler, as malformed", (int64_t)h->refused, NULL, NULL);
     metrics_int(out, "steward_http_evicted_total", METRIC_COUNTER,

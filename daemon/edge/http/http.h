@@ -54,11 +54,12 @@ enum http_method {
 #define MAY_ANYONE (1u << 31) /* no sign-in asked */
 
 enum http_flags {
-    HTTP_RAW = 1,     /* the body is not JSON: http_body_text() */
-    HTTP_BIG = 2,     /* the body may be 64 MiB instead of 1 MiB */
-    HTTP_REPEAT = 4,  /* a POST that is meant to be repeated: Idempotency-Key says nothing */
-    HTTP_HIDDEN = 8,  /* not in the OpenAPI document */
-    HTTP_CONTROL = 16 /* over the control socket, or by an admin, only */
+    HTTP_RAW = 1,       /* the body is not read as JSON: http_body_text(), http_read_json() */
+    HTTP_BIG = 2,       /* the body may be 64 MiB instead of 1 MiB */
+    HTTP_REPEAT = 4,    /* a POST that is meant to be repeated: Idempotency-Key says nothing */
+    HTTP_HIDDEN = 8,    /* not in the OpenAPI document */
+    HTTP_CONTROL = 16,  /* over the control socket, or by an admin, only */
+    HTTP_ANY_QUERY = 32 /* whatever the query says is for a plugin to read */
 };
 
 /** ctx is what http_new() got. */
@@ -97,6 +98,9 @@ struct http_opts {
      * E_DENIED for a request that a foreign page made a browser send. NULL: nobody is known. */
     int (*authenticate)(void *ctx, struct http_req *req);
     size_t max_connections; /* 0: 20,000, or half of the descriptors that the process may have */
+    size_t max_guests;      /* of them not proven yet; 0: 4,096 */
+    size_t max_of_address;  /* of these from one address; 0: 1,024 */
+    bool strict_query;      /* a query parameter that its route does not name is 422 */
 };
 
 /** Makes a server that listens nowhere yet. The options are copied, the tables are not. */
@@ -141,9 +145,15 @@ void http_header_at(const struct http_req *req, size_t i, const char **name, con
 const char *http_query_text(const struct http_req *req);
 /** A cookie of the Cookie header into out; false if absent or longer. */
 bool http_cookie(const struct http_req *req, const char *name, char *out, size_t cap);
-/** The body's object; {} when there was no body. NULL for HTTP_RAW routes. */
+/** The body's object; {} when there was no body. NULL for HTTP_RAW routes before they asked for it.
+ */
 const json_t *http_body(const struct http_req *req);
 const char *http_body_text(const struct http_req *req, size_t *len);
+typedef void http_parsed(struct http_req *req, void *ctx);
+/** For HTTP_RAW routes, once it is known who asks: reads the body as JSON of any kind, a large one
+ * on a thread of the server's, then fn(req, ctx) on the loop, where http_body() has it. What is no
+ * JSON is answered (422), and fn is not called. */
+void http_read_json(struct http_req *req, http_parsed *fn, void *ctx);
 /** Hands the body over to *out (large ones are not copied); the request has none after. Loop. */
 void http_take_body(struct http_req *req, struct buf *out);
 const struct actor *http_actor(const struct http_req *req);

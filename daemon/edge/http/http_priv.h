@@ -3,7 +3,9 @@
  * http_route.c (which handler).
  */
 #pragma once
+#include "base/guests.h"
 #include "base/log.h"
+#include "base/worker.h"
 #include "edge/http/http.h"
 #include "edge/http/http_parse.h"
 
@@ -28,9 +30,11 @@ struct http_conn {
     struct conn *conn; /* NULL: closed, the struct dies after this turn */
     enum http_conn_state state;
     bool control, tls;
-    bool used;        /* has carried a request: idle now, not slow */
-    int64_t deadline; /* monotonic ms; 0: none */
-    int64_t left;     /* HC_BODY: bytes of the body still to come; -1 unknown */
+    bool used;          /* has carried a request: idle now, not slow */
+    int64_t deadline;   /* monotonic ms; 0: none */
+    int64_t left;       /* HC_BODY: bytes of the body still to come; -1 unknown */
+    struct guest guest; /* until it has proven who it is */
+    bool rests;         /* has had its share of this turn */
     struct http_req *req;
     struct http_stream *stream;
     struct http_conn *prev, *next;
@@ -84,11 +88,15 @@ int http_route_may(const struct http_route *route, const struct http_req *req);
 /* http_req.c */
 /** Cuts the query string up; false: a bad escape, or too many. */
 bool http_req_queries(struct http_req *req);
-/** Parses the body by the route's rules; false: answered. */
-bool http_req_parse_body(struct http_req *req);
+/** Reads the body by the route's rules, then hands the request to its handler, perhaps later. */
+void http_req_run(struct http_req *req, void *ctx);
+/** False, and answered: the query has a name that the route does not know. */
+bool http_req_query_known(struct http_req *req);
 void http_req_free(struct http_req *req);
 
 /* http.c */
+/** The thread that reads large bodies; NULL: the server ends, nothing more is read. */
+struct worker *http_reader(struct http *h);
 /** Head and body of an answer into the connection. body NULL with len: the length alone (HEAD). */
 void http_conn_send(struct http_conn *c, int status, const char *type, const struct buf *headers,
                     const void *body, size_t len, bool close);

@@ -291,28 +291,92 @@ static bool says_something(struct http_req *req)
     return false;
 }
 
-bool http_req_parse_body(struct http_req *req)
+/* A body up to this is read as JSON on the loop, which takes a millisecond or two. */
+#define READ_AT_ONCE 16384
+
+/* A body on its way to JSON; what waits for it. */
+struct reading {
+    struct http_req *req;
+    http_parsed *fn;
+    void *ctx;
+    struct errmsg why;
+};
+
+/* On the reader's thread, or at once: nobody else touches the request meanwhile. */
+static void read_json(void *arg, void *local)
 {
-    if (req->route->flags & HTTP_RAW)
-        return true;
-    if (req->body.len == 0 || req->method == HTTP_GET) { /* a GET's body says nothing */
+    struct reading *r = arg;
+    struct http_req *req = r->req;
+    if (utf8_valid(req->body.data, req->body.len))
+        req->json = json_parse(req->body.data, req->body.len, &r->why);
+    else
+        (void)errmsg_set(&r->why, E_INVALID, "not UTF-8");
+}
+
+/* What was read goes on; not when the server has ended meanwhile: its services have too. */
+static void json_read(void *arg)
+{
+    struct reading *r = arg;
+    struct reading was = *r;
+    free(r);
+    if (!was.req->http || !http_reader(was.req->http))
+        http_problem(was.req, 503, "the daemon is stopping");
+    else if (!was.req->json && text_eq(was.why.text, "not UTF-8"))
+        http_invalid(was.req, "body", "the body is not UTF-8");
+    else if (!was.req->json)
+        http_invalid(was.req, "body", "the body is not JSON: %s", was.why.text);
+    else
+        was.fn(was.req, was.ctx);
+}
+
+void http_read_json(struct http_req *req, http_parsed *fn, void *ctx)
+{
+    struct reading *r = xcalloc(1, sizeof(*r));
+    *r = (struct reading){.req = req, .fn = fn, .ctx = ctx};
+    if (req->body.len <= READ_AT_ONCE) {
+        read_json(r, NULL);
+        json_read(r);
+        return;
+    }
+    struct worker_job job = {.run = read_json, .done = json_read, .arg = r};
+    if (worker_submit(http_reader(req->http), &job, false) == E_OK)
+        return;
+    free(r);
+    http_problem(req, 503, "too many large bodies at once: try again");
+}
+
+static void run_object(struct http_req *req, void *ctx)
+{
+    if (!json_is_object(req->json))
+        http_invalid(req, "body", "the body must be a JSON object");
+    else if (says_something(req))
+        req->route->handler(req, ctx);
+}
+
+void http_req_run(struct http_req *req, void *ctx)
+{
+    if (req->route->flags & HTTP_RAW) {
+        req->route->handler(req, ctx);
+    } else if (req->body.len == 0 || req->method == HTTP_GET) { /* a GET's body says nothing */
         req->json = json_object();
+        req->route->handler(req, ctx);
+    } else {
+        http_read_json(req, run_object, ctx);
+    }
+}
+
+bool http_req_query_known(struct http_req *req)
+{
+    if (req->route->flags & HTTP_ANY_QUERY)
         return true;
-    }
-    struct errmsg why = {""};
-    if (!utf8_valid(req->body.data, req->body.len)) {
-        http_invalid(req, "body", "the body is not UTF-8");
+    for (size_t i = 0; i < req->queries_n; i++) {
+        const char *name = req->queries[i].name;
+        if (req->route->query && *name && http_words_have(req->route->query, name))
+            continue;
+        http_invalid(req, name, "%s %s has no parameter %.60s", req->head.method, req->path, name);
         return false;
     }
-    req->json = json_parse(req->body.data, req->body.len, &why);
-    if (!req->json) {
-        http_invalid(req, "body", "the body is not JSON: %s", why.text);
-        return false;
-    }
-    if (json_is_object(req->json))
-        return says_something(req);
-    http_invalid(req, "body", "the body must be a JSON object");
-    return false;
+    return true;
 }
 
 void http_req_free(struct http_req *req)

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <utlist.h>
 
 #include "base/clock.h"
@@ -14,6 +15,7 @@
 #include "base/text.h"
 #include "edge/line/line_priv.h"
 
+enum { GUESTS_MAX = 8192, GUESTS_OF_ONE = 4096 };
 enum { HELLO_MS = 10000, LINKS_MAX = 16384, LINE_MAX_BYTES = 65536, SECOND_MS = 1000 };
 
 static const char *const CODES[] = {
@@ -130,6 +132,7 @@ static void forget(struct link *k, const char *why)
     line_leave(&l->devices, &k->by_device);
     line_leave(&l->accounts, &k->by_account);
     line_leave(k->role == LINE_PBX ? &l->pbxs : &l->roles, &k->by_role);
+    guest_leave(&k->guest);
     loop_timer_free(&k->timer);
     DL_DELETE(l->links, k);
     l->stats.links--;
@@ -292,6 +295,19 @@ static void on_link_timer(void *arg)
     }
 }
 
+/* A link without a hello makes room for a newer one: it is told so, and not waited for. */
+static void evict_guest(void *owner)
+{
+    struct link *k = owner;
+    struct line *l = k->line;
+    l->stats.refused++;
+    log_complain(&l->crowded, &l->log, "many connections without a hello: the oldest are closed");
+    write_error(l, LINE_RATE_LIMITED, 0, "too many connections without a hello");
+    buf_addc(&l->out, '\n');
+    conn_free_with(&k->conn, l->out.data, l->out.len);
+    forget(k, "too many");
+}
+
 static void on_accept(evutil_socket_t fd, const struct sockaddr *from, int fromlen, void *arg)
 {
     struct line *l = arg;
@@ -302,10 +318,8 @@ static void on_accept(evutil_socket_t fd, const struct sockaddr *from, int froml
     k->timer = loop_timer_new(l->opts.loop, on_link_timer, k);
     loop_timer_arm(k->timer, l->opts.hello_ms);
     DL_APPEND(l->links, k);
-    if (++l->stats.links > l->opts.max_links) {
-        log_complain(&l->crowded, &l->log, "more than %zu connections: refused", l->opts.max_links);
-        link_close(k, LINE_RATE_LIMITED, "too many connections");
-    }
+    l->stats.links++;
+    guest_enter(l->guests, &k->guest, conn_peer(k->conn), k);
 }
 
 /* ---- the whole ---- */
@@ -320,18 +334,34 @@ static void on_staff(void *ctx, const struct staff_account *a)
             link_close(k, LINE_UNAUTHORIZED, "the token is not valid any more");
 }
 
+/* Of the descriptors that there are, half at most: those that nobody knows have narrower bounds. */
+static size_t default_links(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur / 2 > LINKS_MAX)
+        return LINKS_MAX;
+    return limit.rlim_cur / 2;
+}
+
 struct line *line_new(const struct line_opts *opts, struct errmsg *why)
 {
     struct line *l = xcalloc(1, sizeof(*l));
     l->opts = *opts;
     if (!l->opts.max_links)
-        l->opts.max_links = LINKS_MAX;
+        l->opts.max_links = default_links();
+    if (!l->opts.max_guests)
+        l->opts.max_guests = l->opts.max_links < GUESTS_MAX ? l->opts.max_links : GUESTS_MAX;
+    struct guests_opts guests = {
+        .max = l->opts.max_guests, .max_of_one = GUESTS_OF_ONE, .evict = evict_guest};
     if (!l->opts.hello_ms)
         l->opts.hello_ms = HELLO_MS;
     buf_init(&l->out, LINE_OUT_MAX);
+    buf_init(&l->masked, LINE_OUT_MAX);
+    l->guests = guests_new(&guests);
     log_ctx_init(&l->log, "line", opts->address, NULL);
     l->listener = listener_new(opts->loop, opts->address, on_accept, l, why);
     if (!l->listener) {
+        guests_free(&l->guests);
         free(l);
         return NULL;
     }
@@ -367,6 +397,8 @@ void line_free(struct line **line)
     hub_unsubscribe(&l->sub);
     loop_timer_free(&l->reaper);
     buf_free(&l->out);
+    buf_free(&l->masked);
+    guests_free(&l->guests);
     free(l);
 }
 

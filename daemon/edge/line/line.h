@@ -30,7 +30,8 @@ struct line_opts {
     struct hub *hub;
     const char *address; /* listen.line */
     struct tls *tls;     /* NULL: plain. Not owned */
-    size_t max_links;    /* connections at once; 0: 16,384 */
+    size_t max_links;    /* agents and monitors at once; 0: 16,384, or half of the descriptors */
+    size_t max_guests;   /* connections without a hello; 0: 8,192, or as many as links */
     int64_t hello_ms;    /* time for the hello; 0: 10 s */
 };
 

@@ -73,13 +73,16 @@ static bool may(const struct staff_account *a, enum line_role role, const char *
 {
     if (!(ROLES[role].kinds & KIND(a->kind)))
         return false;
+    if (role == LINE_AGENT && a->kind == STAFF_PERSON && a->role == ROLE_AUDITOR)
+        return false; /* reads, and bears no device */
     return a->kind != STAFF_PBX || text_eq(a->name, name);
 }
 
 bool link_may_stay(struct link *k)
 {
     const struct staff_account *a = staff_by_token(k->line->opts.staff, k->token);
-    return a && strcmp(a->name, k->account) == 0;
+    return a && strcmp(a->name, k->account) == 0 && may(a, k->role, k->name) &&
+           mask_for(a->kind, a->role) == k->masked;
 }
 
 static bool sees_all(const struct staff_account *a)
@@ -98,10 +101,18 @@ static void take(struct link *k, enum line_role role, const struct hello *h,
     text_copy(k->account, sizeof(k->account), a->name);
     k->person = a->kind == STAFF_PERSON;
     k->sees_all = sees_all(a);
+    k->masked = mask_for(a->kind, a->role);
+    guest_leave(&k->guest);
     k->token = xstrdup(h->token);
     k->line->stats.pbx += role == LINE_PBX;
     k->line->stats.agents += role == LINE_AGENT;
     k->line->stats.monitors += role == LINE_MONITOR;
+}
+
+/* PBXs always have room: without them there are no calls. */
+static bool is_full(const struct line *l)
+{
+    return l->stats.agents + l->stats.monitors >= l->opts.max_links;
 }
 
 void link_hello(struct link *k, const struct json_obj *o)
@@ -119,6 +130,8 @@ void link_hello(struct link *k, const struct json_obj *o)
     const struct staff_account *a = staff_by_token(k->line->opts.staff, h.token);
     if (!a) {
         link_close(k, LINE_UNAUTHORIZED, "the token is not known");
+    } else if (role != LINE_PBX && is_full(k->line)) {
+        link_close(k, LINE_RATE_LIMITED, "there are %zu links already", k->line->opts.max_links);
     } else if (!may(a, role, h.name)) {
         link_close(k, LINE_FORBIDDEN, "a token of kind %s (%s) may not be %s '%s'",
                    staff_kind_name(a->kind), a->name, h.role, h.name ? h.name : "");

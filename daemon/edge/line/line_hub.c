@@ -13,7 +13,8 @@
 struct round {
     struct line *line;
     const struct hub_event *ev;
-    bool made; /* line->out holds it */
+    bool made;   /* line->out holds it … */
+    bool masked; /* … and line->masked */
 };
 
 static void make(struct round *r)
@@ -31,18 +32,35 @@ static void make(struct round *r)
     r->made = true;
 }
 
+/* The event as this link may see it. */
+static const struct buf *sight(struct round *r, const struct link *k)
+{
+    struct line *l = r->line;
+    if (!r->made)
+        make(r);
+    if (!k->masked || l->out.overflow)
+        return &l->out;
+    if (!r->masked) {
+        buf_reset(&l->masked);
+        buf_add(&l->masked, l->out.data, l->out.len);
+        mask_json(&l->masked);
+        buf_addc(&l->masked, '\n');
+        r->masked = true;
+    }
+    return &l->masked;
+}
+
 static void tell(struct round *r, struct link *k)
 {
     if (k->told == r->ev->id || !k->welcomed || k->slow)
         return;
     k->told = r->ev->id;
-    if (!r->made)
-        make(r);
-    if (r->line->out.overflow)
+    const struct buf *b = sight(r, k);
+    if (b->overflow)
         return;
     if (r->ev->kind == HUB_POP && k->role == LINE_AGENT)
         r->line->stats.pops++;
-    conn_write(k->conn, r->line->out.data, r->line->out.len);
+    conn_write(k->conn, b->data, b->len);
 }
 
 static void tell_group(struct round *r, struct line_group *g)

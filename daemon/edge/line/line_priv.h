@@ -5,12 +5,14 @@
 #pragma once
 #include <uthash.h>
 #include "base/buf.h"
+#include "base/guests.h"
 #include "base/json_obj.h"
 #include "base/log.h"
 #include "edge/line/line.h"
 #include "service/pops/pops.h"
 #include "service/calls/call_control.h"
 #include "service/calls/source.h"
+#include "service/staff/mask.h"
 
 enum {
     LINE_OUT_MAX = 1 << 20,         /* output waiting for one link */
@@ -61,6 +63,8 @@ struct link {
     char account[65];         /* whose token */
     bool person;              /* the account is a person's */
     bool sees_all;            /* monitor: everything, or only what concerns the account */
+    bool masked;              /* sees numbers without their middle */
+    struct guest guest;       /* until its hello was taken */
     char *token;
     struct line_member by_device, by_account, by_role;
     uint64_t told; /* the last hub event that it was handed */
@@ -91,7 +95,9 @@ struct line {
     struct line_group *pbxs;     /* the live link of each PBX name */
     struct line_group *roles;    /* "agent", "monitor": all of them */
     struct loop_timer *reaper;   /* closes links that are slow, at the next turn */
-    struct buf out;              /* the line being written */
+    struct buf out;              /* the line being written … */
+    struct buf masked;           /* … and as auditors see it */
+    struct guests *guests;       /* links without a hello */
     struct log_ctx log;
     struct complaint crowded;
     bool pressed, quiet;

@@ -320,7 +320,9 @@ void outbox_hook(struct outbox *ob, const char *gateway, const struct steward_ho
         return;
     }
     h.authenticated = authenticated || vouches(g, hook);
-    json_t *body = json_parse(hook->body ? hook->body : "", hook->body_len, &why);
+    /* Whoever is not known yet is heard by the plugin alone, which has its own ways to know. */
+    json_t *body =
+        h.authenticated ? json_parse(hook->body ? hook->body : "", hook->body_len, &why) : NULL;
     bool generic = body && is_generic(body);
     if (!generic && g->registered && g->ops.hook)
         own_form(g, &h, done, ctx);

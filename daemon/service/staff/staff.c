@@ -364,6 +364,19 @@ void staff_apply_tokens_revoked(void *staff, void *id)
         changed(staff, &e->a);
 }
 
+/* Only sessions expire. */
+void staff_apply_sessions_revoked(void *staff, void *id)
+{
+    struct staff *s = staff;
+    struct entry *e = find_id(staff, *(int64_t *)id);
+    struct token *t, *tmp;
+    HASH_ITER (hh, s->tokens, t, tmp)
+        if (t->account_id == *(int64_t *)id && t->expires_at)
+            drop_token(s, t);
+    if (e)
+        changed(staff, &e->a);
+}
+
 /* ---- life ---- */
 
 struct staff *staff_new(struct ledger *ledger)

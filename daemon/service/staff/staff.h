@@ -117,7 +117,7 @@ int staff_enable(struct staff *s, struct ledger_tx *tx, const char *name) MUST_C
  * already. */
 int staff_disable(struct staff *s, struct ledger_tx *tx, const char *name,
                   const struct staff_account *by) MUST_CHECK;
-/** password: crypt(3) text. E_NOTFOUND. */
+/** password: crypt(3) text. Ends every session of the person; tokens stay. E_NOTFOUND. */
 int staff_set_password(struct staff *s, struct ledger_tx *tx, const char *name,
                        const char *password) MUST_CHECK;
 

@@ -193,6 +193,10 @@ int staff_set_password(struct staff *s, struct ledger_tx *tx, const char *name,
     int rc = get_person(tx, name, &row);
     if (rc == 0)
         rc = repo_account_set_password(ledger_db(tx), row.id, password);
+    if (rc == 0)
+        rc = repo_token_revoke_sessions(ledger_db(tx), row.id);
+    if (rc == 0)
+        ledger_effect(tx, staff_apply_sessions_revoked, s, copy_of(&row.id, sizeof(row.id)), free);
     return rc < 0 ? rc : tell_account(s, tx, name);
 }
 

@@ -19,6 +19,7 @@ void staff_apply_account(void *staff, void *row);          /* struct account_row
 void staff_apply_token(void *staff, void *row);            /* struct token_row */
 void staff_apply_token_revoked(void *staff, void *digest); /* char * */
 void staff_apply_tokens_revoked(void *staff, void *id);    /* int64_t * */
+void staff_apply_sessions_revoked(void *staff, void *id);  /* int64_t * */
 
 /** Calls every hook of staff_on_disable(). Set before the ledger works, read on its thread. */
 int staff_call_disabled(struct staff *s, struct ledger_tx *tx, const char *account,
